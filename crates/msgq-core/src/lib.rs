@@ -1,0 +1,11 @@
+//! What `msgqd` and `msgqctl` share: queues, the v1 frame, client identity, configuration.
+
+pub mod client;
+pub mod config;
+pub mod escape;
+pub mod frame;
+pub mod identity;
+pub mod limits;
+pub mod orphan;
+pub mod queue;
+mod sysv;

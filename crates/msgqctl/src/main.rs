@@ -1,0 +1,4 @@
+//! The admin tool.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! The msgqd daemon as a library.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod logging;

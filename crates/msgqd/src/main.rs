@@ -1,0 +1,4 @@
+//! The msgqd daemon.
+#![forbid(unsafe_code)]
+
+fn main() {}
