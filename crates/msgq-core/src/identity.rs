@@ -1,1 +1,179 @@
-//! See below.
+//! Who a client is, and whether it still lives. Works for an unprivileged daemon about other users' processes.
+//!
+//! A number is not an identity: the kernel hands PIDs out again. A pidfd is: it keeps meaning the process it was
+//! opened for (pidfd_open(2)), and on kernels with pidfs (6.9 and later) the inode behind it is unique for the whole
+//! uptime, so that it can be written down and compared later.
+//!
+//! A client may also be a thread that uses its thread id as mtype. A pidfd for a thread needs `PIDFD_THREAD` (6.9);
+//! older kernels can only say whether the id is in use at all.
+
+use nix::errno::Errno;
+use nix::sys::signal;
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, pidfd_open};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// `PIDFD_THREAD` of `include/uapi/linux/pidfd.h`: the same bit as `O_EXCL`.
+const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(rustix::fs::OFlags::EXCL.bits());
+/// `PID_FS_MAGIC` of `include/uapi/linux/magic.h`: the inodes of a pidfd identify processes only on this file system.
+const PID_FS_MAGIC: i64 = 0x5049_4446;
+
+/// The PID (or thread id) of a client: never 0, 1 or negative. 0 and negative numbers select other messages in msgrcv
+/// than they name, and type 1 is the requests'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientPid(i32);
+
+impl ClientPid {
+    /// `None` for numbers that no client may have.
+    #[must_use]
+    pub fn new(raw: i32) -> Option<Self> {
+        (raw > 1).then_some(Self(raw))
+    }
+
+    /// From a message type, which may be wider than any PID.
+    #[must_use]
+    pub fn from_mtype(mtype: i64) -> Option<Self> {
+        i32::try_from(mtype).ok().and_then(Self::new)
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> i32 {
+        self.0
+    }
+
+    /// The type of messages for this client.
+    #[must_use]
+    pub fn as_mtype(self) -> i64 {
+        i64::from(self.0)
+    }
+}
+
+impl fmt::Display for ClientPid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// State of the process or thread behind a number, now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It runs, sleeps or is stopped, and may read its answer.
+    Alive,
+    /// It has ended and waits for its parent; it will never read again.
+    Zombie,
+    /// There is nobody with this number.
+    Dead,
+}
+
+/// A client that stays the same one even when its number is used again.
+#[derive(Debug)]
+pub struct ClientHandle {
+    pidfd: Option<OwnedFd>,
+}
+
+impl ClientHandle {
+    /// Takes hold of whoever has this number now; `None` when nobody has, or only a zombie.
+    ///
+    /// # Errors
+    /// EMFILE or ENFILE when no descriptor is left, ENOSYS before Linux 5.3.
+    pub fn open(pid: ClientPid) -> io::Result<Option<Self>> {
+        match open_pidfd(pid)? {
+            Found::Nobody => Ok(None),
+            Found::ThreadWithoutPidfd => Ok(Some(Self { pidfd: None })),
+            Found::Pidfd(pidfd) => {
+                let handle = Self { pidfd: Some(pidfd) };
+                Ok(if handle.is_dead()? { None } else { Some(handle) })
+            }
+        }
+    }
+
+    /// True once the process or thread has ended; a zombie has. Stays true when the number is used again. Always false
+    /// for a thread on a kernel before 6.9, which gives no handle for it.
+    ///
+    /// # Errors
+    /// ENOMEM, from poll(2).
+    pub fn is_dead(&self) -> io::Result<bool> {
+        let Some(pidfd) = &self.pidfd else { return Ok(false) };
+        let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+        Ok(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0)
+    }
+
+    /// A number that no other process has or will have until the machine restarts; `None` before Linux 6.9.
+    #[must_use]
+    pub fn identity(&self) -> Option<u64> {
+        let pidfd = self.pidfd.as_ref()?;
+        if rustix::fs::fstatfs(pidfd).ok()?.f_type != PID_FS_MAGIC {
+            return None;
+        }
+        Some(rustix::fs::fstat(pidfd).ok()?.st_ino)
+    }
+
+    /// The descriptor, which polls readable at the death of the client; `None` for a thread before Linux 6.9.
+    #[must_use]
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+}
+
+enum Found {
+    Nobody,
+    Pidfd(OwnedFd),
+    ThreadWithoutPidfd,
+}
+
+fn open_pidfd(pid: ClientPid) -> io::Result<Found> {
+    let Some(raw) = rustix::process::Pid::from_raw(pid.get()) else { return Ok(Found::Nobody) };
+    match pidfd_open(raw, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Found::Pidfd(pidfd)),
+        Err(rustix::io::Errno::SRCH) => Ok(Found::Nobody),
+        // The number of a thread that leads no process: ENOENT since Linux 6.9, EINVAL before.
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => open_thread(pid, raw),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_thread(pid: ClientPid, raw: rustix::process::Pid) -> io::Result<Found> {
+    match pidfd_open(raw, PIDFD_THREAD) {
+        Ok(pidfd) => Ok(Found::Pidfd(pidfd)),
+        Err(rustix::io::Errno::SRCH) => Ok(Found::Nobody),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => {
+            Ok(if number_is_in_use(pid) { Found::ThreadWithoutPidfd } else { Found::Nobody })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// kill(pid, 0): ESRCH means that no process, thread or zombie has this number. It is a tenth of the price of a pidfd.
+#[must_use]
+pub fn number_is_in_use(pid: ClientPid) -> bool {
+    signal::kill(Pid::from_raw(pid.get()), None) != Err(Errno::ESRCH)
+}
+
+/// Whether the process or thread with this number lives, now.
+///
+/// # Errors
+/// As [`ClientHandle::open`].
+pub fn liveness(pid: ClientPid) -> io::Result<Liveness> {
+    match open_pidfd(pid)? {
+        Found::Nobody => Ok(Liveness::Dead),
+        Found::ThreadWithoutPidfd => Ok(Liveness::Alive),
+        Found::Pidfd(pidfd) => {
+            let handle = ClientHandle { pidfd: Some(pidfd) };
+            Ok(if handle.is_dead()? { Liveness::Zombie } else { Liveness::Alive })
+        }
+    }
+}
+
+/// Name of the program behind a number (`/proc/PID/comm`), escaped; `None` when it is gone or hidden.
+#[must_use]
+pub fn process_name(pid: ClientPid) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(crate::escape::escape(name.strip_suffix(b"\n").unwrap_or(&name)))
+}
+
+#[cfg(test)]
+mod tests;

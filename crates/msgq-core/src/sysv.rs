@@ -1,1 +1,56 @@
-//! See below.
+//! The four System V message queue calls, as they are.
+//!
+//! Only `queue` and `inflight` call this room. It turns -1 into an [`Errno`] and nothing else: no retry, no policy, no
+//! wording. Sources: msgop(2), msgctl(2), `ipc/msg.c` of the kernel.
+
+use nix::errno::Errno;
+use nix::libc::{self, c_int, c_long};
+use std::mem::MaybeUninit;
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("msgq-core runs on 64-bit Linux; 32-bit programs are served as clients");
+
+/// Length of the mtype field in front of every message body, in bytes.
+pub(crate) const MTYPE_LEN: usize = size_of::<c_long>();
+
+fn check(result: c_int) -> Result<c_int, Errno> {
+    Errno::result(result)
+}
+
+pub(crate) fn msgget(key: i32, flags: c_int) -> Result<c_int, Errno> {
+    // SAFETY: msgget takes two integers and touches no memory of ours.
+    check(unsafe { libc::msgget(key, flags) })
+}
+
+/// Sends `message`, which is the mtype in native byte order followed by the body.
+pub(crate) fn msgsnd(msqid: c_int, message: &[u8], flags: c_int) -> Result<(), Errno> {
+    let body_len = message.len().checked_sub(MTYPE_LEN).ok_or(Errno::EINVAL)?;
+    // SAFETY: the kernel reads MTYPE_LEN + body_len bytes from the pointer, which is exactly the slice.
+    check(unsafe { libc::msgsnd(msqid, message.as_ptr().cast(), body_len, flags) }).map(drop)
+}
+
+/// Receives into `message` and returns the length of the body; the mtype stands in the first bytes.
+pub(crate) fn msgrcv(msqid: c_int, message: &mut [u8], msgtyp: i64, flags: c_int) -> Result<usize, Errno> {
+    let body_room = message.len().checked_sub(MTYPE_LEN).ok_or(Errno::EINVAL)?;
+    // SAFETY: the kernel writes at most MTYPE_LEN + body_room bytes to the pointer, which is exactly the slice.
+    let received = unsafe { libc::msgrcv(msqid, message.as_mut_ptr().cast(), body_room, msgtyp, flags) };
+    Errno::result(received).and_then(|length| usize::try_from(length).map_err(|_| Errno::EINVAL))
+}
+
+pub(crate) fn stat(msqid: c_int) -> Result<libc::msqid_ds, Errno> {
+    let mut status = MaybeUninit::<libc::msqid_ds>::zeroed();
+    // SAFETY: IPC_STAT writes one msqid_ds to the pointer, which has room for exactly that.
+    check(unsafe { libc::msgctl(msqid, libc::IPC_STAT, status.as_mut_ptr()) })?;
+    // SAFETY: msqid_ds consists of integers only, for which zeroed and kernel-written bytes are both valid.
+    Ok(unsafe { status.assume_init() })
+}
+
+pub(crate) fn set(msqid: c_int, status: &mut libc::msqid_ds) -> Result<(), Errno> {
+    // SAFETY: IPC_SET reads one msqid_ds from the pointer, which comes from a live reference.
+    check(unsafe { libc::msgctl(msqid, libc::IPC_SET, std::ptr::from_mut(status)) }).map(drop)
+}
+
+pub(crate) fn remove(msqid: c_int) -> Result<(), Errno> {
+    // SAFETY: IPC_RMID ignores the pointer, so null is allowed.
+    check(unsafe { libc::msgctl(msqid, libc::IPC_RMID, std::ptr::null_mut()) }).map(drop)
+}

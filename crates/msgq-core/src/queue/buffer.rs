@@ -1,0 +1,50 @@
+use crate::{limits, sysv::MTYPE_LEN};
+
+/// Room for one message of any size that the kernel may hold, and the message that was received last.
+///
+/// As wide as `kernel.msgmax`, so that no message can answer E2BIG and block the queue for ever.
+#[derive(Debug)]
+pub struct MessageBuffer {
+    bytes: Vec<u8>,
+    body_len: usize,
+}
+
+impl MessageBuffer {
+    /// As wide as the kernel allows now; a queue may still hold older, longer messages if the limit was lowered.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_body_room(limits::msgmax())
+    }
+
+    /// Room for bodies of up to `body_room` bytes.
+    #[must_use]
+    pub fn with_body_room(body_room: usize) -> Self {
+        Self { bytes: vec![0; MTYPE_LEN + body_room], body_len: 0 }
+    }
+
+    /// The type of the message.
+    #[must_use]
+    pub fn mtype(&self) -> i64 {
+        self.bytes.first_chunk().map_or(0, |bytes| i64::from_ne_bytes(*bytes))
+    }
+
+    /// The body, exactly as long as it was received: nothing of an earlier message shows.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        self.bytes.get(MTYPE_LEN..MTYPE_LEN + self.body_len).unwrap_or_default()
+    }
+
+    pub(super) fn raw(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    pub(super) fn set_body_len(&mut self, length: usize) {
+        self.body_len = length;
+    }
+}
+
+impl Default for MessageBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,114 @@
+use super::*;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+struct Scratch(Queue);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicI32 = AtomicI32::new(0);
+        let pid = std::process::id().cast_signed();
+        (0..1000)
+            .find_map(|_| {
+                let raw = 0x4000_0000 + (pid << 8) + NEXT.fetch_add(1, Ordering::Relaxed);
+                Queue::create(QueueKey::new(raw)?, 0o600).ok()
+            })
+            .map(Self)
+            .unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = self.0.remove();
+    }
+}
+
+#[test]
+fn what_was_sent_is_received_with_its_type_and_length() {
+    let scratch = Scratch::new();
+    let mut buffer = MessageBuffer::new();
+    scratch.0.try_send(7, b"a longer body").unwrap();
+    scratch.0.try_send(8, b"short").unwrap();
+    scratch.0.receive(7, &mut buffer).unwrap();
+    assert_eq!((buffer.mtype(), buffer.body()), (7, b"a longer body".as_slice()));
+    assert!(scratch.0.try_receive(0, &mut buffer).unwrap());
+    assert_eq!((buffer.mtype(), buffer.body()), (8, b"short".as_slice()));
+    assert!(!scratch.0.try_receive(0, &mut buffer).unwrap());
+    assert_eq!(buffer.body(), b"");
+}
+
+#[test]
+fn peek_leaves_everything_where_it_is() {
+    let scratch = Scratch::new();
+    let mut buffer = MessageBuffer::new();
+    for text in [b"one", b"two"] {
+        scratch.0.try_send(5, text).unwrap();
+    }
+    assert!(scratch.0.peek(1, &mut buffer).unwrap());
+    assert_eq!(buffer.body(), b"two");
+    assert!(!scratch.0.peek(2, &mut buffer).unwrap());
+    assert_eq!(scratch.0.stat().unwrap().messages, 2);
+    assert_eq!(scratch.0.stat().unwrap().last_receive_pid, 0);
+}
+
+#[test]
+fn rests_sees_a_message_without_taking_it() {
+    let scratch = Scratch::new();
+    assert!(!scratch.0.rests(9).unwrap());
+    scratch.0.try_send(9, b"x").unwrap();
+    assert!(scratch.0.rests(9).unwrap());
+    assert!(!scratch.0.rests(10).unwrap());
+    let stat = scratch.0.stat().unwrap();
+    assert_eq!((stat.messages, stat.last_receive_pid), (1, 0));
+}
+
+#[test]
+fn a_full_queue_answers_eagain_and_names_the_limit() {
+    let scratch = Scratch::new();
+    let error = (0..100_000).find_map(|_| scratch.0.try_send(2, &[0; 264]).err()).unwrap();
+    assert_eq!(error.errno(), Errno::EAGAIN);
+    assert!(error.to_string().contains("msg_qbytes"), "{error}");
+    assert!(error.to_string().contains(&scratch.0.key().unwrap().to_string()), "{error}");
+}
+
+#[test]
+fn a_removed_queue_is_gone_for_every_call() {
+    let scratch = Scratch::new();
+    let queue = scratch.0;
+    queue.remove().unwrap();
+    let mut buffer = MessageBuffer::new();
+    assert!(queue.stat().unwrap_err().is_gone());
+    assert!(queue.rests(1).unwrap_err().is_gone());
+    assert!(queue.receive(1, &mut buffer).unwrap_err().is_gone());
+    assert!(Queue::open(queue.key().unwrap()).unwrap_err().is_gone());
+}
+
+#[test]
+fn set_changes_mode_and_size_and_leaves_the_rest() {
+    let scratch = Scratch::new();
+    let before = scratch.0.stat().unwrap();
+    scratch.0.set(&QueueSettings { mode: Some(0o640), max_bytes: Some(4096), ..QueueSettings::default() }).unwrap();
+    let after = scratch.0.stat().unwrap();
+    assert_eq!((after.mode, after.max_bytes, after.uid, after.gid), (0o640, 4096, before.uid, before.gid));
+}
+
+#[test]
+fn the_key_is_the_one_that_the_c_library_makes() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let program = "import ctypes,sys; print(ctypes.CDLL(None).ftok(sys.argv[1].encode(), 65))";
+    let python = std::process::Command::new("python3").args(["-c", program]).arg(file.path()).output().unwrap();
+    let expected: i32 = String::from_utf8(python.stdout).unwrap().trim().parse().unwrap();
+    assert_eq!(QueueKey::from_path(file.path(), 65).unwrap().raw(), expected);
+}
+
+#[test]
+fn keys_are_read_in_decimal_and_hexadecimal_and_zero_is_refused() {
+    assert_eq!("0x12345678".parse(), Ok(QueueKey::DEFAULT));
+    assert_eq!("305419896".parse(), Ok(QueueKey::DEFAULT));
+    assert_eq!("0xffffffff".parse::<QueueKey>().unwrap().raw(), -1);
+    assert_eq!("-1".parse::<QueueKey>().unwrap().raw(), -1);
+    assert_eq!(QueueKey::new(-1).unwrap().to_string(), "0xffffffff");
+    for bad in ["0", "0x0", "", "0x", "12x", "4294967296", "0x+1"] {
+        assert!(bad.parse::<QueueKey>().is_err(), "{bad}");
+    }
+}
