@@ -178,6 +178,11 @@ impl Queue {
         self.key
     }
 
+    /// The error of a call that another room made on this queue.
+    pub(crate) fn failed(&self, call: &'static str, errno: Errno) -> QueueError {
+        self.error(call, errno)
+    }
+
     fn error(&self, call: &'static str, errno: Errno) -> QueueError {
         QueueError { call, key: self.key, msqid: Some(self.msqid), errno }
     }

@@ -31,9 +31,24 @@ pub(crate) fn msgsnd(msqid: c_int, message: &[u8], flags: c_int) -> Result<(), E
 
 /// Receives into `message` and returns the length of the body; the mtype stands in the first bytes.
 pub(crate) fn msgrcv(msqid: c_int, message: &mut [u8], msgtyp: i64, flags: c_int) -> Result<usize, Errno> {
-    let body_room = message.len().checked_sub(MTYPE_LEN).ok_or(Errno::EINVAL)?;
-    // SAFETY: the kernel writes at most MTYPE_LEN + body_room bytes to the pointer, which is exactly the slice.
-    let received = unsafe { libc::msgrcv(msqid, message.as_mut_ptr().cast(), body_room, msgtyp, flags) };
+    // SAFETY: pointer and length are those of one live, exclusive slice.
+    unsafe { msgrcv_at(msqid, message.as_mut_ptr(), message.len(), msgtyp, flags) }
+}
+
+/// As [`msgrcv`], into `len` bytes at `message`.
+///
+/// # Safety
+/// `len` bytes at `message` are writable, and nobody else uses them during the call.
+pub(crate) unsafe fn msgrcv_at(
+    msqid: c_int,
+    message: *mut u8,
+    len: usize,
+    msgtyp: i64,
+    flags: c_int,
+) -> Result<usize, Errno> {
+    let body_room = len.checked_sub(MTYPE_LEN).ok_or(Errno::EINVAL)?;
+    // SAFETY: the kernel writes at most MTYPE_LEN + body_room = len bytes to the pointer, which the caller vouches for.
+    let received = unsafe { libc::msgrcv(msqid, message.cast(), body_room, msgtyp, flags) };
     Errno::result(received).and_then(|length| usize::try_from(length).map_err(|_| Errno::EINVAL))
 }
 

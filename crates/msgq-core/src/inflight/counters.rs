@@ -1,0 +1,111 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Counters of the daemon. They only grow, and are written without locks.
+        ///
+        /// The books balance: `received + adopted` equals the sum of all fates ([`CountersSnapshot::fates`]) and what
+        /// is in hand or in the outbox at that moment.
+        #[derive(Debug)]
+        #[repr(C)]
+        pub struct Counters {
+            $($(#[doc = $doc])+ pub $name: AtomicU64,)+
+        }
+
+        /// What the counters said at one moment.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct CountersSnapshot {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+        }
+
+        /// Stands in for counters that cannot be reached, so that counting never fails.
+        pub(super) static NOWHERE: Counters = Counters { $($name: AtomicU64::new(0),)+ };
+
+        impl Counters {
+            /// Reads all counters, each by itself.
+            #[must_use]
+            pub fn snapshot(&self) -> CountersSnapshot {
+                CountersSnapshot { $($name: self.$name.load(Ordering::Relaxed),)+ }
+            }
+        }
+
+        impl CountersSnapshot {
+            /// Name and value of each counter, in the order of their declaration.
+            #[must_use]
+            pub fn entries(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)+]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Messages of type 1 taken from the queue, good or bad.
+    received,
+    /// Answers that went into the queue at once.
+    answered,
+    /// Answers that waited in the outbox first and reached their client.
+    answered_late,
+    /// Requests of 0 to 3 bytes, which name no client. A fate.
+    malformed_short,
+    /// Requests of more than 264 bytes. Where the PID was good, the client got an error, which is counted as answered.
+    malformed_long,
+    /// Requests from PID 0, 1, a negative one, one above pid_max, or the daemon's own. A fate.
+    refused_pid,
+    /// Requests from a PID that no living process or thread has. A fate.
+    refused_nobody,
+    /// Answers whose client died, or whose PID changed hands, before they were sent or read. A fate.
+    client_gone,
+    /// Answers dropped because the outbox was full and their client held the most. A fate.
+    shed,
+    /// Answers in the outbox that their client did not read within `response_ttl_s`. A fate.
+    expired,
+    /// Answers whose queue was removed under the daemon. A fate.
+    queue_removed,
+    /// Answers that the kernel refused for another reason; each is logged. A fate.
+    send_failed,
+    /// Answers taken back out of the queue into the outbox because others waited and their client did not read them.
+    adopted,
+    /// Offers of a waiting answer that were taken back because the client did not read it and others waited.
+    recalled,
+    /// Times the queue was full when a worker wanted to answer.
+    queue_full,
+    /// Messages in the queue removed because their client died.
+    orphans_dead_client,
+    /// Messages in the queue removed because no process or thread has their type as its number.
+    orphans_nobody,
+    /// Messages in the queue removed because they cannot be an answer of this protocol.
+    orphans_junk,
+    /// Answers in the queue removed because nobody read them within `response_ttl_s`.
+    orphans_expired,
+    /// Times the queue was removed by somebody else and made anew.
+    queue_recreated,
+    /// Times a worker's receive failed for a reason that is not part of normal service; each is logged.
+    receive_failed,
+    /// Scans of the queue by the janitor.
+    scans,
+}
+
+impl Counters {
+    /// Adds one to a counter of this table.
+    pub fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl CountersSnapshot {
+    /// Requests and adopted answers whose story has ended, one way or the other.
+    #[must_use]
+    pub fn fates(&self) -> u64 {
+        self.answered
+            + self.answered_late
+            + self.malformed_short
+            + self.refused_pid
+            + self.refused_nobody
+            + self.client_gone
+            + self.shed
+            + self.expired
+            + self.queue_removed
+            + self.send_failed
+    }
+}

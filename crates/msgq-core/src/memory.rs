@@ -1,0 +1,96 @@
+//! A mapped region of memory that several threads, and later several processes, look at.
+//!
+//! The region never hands out a reference to bytes: bytes are copied in and out, so that no reference can ever stand
+//! against a concurrent write of the kernel or of another process. What is shared without an owner is made of atomics.
+
+use crate::sysv;
+use memmap2::{MmapOptions, MmapRaw};
+use nix::errno::Errno;
+use std::io;
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
+
+/// Types that may be looked at through a shared reference whatever anybody writes there.
+///
+/// # Safety
+/// The type consists of atomics only, has no padding that is read, and every bit pattern is valid.
+pub(crate) unsafe trait Shared {}
+
+// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
+unsafe impl Shared for AtomicU8 {}
+// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
+unsafe impl Shared for AtomicU32 {}
+// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
+unsafe impl Shared for AtomicI32 {}
+// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
+unsafe impl Shared for AtomicU64 {}
+// SAFETY: an array adds no padding to its elements.
+unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
+// SAFETY: `SlotHeader` is `repr(C)` and holds atomic integers only.
+unsafe impl Shared for crate::inflight::SlotHeader {}
+// SAFETY: `Counters` is `repr(C)` and holds atomic integers only.
+unsafe impl Shared for crate::inflight::Counters {}
+// SAFETY: `Histogram` is `repr(C)` and holds atomic integers only.
+unsafe impl Shared for crate::inflight::Histogram {}
+
+/// Mapped memory, zeroed at first.
+#[derive(Debug)]
+pub(crate) struct Region {
+    map: MmapRaw,
+}
+
+impl Region {
+    /// Private memory of `len` bytes. `present` brings all pages in at once, so that no later access can fault.
+    pub(crate) fn anonymous(len: usize, present: bool) -> io::Result<Self> {
+        let mut options = MmapOptions::new();
+        options.len(len);
+        if present {
+            options.populate();
+        }
+        Ok(Self { map: MmapRaw::from(options.map_anon()?) })
+    }
+
+    fn at(&self, offset: usize, len: usize) -> Option<*mut u8> {
+        let end = offset.checked_add(len)?;
+        (end <= self.map.len()).then(|| self.map.as_mut_ptr().wrapping_add(offset))
+    }
+
+    /// A view of what stands at `offset`; `None` outside the region or where it is not aligned.
+    pub(crate) fn shared<T: Shared>(&self, offset: usize) -> Option<&T> {
+        let pointer = self.at(offset, size_of::<T>())?.cast::<T>();
+        if !pointer.is_aligned() {
+            return None;
+        }
+        // SAFETY: the pointer is aligned and inside the mapping, which lives as long as `self`, and `T` is `Shared`.
+        Some(unsafe { &*pointer })
+    }
+
+    /// Copies `bytes` to `offset`; false outside the region. The caller is the only writer of that range.
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+        let Some(pointer) = self.at(offset, bytes.len()) else { return false };
+        // SAFETY: the range is inside the mapping, `bytes` is elsewhere, and no reference to mapped bytes exists.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), pointer, bytes.len()) };
+        true
+    }
+
+    /// Fills `bytes` from `offset`; false outside the region.
+    pub(crate) fn read(&self, offset: usize, bytes: &mut [u8]) -> bool {
+        let Some(pointer) = self.at(offset, bytes.len()) else { return false };
+        // SAFETY: the range is inside the mapping, `bytes` is elsewhere, and no reference to mapped bytes exists.
+        unsafe { std::ptr::copy_nonoverlapping(pointer, bytes.as_mut_ptr(), bytes.len()) };
+        true
+    }
+
+    /// msgrcv(2) with the range at `offset` as its buffer of `len` bytes, mtype included; returns the body's length.
+    pub(crate) fn receive(
+        &self,
+        offset: usize,
+        len: usize,
+        msqid: i32,
+        msgtyp: i64,
+        flags: i32,
+    ) -> Result<usize, Errno> {
+        let pointer = self.at(offset, len).ok_or(Errno::EFAULT)?;
+        // SAFETY: `len` bytes at the pointer are inside the mapping, and the caller is the only user of that range.
+        unsafe { sysv::msgrcv_at(msqid, pointer, len, msgtyp, flags) }
+    }
+}
