@@ -62,6 +62,14 @@ static int send_raw(int queue, long mtype, pid_t pid, size_t length, char fill, 
     return 0;
 }
 
+/* Until somebody kills this process: even an ended process that nobody reaped counts as dead. */
+static int stay(void)
+{
+    while (pause() < 0 && errno == EINTR)
+        continue;
+    return 0;
+}
+
 static void must(int error, const char *what)
 {
     errno = error;
@@ -92,8 +100,7 @@ static int never_read(int queue, int argc, char **argv)
         must(send_request(queue, getpid(), "never read", 0), "msgsnd");
     printf("sent %s\n", argv[0]);
     fflush(stdout);
-    for (;;)
-        pause();
+    return stay();
 }
 
 static int junk(int queue, int argc, char **argv)
@@ -149,8 +156,7 @@ static int bad_pids(int queue, int argc, char **argv)
     for (long i = 0; i < number(argv[0]); i++)
         must(send_request(queue, pids[i % 10], "from nobody", 0), "msgsnd");
     say("sent");
-    for (;;)
-        pause();
+    return stay();
 }
 
 static int pipeline(int queue, int argc, char **argv)
