@@ -1,1 +1,30 @@
-//! Harness of the black-box tests.
+//! Harness of the black-box tests: the built programs, real clients in several languages, a real kernel queue.
+//!
+//! Every test has a queue key of its own and a runtime directory of its own, so that tests run side by side and beside
+//! other queues of the machine. What a test started is killed by its PID and its queue is removed when the test ends,
+//! also when it fails. Nothing here asserts a time: every wait is for a condition and has a generous limit.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "the harness runs in tests only, where a panic is the report"
+)]
+
+mod clients;
+mod daemon;
+mod kernel;
+mod process;
+mod programs;
+mod scratch;
+mod users;
+mod wait;
+
+pub use clients::{Language, ask, crowd, good_request_is_answered, hostile, load_client, with_pid};
+pub use daemon::{Daemon, DaemonBuilder, PlainServer};
+pub use kernel::{ClientCall, QueueRow, ipcs_row, is_blocked_in, proc_row};
+pub use process::{Finished, Process};
+pub use programs::{examples_dir, has_32_bit_compiler, msgqctl, msgqd, test_client, test_client_32_bit};
+pub use scratch::ScratchKey;
+pub use users::{STRANGER, as_user, is_root};
+pub use wait::{LIMIT, eventually, wait_until};
