@@ -11,6 +11,7 @@
  *     hostile KEY one_request TEXT                   sends, prints "sent", waits, prints the answer
  *     hostile KEY crash TEXT                         sends and leaves without reading
  *     hostile KEY killed COUNT                       COUNT clients one after the other, each killed at a random moment
+ *     hostile KEY until_refused                      one request after the other; prints the call and errno that end it
  *     hostile KEY blocked_sender                     sends requests for ever; prints the errno that ends it
  *     hostile KEY blocked_reader                     asks for nothing and reads; prints the errno that ends it
  *
@@ -198,17 +199,30 @@ static int crash(int queue, int argc, char **argv)
     _exit(0);
 }
 
-static void closed_loop(int queue)
+/* Returns the call that failed, with the reason in errno. */
+static const char *closed_loop(int queue)
 {
     char text[32];
     for (long i = 1;; i++) {
         struct response response;
         snprintf(text, sizeof text, "%d-%ld", (int)getpid(), i);
-        must(send_request(queue, getpid(), text, 0), "msgsnd");
-        must(receive_response(queue, getpid(), &response, 0), "msgrcv");
+        if ((errno = send_request(queue, getpid(), text, 0)) != 0)
+            return "msgsnd";
+        if ((errno = receive_response(queue, getpid(), &response, 0)) != 0)
+            return "msgrcv";
         if (!is_answer_to(&response, text))
             _exit(1);
     }
+}
+
+static int until_refused(int queue, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    say("started");
+    const char *call = closed_loop(queue);
+    printf("%s %s\n", call, strerrorname_np(errno));
+    return 0;
 }
 
 static int killed(int queue, int argc, char **argv)
@@ -222,7 +236,7 @@ static int killed(int queue, int argc, char **argv)
             die("fork");
         if (child == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            closed_loop(queue);
+            die(closed_loop(queue));
         }
         usleep((useconds_t)(rand_r(&seed) % 2000));
         kill(child, SIGKILL);
@@ -269,6 +283,7 @@ static const struct {
     {"one_request", 1, one_request},
     {"crash", 1, crash},
     {"killed", 1, killed},
+    {"until_refused", 0, until_refused},
     {"blocked_sender", 0, blocked_sender},
     {"blocked_reader", 0, blocked_reader},
 };

@@ -5,8 +5,10 @@ use crate::users::as_user;
 use crate::wait::{LIMIT, eventually, wait_until};
 use msgq_core::queue::{Queue, QueueKey};
 use nix::sys::signal::Signal;
+use nix::unistd::Uid;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub struct DaemonBuilder {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     user: Option<u32>,
+    key_argument: bool,
 }
 
 impl DaemonBuilder {
@@ -34,6 +37,7 @@ impl DaemonBuilder {
             arguments: Vec::new(),
             environment: Vec::new(),
             user: None,
+            key_argument: true,
         }
     }
 
@@ -77,6 +81,20 @@ impl DaemonBuilder {
         self
     }
 
+    /// Runs it as the user that runs the test.
+    #[must_use]
+    pub fn root(mut self) -> Self {
+        self.user = None;
+        self
+    }
+
+    /// Leaves the choice of the key to the configuration.
+    #[must_use]
+    pub fn without_key_argument(mut self) -> Self {
+        self.key_argument = false;
+        self
+    }
+
     /// The key it will serve.
     #[must_use]
     pub fn key(&self) -> QueueKey {
@@ -93,14 +111,19 @@ impl DaemonBuilder {
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = match self.user {
-            Some(id) => as_user(id, &self.program_for(id)),
+            Some(id) => {
+                nix::unistd::chown(self.directory(), Some(Uid::from_raw(id)), None).unwrap();
+                as_user(id, &self.copy_for_everyone(&msgqd()))
+            }
             None => Command::new(msgqd()),
         };
         for name in ["NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID", "RUST_LOG", "INVOCATION_ID"] {
             command.env_remove(name);
         }
         command.env("RUNTIME_DIRECTORY", self.directory());
-        command.args(["--key", &self.key().to_string()]);
+        if self.key_argument {
+            command.args(["--key", &self.key().to_string()]);
+        }
         if !self.settings.is_empty() {
             command.arg("--config").arg(self.write_config());
         }
@@ -117,17 +140,15 @@ impl DaemonBuilder {
         path
     }
 
-    /// A copy of the program that `user` can reach wherever this repository lies, beside a directory it may write.
-    fn program_for(&self, user: u32) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let user = Some(nix::unistd::Uid::from_raw(user));
-        nix::unistd::chown(self.directory(), user, None).unwrap();
+    /// A copy of `program` that every user can execute, wherever this repository lies.
+    #[must_use]
+    pub fn copy_for_everyone(&self, program: &Path) -> PathBuf {
         std::fs::set_permissions(self.directory(), PermissionsExt::from_mode(0o755)).unwrap();
-        let program = self.directory().join("msgqd");
-        if !program.exists() {
-            std::fs::copy(msgqd(), &program).unwrap();
+        let copy = self.directory().join(program.file_name().unwrap());
+        if !copy.exists() {
+            std::fs::copy(program, &copy).unwrap();
         }
-        program
+        copy
     }
 
     /// Starts it and does not wait.
