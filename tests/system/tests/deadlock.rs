@@ -47,7 +47,7 @@ fn the_plain_server_serves_as_many_clients_as_its_queue_has_places() {
 
 #[test]
 fn the_plain_server_gets_stuck_with_one_client_more() {
-    assert_eq!(plain_server_with(FULL + 1, 100).code(), STALLED);
+    assert_eq!(plain_server_with(FULL + 1, 20_000).code(), STALLED);
 }
 
 #[test]
