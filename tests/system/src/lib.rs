@@ -11,18 +11,22 @@
     reason = "the harness runs in tests only, where a panic is the report"
 )]
 
+mod builder;
 mod clients;
 mod daemon;
 mod kernel;
+mod plain_server;
 mod process;
 mod programs;
 mod scratch;
 mod users;
 mod wait;
 
+pub use builder::DaemonBuilder;
 pub use clients::{Language, ask, crowd, good_request_is_answered, hostile, load_client, with_pid};
-pub use daemon::{Daemon, DaemonBuilder, PlainServer};
+pub use daemon::Daemon;
 pub use kernel::{ClientCall, QueueRow, ipcs_row, is_blocked_in, proc_row};
+pub use plain_server::PlainServer;
 pub use process::{Finished, Process};
 pub use programs::{examples_dir, has_32_bit_compiler, msgqctl, msgqd, test_client, test_client_32_bit};
 pub use scratch::ScratchKey;
