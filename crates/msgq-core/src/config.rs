@@ -1,1 +1,60 @@
-//! See below.
+//! The configuration: raw TOML, then validated settings with units in their names and types.
+//!
+//! Every error, whether of syntax, of a name, of a type or of a value, comes in one form: file, line, column, what is
+//! wrong, the line itself with a caret below, and what to write instead.
+
+mod error;
+mod raw;
+mod settings;
+
+pub use error::ConfigError;
+pub use settings::{
+    Config, HandlerConfig, KeyError, KeySetting, LogConfig, LogLevel, QueueConfig, ServiceConfig, Workers,
+};
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Largest configuration file that is read, in bytes.
+pub const MAX_FILE_LEN: u64 = 1 << 20;
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no UTF-8, is longer than [`MAX_FILE_LEN`], or says something that is not allowed.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let unreadable = |error: std::io::Error| ConfigError::unreadable(&name, &error.to_string());
+        let mut bytes = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if u64::try_from(bytes.len()).is_ok_and(|len| len > MAX_FILE_LEN) {
+            return Err(ConfigError::unreadable(&name, "it is longer than 1 MiB, so it is hardly a configuration"));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&name, &text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Err(ConfigError::unreadable(&name, &format!("it is not UTF-8 text (first bad byte at offset {at})")))
+            }
+        }
+    }
+
+    /// Checks the text of a configuration; `name` stands in errors where the file's name would.
+    ///
+    /// # Errors
+    /// When it says something that is not allowed.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let raw: raw::Config = toml::from_str(text).map_err(|error| {
+            let (message, help) = raw::explain(error.message());
+            ConfigError::at(name, text, error.span().unwrap_or(0..0), &message, help.as_deref())
+        })?;
+        settings::validate(raw)
+            .map_err(|invalid| ConfigError::at(name, text, invalid.span, &invalid.message, Some(&invalid.help)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

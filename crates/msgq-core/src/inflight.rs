@@ -206,6 +206,14 @@ impl Table {
         self.region.read(offset + MTYPE_LEN, body)
     }
 
+    /// The PID that a request in a landing slot names, whatever it is worth; 0 when its body is too short.
+    #[must_use]
+    pub fn claimed_pid(&self, worker: usize, body_len: usize) -> i32 {
+        let mut bytes = [0; 4];
+        let is_there = body_len >= bytes.len() && self.read_request(worker, &mut bytes);
+        if is_there { i32::from_ne_bytes(bytes) } else { 0 }
+    }
+
     /// Stores a framed response (mtype and body) beside the request in a landing slot.
     pub fn write_landing_response(&self, worker: usize, message: &[u8]) {
         if let Some(offset) = self.layout.landing_response(worker) {

@@ -166,6 +166,12 @@ impl Queue {
         Self { key: None, msqid }
     }
 
+    /// A queue of which number and key are known already.
+    #[must_use]
+    pub fn known(key: Option<QueueKey>, msqid: i32) -> Self {
+        Self { key, msqid }
+    }
+
     /// The kernel's number for the queue.
     #[must_use]
     pub fn id(&self) -> i32 {

@@ -1,1 +1,65 @@
 //! Command line of msgqd.
+
+use clap::{CommandFactory, Parser, ValueEnum};
+use msgq_core::config::LogLevel;
+use msgq_core::queue::QueueKey;
+use std::path::PathBuf;
+
+/// Serve programs that talk through one System V message queue
+///
+/// A client sends its request with mtype 1 and its PID in the body; the server answers with mtype = that PID. See
+/// msgqd-protocol(7). Without any option msgqd serves queue 0x12345678 in the foreground and answers every request with
+/// "Processed: TEXT". SIGTERM and SIGINT end it: the queue is closed for new requests, what is queued is answered,
+/// clients get a moment to fetch their answers, and the queue is removed. A second signal ends it at once.
+#[derive(Debug, Parser)]
+#[command(name = "msgqd", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Read settings from FILE; see msgqd.toml(5). Without it, the built-in defaults apply
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Check the configuration and exit: 0 when it is good, 1 with the error when it is not
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// Serve the queue with this key, decimal or hexadecimal with 0x; overrides the configuration
+    #[arg(long, value_name = "KEY", allow_negative_numbers = true)]
+    pub key: Option<QueueKey>,
+
+    /// Log this and everything more important; overrides the configuration
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<Level>,
+}
+
+/// Levels of the log, as the command line names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Something failed, and somebody must act
+    Error,
+    /// Something is not as it should be
+    Warn,
+    /// Start, stop, and what happens rarely
+    Info,
+    /// For finding out what goes on
+    Debug,
+    /// Everything
+    Trace,
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::Error,
+            Level::Warn => Self::Warn,
+            Level::Info => Self::Info,
+            Level::Debug => Self::Debug,
+            Level::Trace => Self::Trace,
+        }
+    }
+}
+
+/// The definition that `--help` and the man page are made from.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}

@@ -1,1 +1,90 @@
-//! Logging of msgqd.
+//! Where log records go, and what they look like: plain on a terminal or in a file, with priorities under journald.
+
+use log::{LevelFilter, Record};
+use msgq_core::config::LogLevel;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+
+/// Starts logging to standard error.
+///
+/// Under journald every line of every record starts with its priority as in sd-daemon(3), since the journal takes each
+/// line as a message of its own. There are no timestamps in either form: the journal has its own, and a terminal needs
+/// none.
+///
+/// # Errors
+/// When logging was started before.
+pub fn init(level: LogLevel) -> Result<(), log::SetLoggerError> {
+    let to_journal = is_journal();
+    env_logger::Builder::new()
+        .filter_level(LevelFilter::Trace)
+        .target(env_logger::Target::Stderr)
+        .format(move |out, record| if to_journal { for_journal(out, record) } else { plain(out, record) })
+        .try_init()?;
+    set_level(level);
+    Ok(())
+}
+
+/// Changes the level; may be called at any time.
+pub fn set_level(level: LogLevel) {
+    log::set_max_level(match level {
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+        LogLevel::Trace => LevelFilter::Trace,
+    });
+}
+
+/// True when standard error is the journal's socket (`$JOURNAL_STREAM` in systemd.exec(5)).
+fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let Ok(metadata) = std::fs::metadata("/proc/self/fd/2") else { return false };
+    stream == format!("{}:{}", metadata.dev(), metadata.ino())
+}
+
+/// Priorities of syslog(3).
+fn priority(level: log::Level) -> u8 {
+    match level {
+        log::Level::Error => 3,
+        log::Level::Warn => 4,
+        log::Level::Info => 6,
+        log::Level::Debug | log::Level::Trace => 7,
+    }
+}
+
+fn for_journal(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    let text = record.args().to_string();
+    text.lines().try_for_each(|line| writeln!(out, "<{}>{line}", priority(record.level())))
+}
+
+fn plain(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    match record.level() {
+        log::Level::Info => writeln!(out, "msgqd: {}", record.args()),
+        level => writeln!(out, "msgqd: {}: {}", level.as_str().to_lowercase(), record.args()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: fn(&mut Vec<u8>, &Record<'_>) -> io::Result<()>, level: log::Level, text: &str) -> String {
+        let mut out = Vec::new();
+        format(&mut out, &Record::builder().level(level).args(format_args!("{text}")).build()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn under_journald_every_line_of_a_record_has_its_priority() {
+        assert_eq!(written(for_journal, log::Level::Error, "one\ntwo"), "<3>one\n<3>two\n");
+        assert_eq!(written(for_journal, log::Level::Warn, "one"), "<4>one\n");
+        assert_eq!(written(for_journal, log::Level::Info, "one"), "<6>one\n");
+        assert_eq!(written(for_journal, log::Level::Debug, "one"), "<7>one\n");
+    }
+
+    #[test]
+    fn on_a_terminal_only_what_is_not_routine_names_its_level() {
+        assert_eq!(written(plain, log::Level::Info, "serving"), "msgqd: serving\n");
+        assert_eq!(written(plain, log::Level::Error, "broken"), "msgqd: error: broken\n");
+    }
+}

@@ -1,0 +1,68 @@
+//! The configuration as it is written, and the library's errors in words that help.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Config {
+    pub(super) queue: Queue,
+    pub(super) service: Service,
+    pub(super) handler: Handler,
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Queue {
+    pub(super) key: Option<Spanned<toml::Value>>,
+    pub(super) mode: Option<Spanned<toml::Value>>,
+    pub(super) group: Option<Spanned<String>>,
+    pub(super) max_bytes: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Service {
+    pub(super) workers: Option<Spanned<toml::Value>>,
+    pub(super) drain_timeout_ms: Option<Spanned<i64>>,
+    pub(super) outbox_capacity: Option<Spanned<i64>>,
+    pub(super) response_ttl_s: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Handler {
+    pub(super) kind: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) level: Option<Spanned<String>>,
+}
+
+/// The library's message, and what to do about it where that is known.
+pub(super) fn explain(message: &str) -> (String, Option<String>) {
+    let Some(rest) = message.strip_prefix("unknown field `") else { return (message.to_owned(), None) };
+    let Some((unknown, expected)) = rest.split_once('`') else { return (message.to_owned(), None) };
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let nearest = known.iter().max_by(|a, b| likeness(unknown, a).total_cmp(&likeness(unknown, b)));
+    let help = match nearest.filter(|name| likeness(unknown, name) > 0.5) {
+        Some(name) => format!("did you mean {name}? Known here: {}", known.join(", ")),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    (format!("there is no setting {unknown}"), Some(help))
+}
+
+/// Dice's coefficient over pairs of letters, from 0 (nothing in common) to 1.
+fn likeness(a: &str, b: &str) -> f64 {
+    let pairs = |text: &str| -> Vec<(char, char)> { text.chars().zip(text.chars().skip(1)).collect() };
+    let (of_a, mut of_b) = (pairs(a), pairs(b));
+    let total = u32::try_from(of_a.len() + of_b.len()).unwrap_or(u32::MAX);
+    let common = of_a
+        .iter()
+        .filter(|pair| of_b.iter().position(|other| other == *pair).map(|at| of_b.swap_remove(at)).is_some())
+        .count();
+    if total == 0 { 0.0 } else { 2.0 * f64::from(u32::try_from(common).unwrap_or(0)) / f64::from(total) }
+}

@@ -1,0 +1,138 @@
+use super::*;
+use crate::queue::QueueKey;
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn error(text: &str) -> String {
+    Config::parse("test.toml", text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let config = Config::parse("test.toml", "").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.queue.key, KeySetting::Number(QueueKey::DEFAULT));
+    assert_eq!((config.queue.mode, config.service.drain_timeout), (0o660, Duration::from_secs(5)));
+}
+
+#[test]
+fn every_setting_is_read() {
+    let config = Config::parse(
+        "test.toml",
+        "[queue]\nkey = 0x1234\nmode = \"0600\"\ngroup = \"users\"\nmax_bytes = 65536\n[service]\nworkers = 4\n\
+         drain_timeout_ms = 100\noutbox_capacity = 64\nresponse_ttl_s = 7\n[handler]\nkind = \"echo\"\n[log]\nlevel = \"debug\"\n",
+    )
+    .unwrap();
+    assert_eq!(config.queue.key.resolve().unwrap().raw(), 0x1234);
+    assert_eq!(config.queue.mode, 0o600);
+    assert_eq!(config.queue.group.as_deref(), Some("users"));
+    assert_eq!(config.queue.max_bytes, Some(65536));
+    assert_eq!(config.service.workers, Workers::Fixed(4));
+    assert_eq!(config.service.drain_timeout, Duration::from_millis(100));
+    assert_eq!(config.service.outbox_capacity, 64);
+    assert_eq!(config.service.response_ttl, Duration::from_secs(7));
+    assert_eq!(config.log.level, LogLevel::Debug);
+}
+
+#[test]
+fn a_key_may_be_text_or_come_from_a_file() {
+    let key = |text: &str| Config::parse("test.toml", &format!("[queue]\nkey = {text}\n")).unwrap().queue.key;
+    assert_eq!(key("\"0x12345678\"").resolve().unwrap(), QueueKey::DEFAULT);
+    assert_eq!(key("0xffffffff").resolve().unwrap().raw(), -1);
+    assert_eq!(key("{ path = \"/\", id = 65 }"), KeySetting::Path { path: "/".into(), id: 65 });
+    assert!(key("{ path = \"/no/such/file\", id = 65 }").resolve().unwrap_err().to_string().contains("/no/such/file"));
+}
+
+#[test]
+fn an_error_shows_file_line_column_and_a_caret_below_the_place() {
+    assert_eq!(
+        error("[queue]\nmode = \"0888\"\n"),
+        "test.toml:2:8: \"0888\" is no octal file mode\n  |\n2 | mode = \"0888\"\n  |        ^^^^^^\n  = help: write it as \
+         text in octal, for example mode = \"0660\": read and write for owner and group"
+    );
+}
+
+#[test]
+fn an_unknown_setting_names_the_nearest_one() {
+    let error = error("[service]\nworker = 3\n");
+    assert!(error.contains("test.toml:2:1: there is no setting worker"), "{error}");
+    assert!(error.contains("did you mean workers?"), "{error}");
+    assert!(error.contains("\n2 | worker = 3\n  | ^^^^^^"), "{error}");
+}
+
+#[test]
+fn a_wrong_type_shows_its_place() {
+    let error = error("[queue]\nmax_bytes = \"many\"\n");
+    assert!(error.contains("test.toml:2:13:"), "{error}");
+    assert!(error.contains("^^^^^^"), "{error}");
+}
+
+#[test]
+fn bad_syntax_shows_its_place() {
+    let error = error("[queue]\nkey = = 3\n");
+    assert!(error.starts_with("test.toml:2:"), "{error}");
+    assert!(error.contains("2 | key = = 3"), "{error}");
+}
+
+#[test]
+fn values_out_of_range_say_what_is_allowed() {
+    for (text, allowed) in [
+        ("[service]\nworkers = 0", "1 to 256"),
+        ("[service]\nworkers = \"many\"", "\"auto\""),
+        ("[service]\ndrain_timeout_ms = -1", "0 to 3600000"),
+        ("[service]\noutbox_capacity = 3", "64 to 65536"),
+        ("[service]\nresponse_ttl_s = 0", "1 to"),
+        ("[queue]\nmax_bytes = 100", "264 to"),
+        ("[queue]\nkey = 0", "1 to 0xffffffff"),
+        ("[queue]\nkey = 1.5", "1 to 0xffffffff"),
+        ("[queue]\nkey = { path = \"/\" }", "id"),
+        ("[queue]\nmode = 660", "as text in octal"),
+        ("[queue]\nmode = \"0060\"", "octal"),
+        ("[queue]\ngroup = \"\"", "existing group"),
+        ("[handler]\nkind = \"magic\"", "echo"),
+        ("[log]\nlevel = \"loud\"", "error, warn, info, debug, trace"),
+    ] {
+        let error = error(text);
+        assert!(error.contains(allowed) && error.contains("test.toml:2:"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn control_characters_in_a_line_are_escaped() {
+    let error = error("[queue]\nkey = \u{1b}[31m\n");
+    assert!(!error.contains('\u{1b}') && error.contains("\\u{1b}"), "{error}");
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let load = |path: &Path| Config::load(path).unwrap_err().to_string();
+    assert!(load(Path::new("/no/such/file")).contains("No such file"));
+    assert!(load(directory.path()).contains("directory"));
+    let file = directory.path().join("file");
+    std::fs::write(&file, b"key = \xff").unwrap();
+    assert!(load(&file).contains("not UTF-8"));
+    std::fs::write(&file, vec![b'#'; 2 << 20]).unwrap();
+    assert!(load(&file).contains("1 MiB"));
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}|[\\[\\]a-z_=\" 0-9\\n\\t\\u{1b}é]{0,200}") {
+        if let Err(error) = Config::parse("test.toml", &text) {
+            let shown = error.to_string();
+            let has_escape = shown.contains('\u{1b}');
+            prop_assert!(!has_escape);
+        }
+    }
+
+    #[test]
+    fn no_value_panics(name in "(queue|service|log|handler)\\.[a-z_]{1,12}", value in "[\\PC]{0,40}") {
+        let _ = Config::parse("test.toml", &format!("{name} = {value}")).map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn no_span_panics(text in "[aé€😀\\n\\r\\t]{0,20}", start in 0_usize..60, len in 0_usize..60) {
+        let _ = ConfigError::at("test.toml", &text, start..start + len, "message", None).to_string();
+    }
+}

@@ -1,0 +1,89 @@
+//! Which daemon serves a queue: the lock file in the runtime directory, as daemon and CLI look at it.
+
+use crate::queue::QueueKey;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What a lock file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockState {
+    /// No daemon of this directory serves the queue.
+    Free,
+    /// The daemon with this PID serves it. 0: its PID could not be read.
+    Held(i32),
+    /// The file may not be read by this user.
+    Hidden,
+}
+
+/// Where a daemon of this user keeps its files: `$RUNTIME_DIRECTORY` (systemd.exec(5)), `/run/msgqd` for root,
+/// `$XDG_RUNTIME_DIR/msgqd`, or `/dev/shm/msgqd-UID`.
+#[must_use]
+pub fn runtime_directory() -> PathBuf {
+    let directory = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(given) = directory("RUNTIME_DIRECTORY") {
+        return given;
+    }
+    if nix::unistd::geteuid().is_root() {
+        return PathBuf::from(SERVICE_DIRECTORY);
+    }
+    match directory("XDG_RUNTIME_DIR") {
+        Some(base) => base.join("msgqd"),
+        None => shared_memory_directory(nix::unistd::geteuid().as_raw()),
+    }
+}
+
+/// Where a daemon whose queue belongs to `owner_uid` may keep its files, most likely first.
+#[must_use]
+pub fn candidate_directories(owner_uid: u32) -> Vec<PathBuf> {
+    let mut candidates = vec![
+        runtime_directory(),
+        PathBuf::from(SERVICE_DIRECTORY),
+        PathBuf::from(format!("/run/user/{owner_uid}/msgqd")),
+        shared_memory_directory(owner_uid),
+    ];
+    candidates.dedup();
+    candidates
+}
+
+const SERVICE_DIRECTORY: &str = "/run/msgqd";
+
+fn shared_memory_directory(uid: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/msgqd-{uid}"))
+}
+
+/// The lock file of a queue in this process's IPC namespace.
+#[must_use]
+pub fn lock_path(directory: &Path, key: QueueKey) -> PathBuf {
+    let namespace = std::fs::metadata("/proc/self/ns/ipc").map_or(0, |metadata| metadata.ino());
+    directory.join(format!("queue-{key}-ipc{namespace}.lock"))
+}
+
+/// Asks the kernel whether the file is locked, without locking it.
+#[must_use]
+pub fn lock_state(path: &Path) -> LockState {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return LockState::Hidden,
+        Err(_) => return LockState::Free,
+    };
+    let mut lock = whole_file(libc::F_RDLCK);
+    match fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)) {
+        Ok(_) if i32::from(lock.l_type) == libc::F_UNLCK => LockState::Free,
+        Ok(_) => {
+            let mut text = String::new();
+            let _ = file.by_ref().take(32).read_to_string(&mut text);
+            LockState::Held(text.trim().parse().unwrap_or(0))
+        }
+        Err(_) => LockState::Hidden,
+    }
+}
+
+/// A lock over a whole file, as fcntl(2) takes it. `kind` is `F_RDLCK` or `F_WRLCK`.
+#[must_use]
+pub fn whole_file(kind: i32) -> libc::flock {
+    libc::flock { l_type: i16::try_from(kind).unwrap_or_default(), l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 }
+}

@@ -1,0 +1,251 @@
+//! Who the clients are. One look-up for each request, without a lock or a system call once a client is known.
+//!
+//! At its first request a client is taken hold of by a pidfd, which joins an epoll set; the pidfd says when the client
+//! dies, whoever has its number afterwards. Beside it stands one byte for each number:
+//!
+//! ```text
+//! bit 0      KNOWN   a pidfd watches this client
+//! bit 1      HELD    answers of this client wait in the outbox; nothing may overtake them
+//! bit 2      OURS    the number is a thread of the daemon itself
+//! bit 3      ASKED   the client sent a request since the janitor last looked
+//! bits 4-7   which holder of the number this is, modulo 16
+//! ```
+//!
+//! **HELD and direct sends.** A worker that wants to send directly first stores SENDING in its slot, then loads HELD;
+//! whoever sets HELD then looks at all slots and waits until none is SENDING to that client. Both are sequentially
+//! consistent, so at least one of them sees the other: either the worker finds HELD and stays away, or the other side
+//! finds SENDING and waits until that send, which never blocks, is over.
+
+use super::shared::Shared;
+use msgq_core::identity::{ClientHandle, ClientPid};
+use msgq_core::inflight::SlotState;
+use msgq_core::pid_flags::PidFlags;
+use rustix::event::{Timespec, epoll};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+const KNOWN: u8 = 1;
+const HELD: u8 = 2;
+const OURS: u8 = 4;
+const ASKED: u8 = 8;
+const GENERATION_SHIFT: u32 = 4;
+const GENERATION_STEP: u8 = 1 << GENERATION_SHIFT;
+
+/// Which holder of a number: the 4 bits, in the low bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Generation(u8);
+
+impl Generation {
+    pub(super) fn number(self) -> u32 {
+        u32::from(self.0)
+    }
+
+    fn of(byte: u8) -> Self {
+        Self(byte >> GENERATION_SHIFT)
+    }
+}
+
+/// The number belongs to somebody else by now, or to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gone;
+
+#[derive(Debug)]
+pub(super) struct Clients {
+    flags: PidFlags,
+    watched: Mutex<Watched>,
+    epoll: OwnedFd,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    handles: HashMap<ClientPid, ClientHandle>,
+    /// In the order of their arrival; may name clients that are gone.
+    arrivals: VecDeque<ClientPid>,
+}
+
+impl Clients {
+    /// Watches at most `limit` clients at a time.
+    pub(super) fn new(limit: usize) -> io::Result<Self> {
+        Ok(Self {
+            flags: PidFlags::new()?,
+            watched: Mutex::default(),
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            limit,
+        })
+    }
+
+    fn byte(&self, client: ClientPid) -> Option<&AtomicU8> {
+        self.flags.of(client)
+    }
+
+    fn load(&self, client: ClientPid) -> u8 {
+        self.byte(client).map_or(0, |byte| byte.load(Ordering::SeqCst))
+    }
+
+    /// The daemon's own thread is no client.
+    pub(super) fn refuse_own(&self, client: ClientPid) {
+        if let Some(byte) = self.byte(client) {
+            byte.fetch_or(OURS, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn is_own(&self, client: ClientPid) -> bool {
+        self.load(client) & OURS != 0
+    }
+
+    /// Which holder of the number asks; `None` when nobody has it. A known client costs one load.
+    pub(super) fn admit(&self, client: ClientPid) -> io::Result<Option<Generation>> {
+        let Some(byte) = self.byte(client) else { return Ok(None) };
+        let flags = byte.load(Ordering::SeqCst);
+        if flags & KNOWN == 0 {
+            return self.watch(client);
+        }
+        if flags & ASKED == 0 {
+            byte.fetch_or(ASKED, Ordering::Relaxed);
+        }
+        Ok(Some(Generation::of(flags)))
+    }
+
+    /// Takes hold of a client; `None` when nobody has the number.
+    pub(super) fn watch(&self, client: ClientPid) -> io::Result<Option<Generation>> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(byte) = self.byte(client) else { return Ok(None) };
+        if byte.load(Ordering::SeqCst) & KNOWN != 0 {
+            return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
+        }
+        if watched.handles.len() >= self.limit {
+            self.forget_oldest(&mut watched);
+        }
+        let Some(handle) = ClientHandle::open(client)? else { return Ok(None) };
+        let Some(pidfd) = handle.pidfd() else {
+            // A thread on a kernel before 6.9: nothing to watch it by, so it is looked up at every request.
+            return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
+        };
+        let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));
+        epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
+        watched.handles.insert(client, handle);
+        watched.arrivals.push_back(client);
+        let flags = byte.fetch_or(KNOWN | ASKED, Ordering::SeqCst);
+        Ok(Some(Generation::of(flags)))
+    }
+
+    /// Makes room for one more client by letting one go for which nothing waits in the outbox. Should it have an
+    /// answer in the queue and die, the janitor's scan finds it.
+    fn forget_oldest(&self, watched: &mut Watched) {
+        for _ in 0..watched.arrivals.len() {
+            let Some(client) = watched.arrivals.pop_front() else { return };
+            if !watched.handles.contains_key(&client) {
+                continue;
+            }
+            if self.is_held(client) {
+                watched.arrivals.push_back(client);
+                continue;
+            }
+            if let Some(byte) = self.byte(client) {
+                byte.fetch_and(!KNOWN, Ordering::SeqCst);
+            }
+            watched.handles.remove(&client);
+            return;
+        }
+    }
+
+    /// True when the client that was admitted as `generation` is still the one that has the number, and lives.
+    pub(super) fn is_same(&self, client: ClientPid, generation: Generation) -> bool {
+        let flags = self.load(client);
+        let known = flags & KNOWN != 0 || matches!(self.watch(client), Ok(Some(_)));
+        if !known || Generation::of(self.load(client)) != generation {
+            return false;
+        }
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.handles.get(&client).is_none_or(|handle| !handle.is_dead().unwrap_or(false))
+    }
+
+    /// Which holder of the number the client is now.
+    pub(super) fn generation(&self, client: ClientPid) -> Generation {
+        Generation::of(self.load(client))
+    }
+
+    /// True when the worker may send directly: nothing of this client is held, and it is still the same. One load.
+    pub(super) fn may_send_directly(&self, client: ClientPid, generation: Generation) -> Result<bool, Gone> {
+        let flags = self.load(client);
+        if Generation::of(flags) == generation { Ok(flags & HELD == 0) } else { Err(Gone) }
+    }
+
+    pub(super) fn is_known(&self, client: ClientPid) -> bool {
+        self.load(client) & KNOWN != 0
+    }
+
+    pub(super) fn is_held(&self, client: ClientPid) -> bool {
+        self.load(client) & HELD != 0
+    }
+
+    /// True when the client asked something since the last call.
+    pub(super) fn take_asked(&self, client: ClientPid) -> bool {
+        self.byte(client).is_some_and(|byte| byte.fetch_and(!ASKED, Ordering::Relaxed) & ASKED != 0)
+    }
+
+    /// The caller has the outbox locked. Afterwards no answer of this client is sent but by the courier.
+    pub(super) fn hold(&self, client: ClientPid) {
+        if let Some(byte) = self.byte(client) {
+            byte.fetch_or(HELD, Ordering::SeqCst);
+        }
+    }
+
+    /// The caller has the outbox locked, and the client's line has ended.
+    pub(super) fn let_go(&self, client: ClientPid) {
+        if let Some(byte) = self.byte(client) {
+            byte.fetch_and(!HELD, Ordering::SeqCst);
+        }
+    }
+
+    /// The client is dead: its number may be anybody's from now on.
+    pub(super) fn forget_dead(&self, client: ClientPid) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.handles.remove(&client);
+        // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
+        if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
+            let Watched { handles, arrivals } = &mut *watched;
+            arrivals.retain(|client| handles.contains_key(client));
+        }
+        if let Some(byte) = self.byte(client) {
+            let next = |flags: u8| Some((flags & (OURS | 0xf0)).wrapping_add(GENERATION_STEP));
+            let _ = byte.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+        }
+    }
+
+    /// Waits for deaths, at most `limit`, and adds them to `dead`.
+    pub(super) fn wait_for_deaths(&self, limit: Duration, dead: &mut Vec<ClientPid>) {
+        let mut events = Vec::with_capacity(EVENTS);
+        let timeout = Timespec {
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(limit.subsec_nanos()),
+        };
+        if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).is_err() {
+            return;
+        }
+        let pids = events.iter().filter_map(|event| i32::try_from(event.data.u64()).ok());
+        dead.extend(pids.filter_map(ClientPid::new));
+    }
+
+    /// The epoll set, to add what else should wake its waiter.
+    pub(super) fn epoll(&self) -> &OwnedFd {
+        &self.epoll
+    }
+}
+
+const EVENTS: usize = 256;
+
+/// Waits until no worker is in a direct send to `client`. HELD is set, so none begins afterwards.
+pub(super) fn wait_for_direct_sends(shared: &Shared, client: ClientPid) {
+    for worker in 0..shared.settings.workers {
+        let Some(slot) = shared.table.landing(worker) else { continue };
+        while slot.state() == Some(SlotState::Sending) && slot.client() == client.get() {
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The courier: the one thread that may block in msgsnd.
+//!
+//! It goes round the lines and sends one answer of each client. Afterwards it looks whether the answer rests: if not,
+//! its client was waiting and has it; if so, it is an *offer*, and nothing more of that client is sent until the offer
+//! is read or taken back.
+
+use super::post::{check_offers, delivered};
+use super::shared::Shared;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
+use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use nix::errno::Errno;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+pub(super) struct Courier {
+    shared: Arc<Shared>,
+    buffer: MessageBuffer,
+}
+
+enum Sent {
+    Done,
+    Cancelled,
+    Failed(QueueError),
+}
+
+/// How long a line is set aside whose earlier request is still with a worker.
+const RETRY_AFTER: Duration = Duration::from_millis(2);
+/// Shortest and longest time between two looks at what became of the offers.
+const FIRST_LOOK: Duration = Duration::from_micros(50);
+const LAST_LOOK: Duration = Duration::from_millis(10);
+
+impl Courier {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let buffer = MessageBuffer::with_body_room(shared.settings.message_room);
+        Self { shared, buffer }
+    }
+
+    pub(super) fn run(mut self) {
+        while let Some((client, slot)) = self.next() {
+            self.deliver(client, slot);
+        }
+    }
+
+    /// The next answer to send; `None` when the engine stops.
+    fn next(&mut self) -> Option<(ClientPid, u32)> {
+        let shared = Arc::clone(&self.shared);
+        let mut outbox = shared.outbox();
+        let mut look = FIRST_LOOK;
+        while !shared.is_stopping() {
+            if outbox.offer_count() > 0 {
+                check_offers(&shared, &mut outbox, &mut self.buffer);
+            }
+            if outbox.offer_count() < shared.offer_limit() {
+                let retry_at = Instant::now() + RETRY_AFTER;
+                let may_go = |client, sequence| !shared.is_earlier_in_hand(client, sequence);
+                if let Some((client, slot)) = outbox.take_next(may_go, retry_at) {
+                    shared.courier_client.store(client.get(), Ordering::SeqCst);
+                    return Some((client, slot));
+                }
+            }
+            let limit = if outbox.offer_count() > 0 { look } else { IDLE };
+            look = (look * 2).min(LAST_LOOK);
+            outbox = shared.wait_for_letters(outbox, limit);
+        }
+        None
+    }
+
+    fn deliver(&mut self, client: ClientPid, slot: u32) {
+        let shared = Arc::clone(&self.shared);
+        let Some(header) = shared.table.response(slot) else { return };
+        let queue = shared.queue_with_id(header.msqid.load(Ordering::Relaxed));
+        let mut message = [0; RESPONSE_MESSAGE_LEN];
+        let len = shared.table.read_response(slot, &mut message);
+        header.set_state(SlotState::Sending);
+        let sent = self.send(&queue, message.get(..len).unwrap_or_default(), client);
+        let mut outbox = shared.outbox();
+        shared.courier_client.store(0, Ordering::SeqCst);
+        let still_wanted = outbox.phase(client) == Some(super::outbox::Phase::Sending(slot));
+        match sent {
+            Sent::Done if still_wanted => match queue.rests(client.as_mtype()) {
+                Ok(true) => {
+                    header.set_state(SlotState::Offered);
+                    outbox.offered(client, slot, Instant::now());
+                }
+                _ => delivered(&shared, &mut outbox, client, slot),
+            },
+            Sent::Done => {
+                let _ = queue.try_receive(client.as_mtype(), &mut self.buffer);
+                header.set_state(SlotState::Armed);
+                outbox.release(slot);
+                Counters::add(&shared.counters().client_gone);
+            }
+            Sent::Cancelled if still_wanted => {
+                header.set_state(SlotState::Ready);
+                outbox.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
+            }
+            Sent::Cancelled => {
+                header.set_state(SlotState::Armed);
+                outbox.release(slot);
+                Counters::add(&shared.counters().client_gone);
+            }
+            Sent::Failed(error) => {
+                self.shared.count_failure(client, &error);
+                header.set_state(SlotState::Armed);
+                if still_wanted {
+                    if outbox.delivered(client, slot) {
+                        shared.clients.let_go(client);
+                    }
+                } else {
+                    outbox.release(slot);
+                }
+            }
+        }
+    }
+
+    fn send(&self, queue: &Queue, message: &[u8], client: ClientPid) -> Sent {
+        loop {
+            if self.shared.is_stopping() || self.shared.courier_cancel.load(Ordering::SeqCst) == client.get() {
+                return Sent::Cancelled;
+            }
+            match queue.send_framed(message) {
+                Ok(()) => return Sent::Done,
+                Err(error) if error.errno() == Errno::EINTR => {}
+                Err(error) => return Sent::Failed(error),
+            }
+        }
+    }
+}
+
+const IDLE: Duration = Duration::from_secs(3600);

@@ -1,0 +1,246 @@
+//! Putting answers into the outbox, and the fate of those that the courier offered. All under the outbox's lock.
+
+use super::clients::{Generation, wait_for_direct_sends};
+use super::outbox::{Admission, Outbox, Phase};
+use super::shared::{Shared, now_ns};
+use msgq_core::frame::is_response_len;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::queue::{MessageBuffer, Queue};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// An answer on its way into the outbox.
+pub(super) struct Letter<'a> {
+    pub(super) client: ClientPid,
+    pub(super) generation: Generation,
+    pub(super) sequence: u64,
+    pub(super) received_at_ns: u64,
+    pub(super) queue: Queue,
+    /// mtype and body.
+    pub(super) message: &'a [u8],
+}
+
+/// How long an offer may rest while others wait for room.
+const REST_LIMIT: Duration = Duration::from_millis(20);
+/// How long an offer must rest, while nobody waits, until it is left in the queue for good.
+const SETTLE_TIME: Duration = Duration::from_millis(200);
+/// Most messages of one client that are taken out of the queue at a time.
+const ADOPT_LIMIT: usize = 65_536;
+
+/// Stores a letter and lets the courier know.
+pub(super) fn post(shared: &Shared, letter: &Letter<'_>) {
+    let mut outbox = shared.outbox();
+    store(shared, &mut outbox, letter);
+    drop(outbox);
+    shared.wake_courier();
+    shared.alarm_janitor();
+}
+
+fn store(shared: &Shared, outbox: &mut Outbox, letter: &Letter<'_>) {
+    let (client, counters) = (letter.client, shared.counters());
+    // Under the lock: a death is noted before the dead client's line is dropped, so a letter for a dead client is
+    // either refused here or dropped there.
+    if shared.clients.generation(client) != letter.generation {
+        Counters::add(&counters.client_gone);
+        return;
+    }
+    let slot = match outbox.admit(client) {
+        Admission::Slot(slot) => slot,
+        Admission::Instead { slot, victim, held } => {
+            shed(shared, victim, held + 1);
+            slot
+        }
+        Admission::Refused { held } => {
+            shed(shared, client, held + 1);
+            return;
+        }
+    };
+    let Some(header) = shared.table.response(slot) else { return };
+    header.set_client(client.get());
+    header.sequence.store(letter.sequence, Ordering::Relaxed);
+    header.received_at_ns.store(letter.received_at_ns, Ordering::Relaxed);
+    header.generation.store(letter.generation.number(), Ordering::Relaxed);
+    header.msqid.store(letter.queue.id(), Ordering::Relaxed);
+    header.body_len.store(u32::try_from(letter.message.len().saturating_sub(8)).unwrap_or(0), Ordering::Relaxed);
+    shared.table.write_response(slot, letter.message);
+    header.set_state(SlotState::Ready);
+    shared.clients.hold(client);
+    outbox.insert(client, slot, letter.sequence);
+}
+
+fn shed(shared: &Shared, victim: ClientPid, held: u32) {
+    Counters::add(&shared.counters().shed);
+    shared.events.shed.warn(|| {
+        format!(
+            "dropped the newest answer of client {victim}: the outbox is full (outbox_capacity = {}) and this client \
+             holds the most, {held} answers that it does not read; see whether it hangs, or raise outbox_capacity",
+            shared.settings.outbox_capacity
+        )
+    });
+}
+
+/// The answer in `slot` has ended; the line may have.
+pub(super) fn delivered(shared: &Shared, outbox: &mut Outbox, client: ClientPid, slot: u32) {
+    Counters::add(&shared.counters().answered_late);
+    if let Some(header) = shared.table.response(slot) {
+        shared.table.latency().record(now_ns().saturating_sub(header.received_at_ns.load(Ordering::Relaxed)));
+        header.set_state(SlotState::Armed);
+    }
+    if outbox.delivered(client, slot) {
+        shared.clients.let_go(client);
+    }
+}
+
+/// Looks what became of every offer: read, still resting, to be taken back, or expired.
+pub(super) fn check_offers(shared: &Shared, outbox: &mut Outbox, buffer: &mut MessageBuffer) {
+    let others_wait = shared.others_wait(outbox);
+    for (client, slot, since) in outbox.offers() {
+        let Some(header) = shared.table.response(slot) else { continue };
+        let queue = shared.queue_with_id(header.msqid.load(Ordering::Relaxed));
+        match queue.rests(client.as_mtype()) {
+            Ok(false) => delivered(shared, outbox, client, slot),
+            Ok(true) if others_wait && since.elapsed() >= REST_LIMIT => {
+                take_back(shared, outbox, client, slot, &queue, buffer);
+            }
+            Ok(true) if !others_wait && since.elapsed() >= SETTLE_TIME && outbox.let_rest(client, slot) => {
+                Counters::add(&shared.counters().answered_late);
+                header.set_state(SlotState::Armed);
+                shared.clients.let_go(client);
+            }
+            // Gone with its queue: whoever makes the queue anew empties the outbox.
+            _ => {}
+        }
+    }
+}
+
+fn take_back(
+    shared: &Shared,
+    outbox: &mut Outbox,
+    client: ClientPid,
+    slot: u32,
+    queue: &Queue,
+    buffer: &mut MessageBuffer,
+) {
+    match queue.try_receive(client.as_mtype(), buffer) {
+        Ok(true) if is_body_of(shared, slot, buffer.body()) => {
+            Counters::add(&shared.counters().recalled);
+            let Some(header) = shared.table.response(slot) else { return };
+            header.set_state(SlotState::Ready);
+            outbox.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
+        }
+        Ok(true) => Counters::add(&shared.counters().orphans_junk),
+        Ok(false) => delivered(shared, outbox, client, slot),
+        Err(_) => {}
+    }
+}
+
+fn is_body_of(shared: &Shared, slot: u32, body: &[u8]) -> bool {
+    let mut message = [0; RESPONSE_MESSAGE_LEN];
+    let len = shared.table.read_response(slot, &mut message);
+    message.get(8..len) == Some(body)
+}
+
+/// Takes all that rests in the queue for a living client into its line, in order. Called when others wait for room.
+///
+/// HELD is set and direct sends are waited for first, so nothing new can be sent past what is being taken. What cannot
+/// be excluded is that the client wakes up and reads in the few microseconds between two of the takes; it then gets
+/// the later answer first.
+pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuffer) {
+    let mut outbox = shared.outbox();
+    let was_held = shared.clients.is_held(client);
+    shared.clients.hold(client);
+    wait_for_direct_sends(shared, client);
+    let mut offered = match outbox.phase(client) {
+        Some(Phase::Offered { slot, .. }) => Some(slot),
+        _ => None,
+    };
+    let queue = shared.queue();
+    // What the client had before anything was held is older than all in its line. While it was held, only the courier
+    // sent: anything beside its offer was put there by somebody else, and goes last.
+    let sequence = if was_held { u64::MAX } else { 0 };
+    for _ in 0..ADOPT_LIMIT {
+        if !matches!(queue.try_receive(client.as_mtype(), buffer), Ok(true)) {
+            break;
+        }
+        if let Some(slot) = offered.take_if(|slot| is_body_of(shared, *slot, buffer.body())) {
+            Counters::add(&shared.counters().recalled);
+            let Some(header) = shared.table.response(slot) else { continue };
+            header.set_state(SlotState::Ready);
+            outbox.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
+        } else if is_response_len(buffer.body().len()) {
+            Counters::add(&shared.counters().adopted);
+            store_adopted(shared, &mut outbox, client, sequence, buffer);
+        } else {
+            Counters::add(&shared.counters().orphans_junk);
+        }
+    }
+    if outbox.phase(client).is_none() {
+        shared.clients.let_go(client);
+    }
+    drop(outbox);
+    shared.wake_courier();
+}
+
+fn store_adopted(shared: &Shared, outbox: &mut Outbox, client: ClientPid, sequence: u64, buffer: &MessageBuffer) {
+    let mut message = [0; RESPONSE_MESSAGE_LEN];
+    let bytes = client.as_mtype().to_ne_bytes();
+    let len = bytes.len() + buffer.body().len();
+    for (to, from) in message.iter_mut().zip(bytes.iter().chain(buffer.body())) {
+        *to = *from;
+    }
+    let letter = Letter {
+        client,
+        generation: shared.clients.generation(client),
+        sequence,
+        received_at_ns: now_ns(),
+        queue: shared.queue(),
+        message: message.get(..len).unwrap_or_default(),
+    };
+    store(shared, outbox, &letter);
+}
+
+/// Drops a client's line; the client is dead. Returns how many answers were in it.
+pub(super) fn drop_dead(shared: &Shared, client: ClientPid) -> usize {
+    let dropped = shared.outbox().drop_line(client);
+    for header in dropped.iter().filter_map(|slot| shared.table.response(*slot)) {
+        header.set_state(SlotState::Armed);
+    }
+    dropped.len()
+}
+
+/// Drops everything: the queue it was meant for is gone.
+pub(super) fn drop_all(shared: &Shared) {
+    let clients: Vec<ClientPid> = shared.outbox().lines().map(|(client, ..)| client).collect();
+    for client in clients {
+        for _ in 0..drop_dead(shared, client) {
+            Counters::add(&shared.counters().queue_removed);
+        }
+        shared.clients.let_go(client);
+    }
+}
+
+/// Drops what waited for longer than `response_ttl`.
+pub(super) fn expire(shared: &Shared) {
+    let limit = u64::try_from(shared.settings.response_ttl.as_nanos()).unwrap_or(u64::MAX);
+    let now = now_ns();
+    let is_old = |header: &SlotHeader| now.saturating_sub(header.received_at_ns.load(Ordering::Relaxed)) > limit;
+    let mut outbox = shared.outbox();
+    let clients: Vec<ClientPid> = outbox.lines().map(|(client, ..)| client).collect();
+    for client in clients {
+        for slot in outbox.waiting(client) {
+            let Some(header) = shared.table.response(slot).filter(|header| is_old(header)) else { continue };
+            Counters::add(&shared.counters().expired);
+            header.set_state(SlotState::Armed);
+            if outbox.drop_slot(client, slot) {
+                shared.clients.let_go(client);
+            }
+            shared.events.expired.warn(|| {
+                format!(
+                    "dropped an answer that client {client} did not read within response_ttl_s = {}",
+                    limit / 1_000_000_000
+                )
+            });
+        }
+    }
+}

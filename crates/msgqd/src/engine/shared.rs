@@ -1,0 +1,285 @@
+//! What all threads of the engine look at.
+
+use super::clients::Clients;
+use super::events::Events;
+use super::outbox::{Outbox, Phase};
+use super::post;
+use crate::handler::Handler;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::{Counters, SlotState, Table};
+use msgq_core::limits;
+use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
+use nix::errno::Errno;
+use rustix::event::{EventfdFlags, epoll, eventfd};
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Makes the queue anew after somebody removed it; the error is a sentence for the log.
+pub type Recreate = Box<dyn Fn() -> Result<Queue, String> + Send + Sync>;
+
+/// What the engine needs to know, all of it fixed for its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Threads that receive and handle.
+    pub workers: usize,
+    /// Answers that may wait for room in the queue.
+    pub outbox_capacity: u32,
+    /// How long an answer may wait for its client.
+    pub response_ttl: Duration,
+    /// The longest body that can be received, in bytes: `kernel.msgmax`.
+    pub message_room: usize,
+    /// Clients that are watched at the same time, each by one descriptor.
+    pub client_limit: usize,
+}
+
+pub(super) struct Shared {
+    pub(super) settings: EngineSettings,
+    pub(super) table: Table,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) pid_max: i32,
+    pub(super) clients: Clients,
+    pub(super) events: Events,
+    /// The client whose answer the courier has in the send call; 0: none.
+    pub(super) courier_client: AtomicI32,
+    /// The client whose answer the courier must not send; 0: none.
+    pub(super) courier_cancel: AtomicI32,
+    /// Held by the worker that receives, where there are several: requests are numbered in the order of their receipt,
+    /// so that a client that sends several gets its answers in that order.
+    pub(super) receipt: Mutex<()>,
+    outbox: Mutex<Outbox>,
+    letters: Condvar,
+    alarm: OwnedFd,
+    alarmed: AtomicBool,
+    crowded: AtomicBool,
+    offer_limit: AtomicUsize,
+    last_sender: AtomicI32,
+    heartbeats: AtomicU64,
+    key: Option<QueueKey>,
+    msqid: AtomicI32,
+    recreate: Recreate,
+    recreating: Mutex<()>,
+    stopping: AtomicBool,
+    ending: AtomicBool,
+    sequence: AtomicU64,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shared").field("settings", &self.settings).field("msqid", &self.msqid).finish()
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        queue: Queue,
+        settings: EngineSettings,
+        table: Table,
+        handler: Arc<dyn Handler>,
+        recreate: Recreate,
+    ) -> io::Result<Self> {
+        let clients = Clients::new(settings.client_limit)?;
+        let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        epoll::add(clients.epoll(), &alarm, epoll::EventData::new_u64(ALARM), epoll::EventFlags::IN)?;
+        let shared = Self {
+            settings,
+            table,
+            handler,
+            pid_max: limits::pid_max(),
+            clients,
+            events: Events::new(),
+            courier_client: AtomicI32::new(0),
+            courier_cancel: AtomicI32::new(0),
+            receipt: Mutex::new(()),
+            outbox: Mutex::new(Outbox::new(settings.outbox_capacity)),
+            letters: Condvar::new(),
+            alarm,
+            alarmed: AtomicBool::new(false),
+            crowded: AtomicBool::new(false),
+            offer_limit: AtomicUsize::new(1),
+            last_sender: AtomicI32::new(0),
+            heartbeats: AtomicU64::new(0),
+            key: queue.key(),
+            msqid: AtomicI32::new(queue.id()),
+            recreate,
+            recreating: Mutex::new(()),
+            stopping: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            sequence: AtomicU64::new(0),
+        };
+        shared.note_fill(&queue.stat().map_err(io::Error::other)?);
+        Ok(shared)
+    }
+
+    pub(super) fn queue_with_id(&self, msqid: i32) -> Queue {
+        Queue::known(self.key, msqid)
+    }
+
+    pub(super) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the outbox up until letters come, at most for `limit`.
+    pub(super) fn wait_for_letters<'a>(
+        &self,
+        outbox: MutexGuard<'a, Outbox>,
+        limit: Duration,
+    ) -> MutexGuard<'a, Outbox> {
+        let woken = self.letters.wait_timeout(outbox, limit);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub(super) fn wake_courier(&self) {
+        self.letters.notify_one();
+    }
+
+    /// Wakes the janitor out of its sleep; once is enough until it has looked.
+    pub(super) fn alarm_janitor(&self) {
+        if !self.alarmed.swap(true, Ordering::SeqCst) {
+            let _ = rustix::io::write(&self.alarm, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// The janitor has woken up.
+    pub(super) fn quiet_alarm(&self) {
+        if self.alarmed.swap(false, Ordering::SeqCst) {
+            let _ = rustix::io::read(&self.alarm, &mut [0_u8; 8]);
+        }
+    }
+
+    /// Keeps what the queue's fill means for the others.
+    pub(super) fn note_fill(&self, stat: &QueueStat) {
+        let is_crowded = |used: u64| used.saturating_mul(4) >= stat.max_bytes.saturating_mul(3);
+        self.crowded.store(is_crowded(stat.bytes) || is_crowded(stat.messages), Ordering::Relaxed);
+        // Half of the places, so that the other half is there for requests whatever the clients do with their offers.
+        let places = stat.max_bytes / 2 / u64::try_from(msgq_core::frame::BODY_LEN_LP64).unwrap_or(u64::MAX);
+        self.offer_limit.store(usize::try_from(places).unwrap_or(usize::MAX).max(1), Ordering::Relaxed);
+        if stat.last_send_pid != nix::unistd::getpid().as_raw() {
+            self.last_sender.store(stat.last_send_pid, Ordering::Relaxed);
+        }
+    }
+
+    /// True when the queue is three quarters full.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// How many answers may rest in the queue by the courier's doing.
+    pub(super) fn offer_limit(&self) -> usize {
+        self.offer_limit.load(Ordering::Relaxed)
+    }
+
+    /// True when room in the queue is wanted by somebody.
+    pub(super) fn others_wait(&self, outbox: &Outbox) -> bool {
+        outbox.has_ready() || self.courier_client.load(Ordering::SeqCst) != 0 || self.is_crowded()
+    }
+
+    /// How many answers of this client rest in the queue by the courier's doing.
+    pub(super) fn offers_of(&self, client: ClientPid) -> usize {
+        match self.outbox().phase(client) {
+            Some(Phase::Offered { .. } | Phase::Sending(_)) => 1,
+            _ => 0,
+        }
+    }
+
+    /// True when a worker still has an earlier request of this client. Requests are numbered under `receipt`, so a
+    /// worker that has a later one sees the earlier ones in their slots.
+    pub(super) fn is_earlier_in_hand(&self, client: ClientPid, sequence: u64) -> bool {
+        (0..self.settings.workers).filter_map(|worker| self.table.landing(worker)).any(|slot| {
+            slot.state() != Some(SlotState::Armed)
+                && slot.client() == client.get()
+                && slot.sequence.load(Ordering::Relaxed) < sequence
+        })
+    }
+
+    pub(super) fn count_failure(&self, client: ClientPid, error: &QueueError) {
+        if error.is_gone() {
+            Counters::add(&self.counters().queue_removed);
+            return;
+        }
+        Counters::add(&self.counters().send_failed);
+        self.events.send_failed.error(|| match error.errno() {
+            Errno::EACCES => format!("cannot answer client {client}: {error}; did somebody change the queue's mode?"),
+            _ => format!("cannot answer client {client}: {error}"),
+        });
+    }
+
+    pub(super) fn count_heartbeat(&self) {
+        self.heartbeats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn heartbeats(&self) -> u64 {
+        self.heartbeats.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn queue(&self) -> Queue {
+        Queue::known(self.key, self.msqid.load(Ordering::Acquire))
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        self.table.counters()
+    }
+
+    /// Numbers of requests start at 1, since 0 in a slot means that there is none.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.letters.notify_all();
+        self.alarm_janitor();
+    }
+
+    pub(super) fn set_ending(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    /// Somebody removed `lost`. Makes it anew once, however many threads notice, and waits a little where that fails.
+    pub(super) fn queue_lost(&self, lost: &Queue, error: &QueueError) {
+        let _guard = self.recreating.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.queue().id() != lost.id() || self.is_stopping() {
+            return;
+        }
+        if self.ending.load(Ordering::Acquire) {
+            std::thread::sleep(RECREATE_PAUSE);
+            return;
+        }
+        let last_sender = self.last_sender.load(Ordering::Relaxed);
+        let name = ClientPid::new(last_sender).and_then(msgq_core::identity::process_name);
+        log::error!(
+            "somebody removed the queue under the running server ({error}); the last to send to it was PID \
+             {last_sender} ({}); making it anew",
+            name.as_deref().unwrap_or("gone or hidden")
+        );
+        match (self.recreate)() {
+            Ok(queue) => {
+                self.msqid.store(queue.id(), Ordering::Release);
+                post::drop_all(self);
+                Counters::add(&self.counters().queue_recreated);
+                log::warn!("serving the new queue, msqid {}; clients that were waiting got EIDRM", queue.id());
+            }
+            Err(reason) => {
+                log::error!("cannot make the queue anew: {reason}; trying again");
+                std::thread::sleep(RECREATE_PAUSE);
+            }
+        }
+    }
+}
+
+/// What epoll says when the alarm, and no client's death, wakes the janitor: no PID.
+const ALARM: u64 = u64::MAX;
+const RECREATE_PAUSE: Duration = Duration::from_millis(200);
+
+/// Now, in nanoseconds of `CLOCK_MONOTONIC`.
+pub(super) fn now_ns() -> u64 {
+    let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) else { return 0 };
+    u64::try_from(Duration::from(now).as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,96 @@
+//! What stands behind the queue: one trait, and one file for each kind of handler. Knows nothing of the engine.
+
+mod echo;
+
+pub use echo::Echo;
+
+use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
+use msgq_core::identity::ClientPid;
+
+/// One request, as a handler sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct HandlerRequest<'a> {
+    /// Who asks.
+    pub client: ClientPid,
+    /// Number of the request since the daemon started, from 1.
+    pub id: u64,
+    /// The text, 0 to 256 bytes, any bytes but NUL.
+    pub text: &'a [u8],
+}
+
+/// The answer, built in place: no allocation, and never longer than a frame can carry.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    status: i32,
+    text: [u8; TEXT_ROOM],
+    len: usize,
+}
+
+/// One character more than fits, so that a cut in the middle of a character is noticed and mended by the frame.
+const TEXT_ROOM: usize = MAX_RESPONSE_TEXT_LEN + 4;
+
+impl Reply {
+    /// An empty answer with status 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { status: 0, text: [0; TEXT_ROOM], len: 0 }
+    }
+
+    /// An error (-1) with a text that says what happened.
+    #[must_use]
+    pub fn error(text: &str) -> Self {
+        let mut reply = Self::new();
+        reply.set_status(-1);
+        reply.push(text.as_bytes());
+        reply
+    }
+
+    /// Sets the status: 0 is success, -1 an error; other numbers are the handler's own.
+    pub fn set_status(&mut self, status: i32) {
+        self.status = status;
+    }
+
+    /// Adds text. What is beyond 255 bytes is dropped when the frame is made.
+    pub fn push(&mut self, text: &[u8]) {
+        let room = self.text.get_mut(self.len..).unwrap_or_default();
+        let taken = room.len().min(text.len());
+        for (to, from) in room.iter_mut().zip(text) {
+            *to = *from;
+        }
+        self.len += taken;
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> i32 {
+        self.status
+    }
+
+    /// The text so far.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The operator's logic.
+///
+/// `handle` is called by several threads at once, at most as many as there are workers. It may block: other workers go
+/// on, and requests wait in the queue meanwhile.
+pub trait Handler: Send + Sync {
+    /// Answers one request.
+    fn handle(&self, request: &HandlerRequest<'_>) -> Reply;
+
+    /// How many requests this handler can work on at the same time; the number of workers when the configuration says
+    /// "auto".
+    fn concurrency(&self) -> usize;
+
+    /// A word for the log and for STATUS=.
+    fn name(&self) -> &'static str;
+}

@@ -1,0 +1,137 @@
+//! How the queue is had: made, or taken over from a dead server of the same owner, and set as configured.
+
+use msgq_core::config::QueueConfig;
+use msgq_core::limits;
+use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Group, Uid, User};
+
+/// What the queue must look like.
+#[derive(Debug)]
+pub(super) struct QueuePlan {
+    key: QueueKey,
+    mode: u32,
+    group: Option<Gid>,
+    max_bytes: Option<u64>,
+}
+
+impl QueuePlan {
+    /// Errors are sentences for the log.
+    pub(super) fn new(key: QueueKey, config: &QueueConfig) -> Result<Self, String> {
+        let group = config.group.as_deref().map(find_group).transpose()?;
+        Ok(Self { key, mode: config.mode, group, max_bytes: config.max_bytes })
+    }
+
+    /// The permission bits while the door is open.
+    pub(super) fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// Creates the queue or takes it over, and sets owner group, mode and size.
+    pub(super) fn acquire(&self) -> Result<Queue, String> {
+        let (queue, is_new) = self.create_or_open()?;
+        match self.set_up(&queue, is_new) {
+            Ok(()) => Ok(queue),
+            Err(reason) => {
+                if is_new {
+                    let _ = queue.remove();
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    fn create_or_open(&self) -> Result<(Queue, bool), String> {
+        for _ in 0..ATTEMPTS {
+            match Queue::create(self.key, self.mode) {
+                Ok(queue) => return Ok((queue, true)),
+                Err(error) if error.errno() == Errno::EEXIST => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            match Queue::open(self.key) {
+                Ok(queue) => return self.check_owner(&queue).map(|()| (queue, false)),
+                Err(error) if error.errno() == Errno::ENOENT => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err(format!("queue {} is created and removed all the time by another program", self.key))
+    }
+
+    fn check_owner(&self, queue: &Queue) -> Result<(), String> {
+        let own = Uid::effective();
+        match queue.stat() {
+            Ok(stat) if stat.uid == own.as_raw() => Ok(()),
+            Ok(stat) => Err(self.foreign(queue, &user_name(stat.uid), own)),
+            Err(error) if error.is_permission() => Err(self.foreign(queue, "another user", own)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn foreign(&self, queue: &Queue, owner: &str, own: Uid) -> String {
+        format!(
+            "queue {key} (msqid {id}) belongs to {owner}, not to {own}; inspect it with: ipcs -q -i {id}; if nobody \
+             needs it, remove it as its owner with: ipcrm -Q {key}; or serve another queue with --key",
+            key = self.key,
+            id = queue.id(),
+            own = user_name(own.as_raw()),
+        )
+    }
+
+    fn set_up(&self, queue: &Queue, is_new: bool) -> Result<(), String> {
+        let before = queue.stat().map_err(|error| error.to_string())?;
+        let max_bytes = self.max_bytes.unwrap_or_else(limits::msgmnb);
+        let settings = QueueSettings {
+            mode: Some(self.mode),
+            gid: Some(self.group.unwrap_or_else(Gid::effective).as_raw()),
+            max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
+            uid: None,
+        };
+        queue.set(&settings).map_err(|error| self.explain(&error, &before, max_bytes))?;
+        if !is_new {
+            log::info!(
+                "took over queue {} (msqid {}) with {} waiting messages from an earlier server",
+                self.key,
+                queue.id(),
+                before.messages
+            );
+        }
+        Ok(())
+    }
+
+    fn explain(&self, error: &QueueError, before: &QueueStat, max_bytes: u64) -> String {
+        let limit = limits::msgmnb();
+        if error.errno() == Errno::EPERM && max_bytes > before.max_bytes && max_bytes > limit {
+            return format!(
+                "max_bytes = {max_bytes} for queue {} is above the kernel's limit of {limit} (kernel.msgmnb), and this \
+                 process lacks CAP_SYS_RESOURCE; raise the limit with: sysctl -w kernel.msgmnb={max_bytes} (and in \
+                 /etc/sysctl.d/ to keep it), or lower max_bytes",
+                self.key
+            );
+        }
+        error.to_string()
+    }
+}
+
+const ATTEMPTS: usize = 50;
+
+fn find_group(name: &str) -> Result<Gid, String> {
+    if let Ok(number) = name.parse() {
+        return Ok(Gid::from_raw(number));
+    }
+    match Group::from_name(name) {
+        Ok(Some(group)) => Ok(group.gid),
+        Ok(None) => Err(format!(
+            "there is no group {name:?} to own the queue; create it with: groupadd --system {name}, or change \
+             queue.group in the configuration"
+        )),
+        Err(errno) => Err(format!("cannot look up group {name:?}: {}", errno.desc())),
+    }
+}
+
+/// `alice (uid 1000)`, or `uid 1000` where nobody has a name for it.
+pub(super) fn user_name(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => format!("{} (uid {uid})", user.name),
+        _ => format!("uid {uid}"),
+    }
+}

@@ -1,0 +1,85 @@
+//! The clean end: close the door, serve what is queued, let clients fetch their answers, remove the queue.
+
+use super::acquire::QueuePlan;
+use super::manager::Manager;
+use super::signals::Signals;
+use crate::engine::Engine;
+use msgq_core::queue::{Queue, QueueSettings};
+use std::time::{Duration, Instant};
+
+/// Write permission of group and others: who loses it gets EACCES from msgsnd, also when blocked in it.
+const WRITE_FOR_OTHERS: u32 = 0o022;
+const PAUSE: Duration = Duration::from_millis(2);
+/// How long after the queue's removal the threads may take to leave.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Ends the service. Returns when the queue is gone.
+pub(super) fn end(engine: Engine, limit: Duration, plan: &QueuePlan, signals: &Signals, manager: &mut Manager) {
+    manager.stopping("Draining: no new requests, answering what is queued");
+    engine.set_ending();
+    let queue = engine.queue();
+    close_door(&queue, plan.mode());
+    log::info!("stopping: the queue is closed for new requests, draining for at most {} ms", limit.as_millis());
+    let outcome = drain(&engine, Instant::now() + limit, signals, manager);
+    let drained = Instant::now();
+    if outcome == Outcome::Drained {
+        let _ = engine.stop(drained + LEAVE_LIMIT);
+        remove(&queue);
+    } else {
+        remove(&queue);
+        let _ = engine.stop(drained + LEAVE_LIMIT);
+    }
+    log::info!("stopped: queue removed; {}", outcome.sentence());
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Drained,
+    TimedOut,
+    Hurried,
+    Removed,
+}
+
+impl Outcome {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Drained => "every request was answered and every answer fetched",
+            Self::TimedOut => "drain_timeout_ms ran out first: clients that still waited got EIDRM",
+            Self::Hurried => "a second signal asked for it at once: clients that still waited got EIDRM",
+            Self::Removed => "somebody else had removed it already",
+        }
+    }
+}
+
+fn close_door(queue: &Queue, mode: u32) {
+    let settings = QueueSettings { mode: Some(mode & !WRITE_FOR_OTHERS), ..QueueSettings::default() };
+    if let Err(error) = queue.set(&settings) {
+        log::warn!("cannot close the queue for new requests: {error}");
+    }
+}
+
+fn remove(queue: &Queue) {
+    match queue.remove() {
+        Err(error) if !error.is_gone() => log::error!("cannot remove the queue: {error}; remove it with ipcrm"),
+        _ => {}
+    }
+}
+
+fn drain(engine: &Engine, deadline: Instant, signals: &Signals, manager: &mut Manager) -> Outcome {
+    loop {
+        if signals.take_stop() {
+            return Outcome::Hurried;
+        }
+        match engine.queue().stat() {
+            Ok(stat) if stat.messages == 0 && engine.is_drained() => return Outcome::Drained,
+            Err(error) if error.is_gone() => return Outcome::Removed,
+            _ => {}
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Outcome::TimedOut;
+        }
+        manager.extend(left + LEAVE_LIMIT + Duration::from_secs(1), "Draining: waiting for clients to fetch answers");
+        signals.wait(PAUSE.min(left));
+    }
+}

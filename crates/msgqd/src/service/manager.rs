@@ -1,0 +1,81 @@
+//! What the service manager is told (sd_notify(3)), and the watchdog. Without a manager nothing of it happens.
+
+use crate::engine::Engine;
+use sd_notify::NotifyState;
+use std::time::{Duration, Instant};
+
+/// The manager's side of the daemon.
+#[derive(Debug)]
+pub(super) struct Manager {
+    watchdog: Option<Duration>,
+    status: String,
+    heartbeats: u64,
+    extended: Option<Instant>,
+}
+
+impl Manager {
+    pub(super) fn new() -> Self {
+        Self { watchdog: sd_notify::watchdog_enabled(), status: String::new(), heartbeats: 0, extended: None }
+    }
+
+    pub(super) fn ready(&mut self, engine: &Engine) {
+        self.status = describe(engine);
+        self.notify(&[NotifyState::Ready, NotifyState::Status(&self.status)]);
+    }
+
+    pub(super) fn reloading(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.notify(&[NotifyState::Reloading, now]),
+            Err(error) => log::warn!("cannot read the clock for the service manager: {error}"),
+        }
+    }
+
+    pub(super) fn stopping(&mut self, status: &str) {
+        status.clone_into(&mut self.status);
+        self.notify(&[NotifyState::Stopping, NotifyState::Status(status)]);
+    }
+
+    /// Asks for `needed` more time, at most once a second.
+    pub(super) fn extend(&mut self, needed: Duration, status: &str) {
+        if self.extended.is_some_and(|last| last.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        self.extended = Some(Instant::now());
+        let microseconds = u32::try_from(needed.as_micros()).unwrap_or(u32::MAX);
+        self.notify(&[NotifyState::ExtendTimeoutUsec(microseconds), NotifyState::Status(status)]);
+    }
+
+    /// How long the main thread may sleep without missing the watchdog.
+    pub(super) fn tick_interval(&self, longest: Duration) -> Duration {
+        self.watchdog.map_or(longest, |watchdog| longest.min(watchdog / 3))
+    }
+
+    /// Keeps STATUS= current, and the watchdog quiet as long as the engine lives.
+    pub(super) fn tick(&mut self, engine: &Engine) {
+        let heartbeats = engine.heartbeats();
+        if self.watchdog.is_some() && heartbeats != self.heartbeats {
+            self.notify(&[NotifyState::Watchdog]);
+        }
+        self.heartbeats = heartbeats;
+        let status = describe(engine);
+        if status != self.status {
+            self.status = status;
+            self.notify(&[NotifyState::Status(&self.status)]);
+        }
+    }
+
+    fn notify(&self, states: &[NotifyState<'_>]) {
+        if let Err(error) = sd_notify::notify(states) {
+            log::warn!("cannot tell the service manager: {error}");
+        }
+    }
+}
+
+fn describe(engine: &Engine) -> String {
+    let books = engine.table().counters().snapshot();
+    let queue = engine.queue();
+    let key = queue.key().map_or_else(String::new, |key| format!(" {key}"));
+    let answered = books.answered + books.answered_late;
+    let (in_hand, in_outbox) = (engine.in_hand(), engine.in_outbox());
+    format!("Serving queue{key}: {answered} answered, {in_hand} in hand, {in_outbox} waiting in the outbox")
+}
