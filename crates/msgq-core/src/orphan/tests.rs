@@ -1,0 +1,207 @@
+use super::*;
+use crate::queue::{MessageBuffer, Queue, QueueKey};
+use proptest::prelude::*;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Instant;
+
+struct Scratch(Queue);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicI32 = AtomicI32::new(0);
+        let pid = std::process::id().cast_signed();
+        (0..1000)
+            .find_map(|_| {
+                let raw = 0x6000_0000 + (pid << 8) + NEXT.fetch_add(1, Ordering::Relaxed);
+                Queue::create(QueueKey::new(raw)?, 0o600).ok()
+            })
+            .map(Self)
+            .unwrap()
+    }
+
+    fn put(&self, mtype: i64, count: usize) {
+        for _ in 0..count {
+            self.0.try_send(mtype, &[7; 260]).unwrap();
+        }
+    }
+
+    fn types(&self) -> Vec<i64> {
+        let mut buffer = MessageBuffer::new();
+        (0..1000)
+            .map_while(|index| self.0.peek(index, &mut buffer).unwrap().then(|| buffer.mtype()))
+            .collect()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = self.0.remove();
+    }
+}
+
+fn client(child: &Child) -> ClientPid {
+    ClientPid::new(child.id().cast_signed()).unwrap()
+}
+
+fn sleeper() -> Child {
+    Command::new("sleep").arg("60").spawn().unwrap()
+}
+
+/// A number that nobody has, and that will not be given out again soon: the highest of all.
+fn nobody() -> ClientPid {
+    (2..PID_MAX_LIMIT)
+        .rev()
+        .filter_map(ClientPid::new)
+        .find(|pid| crate::identity::liveness(*pid).unwrap() == Liveness::Dead)
+        .unwrap()
+}
+
+fn own_pid() -> ClientPid {
+    ClientPid::new(std::process::id().cast_signed()).unwrap()
+}
+
+fn end(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn judged(mtype: i64, liveness: Option<Liveness>) -> Verdict {
+    verdict(&Evidence { mtype, liveness, age: None }, None)
+}
+
+#[test]
+fn a_response_is_judged_by_its_reader() {
+    assert_eq!(judged(2, Some(Liveness::Alive)), Verdict::KeepAlive);
+    assert_eq!(judged(2, None), Verdict::KeepUnknown);
+    assert_eq!(judged(2, Some(Liveness::Dead)), Verdict::Orphan(Reason::NoSuchProcess));
+    assert_eq!(judged(2, Some(Liveness::Zombie)), Verdict::Orphan(Reason::Zombie));
+}
+
+#[test]
+fn a_type_that_linux_gives_nobody_is_impossible_whatever_is_said_of_it() {
+    for mtype in [i64::from(PID_MAX_LIMIT), 1 << 40, i64::MAX, 0, -5] {
+        assert_eq!(judged(mtype, Some(Liveness::Alive)), Verdict::Orphan(Reason::ImpossibleType));
+    }
+    assert_eq!(judged(i64::from(PID_MAX_LIMIT) - 1, Some(Liveness::Alive)), Verdict::KeepAlive);
+}
+
+#[test]
+fn only_a_known_age_beyond_the_limit_expires() {
+    let ttl = Some(Duration::from_secs(10));
+    let aged = |age| verdict(&Evidence { mtype: 5, liveness: Some(Liveness::Alive), age }, ttl);
+    assert_eq!(aged(None), Verdict::KeepAlive);
+    assert_eq!(aged(Some(Duration::from_secs(9))), Verdict::KeepAlive);
+    assert_eq!(aged(Some(Duration::from_secs(10))), Verdict::Orphan(Reason::Expired));
+}
+
+proptest! {
+    #[test]
+    fn a_request_is_never_an_orphan_and_a_living_reader_loses_nothing_before_its_time(
+        mtype in any::<i64>(), dead in any::<bool>(), age in any::<Option<Duration>>(), ttl in any::<Option<Duration>>(),
+    ) {
+        let liveness = Some(if dead { Liveness::Dead } else { Liveness::Alive });
+        prop_assert_eq!(verdict(&Evidence { mtype: 1, liveness, age }, ttl), Verdict::Request);
+        let judged = verdict(&Evidence { mtype, liveness: Some(Liveness::Alive), age }, None);
+        prop_assert_eq!(judged == Verdict::KeepAlive, reader_of(mtype).is_some());
+    }
+}
+
+#[test]
+fn a_survey_counts_by_type_and_takes_nothing() {
+    let scratch = Scratch::new();
+    for (mtype, count) in [(1, 2), (70, 3), (1, 1), (80, 1)] {
+        scratch.put(mtype, count);
+    }
+    let survey = Survey::of(&scratch.0, SurveyLimits::default()).unwrap();
+    assert_eq!(survey.requests, Resting { messages: 3, bytes: 780 });
+    assert_eq!(survey.responses[&70], Resting { messages: 3, bytes: 780 });
+    assert_eq!(survey.responses[&80].messages, 1);
+    assert!(survey.is_complete);
+    assert_eq!(scratch.0.stat().unwrap().messages, 7);
+}
+
+#[test]
+fn a_survey_ends_at_its_limits_and_says_so() {
+    let scratch = Scratch::new();
+    for _ in 0..5000 {
+        scratch.0.try_send(9, b"").unwrap();
+    }
+    let by_number = Survey::of(&scratch.0, SurveyLimits { messages: 10, ..SurveyLimits::default() }).unwrap();
+    assert_eq!((by_number.looked_at, by_number.is_complete), (10, false));
+    let by_time = Survey::of(&scratch.0, SurveyLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
+    assert!(by_time.looked_at < 5000 && !by_time.is_complete, "{by_time:?}");
+}
+
+#[test]
+fn a_sweep_removes_the_responses_of_the_dead_and_nothing_else() {
+    let scratch = Scratch::new();
+    let (zombie, reader) = (sleeper(), sleeper());
+    let mut zombie = zombie;
+    zombie.kill().unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    while crate::identity::liveness(client(&zombie)).unwrap() != Liveness::Zombie && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let living = client(&reader).as_mtype();
+    for mtype in [1, nobody().as_mtype(), living, client(&zombie).as_mtype(), 1 << 40, nobody().as_mtype()] {
+        scratch.put(mtype, 1);
+    }
+    let dry = sweep(&scratch.0, &SweepOptions { dry_run: true, ..SweepOptions::default() }).unwrap();
+    assert_eq!(scratch.types().len(), 6);
+    let report = sweep(&scratch.0, &SweepOptions::default()).unwrap();
+    assert_eq!(report, dry);
+    assert!(report.is_complete);
+    assert_eq!(scratch.types(), [1, living]);
+    let removed: Vec<_> = report.removed.iter().map(|it| (it.mtype, it.reason, it.resting.messages)).collect();
+    assert!(removed.contains(&(nobody().as_mtype(), Reason::NoSuchProcess, 2)), "{removed:?}");
+    assert!(removed.contains(&(client(&zombie).as_mtype(), Reason::Zombie, 1)), "{removed:?}");
+    assert!(removed.contains(&(1 << 40, Reason::ImpossibleType, 1)), "{removed:?}");
+    assert_eq!(report.kept.iter().map(|kept| kept.mtype).collect::<Vec<_>>(), [living]);
+    end(reader);
+    end(zombie);
+}
+
+#[test]
+fn a_named_living_client_is_spared_unless_forced_and_others_are_not_touched() {
+    let scratch = Scratch::new();
+    for mtype in [nobody().as_mtype(), own_pid().as_mtype()] {
+        scratch.put(mtype, 2);
+    }
+    let only = SweepOptions { only: Some(vec![own_pid()]), ..SweepOptions::default() };
+    let spared = sweep(&scratch.0, &only).unwrap();
+    assert_eq!((spared.removed.len(), spared.kept[0].verdict), (0, Verdict::KeepAlive));
+    assert_eq!(scratch.types().len(), 4);
+    let forced = sweep(&scratch.0, &SweepOptions { force: true, ..only }).unwrap();
+    assert_eq!((forced.removed[0].reason, forced.removed[0].resting.messages), (Reason::Forced, 2));
+    assert_eq!(scratch.types(), [nobody().as_mtype(); 2]);
+    let without_names = sweep(&scratch.0, &SweepOptions { force: true, dry_run: true, ..SweepOptions::default() });
+    assert_eq!(without_names.unwrap().removed[0].reason, Reason::NoSuchProcess);
+}
+
+#[test]
+fn a_sweep_ends_at_its_limits_and_says_so() {
+    let scratch = Scratch::new();
+    scratch.put(nobody().as_mtype(), 5);
+    let report = sweep(&scratch.0, &SweepOptions { message_limit: 2, ..SweepOptions::default() }).unwrap();
+    assert_eq!((report.removed[0].resting.messages, report.is_complete), (2, false));
+    let report = sweep(&scratch.0, &SweepOptions { time_limit: Duration::ZERO, ..SweepOptions::default() }).unwrap();
+    assert_eq!((report.removed.len(), report.is_complete), (0, false));
+    assert_eq!(scratch.types().len(), 3);
+}
+
+#[test]
+fn a_sweep_takes_no_more_of_a_type_than_it_saw() {
+    let scratch = Scratch::new();
+    scratch.put(nobody().as_mtype(), 5);
+    let survey = SurveyLimits { messages: 3, ..SurveyLimits::default() };
+    let report = sweep(&scratch.0, &SweepOptions { survey, ..SweepOptions::default() }).unwrap();
+    assert_eq!((report.removed[0].resting.messages, report.is_complete), (3, false));
+}
+
+#[test]
+fn without_msg_copy_the_error_says_how_it_works_all_the_same() {
+    let scratch = Scratch::new();
+    let error = SweepError::CannotLook(scratch.0.failed("msgrcv", nix::errno::Errno::ENOSYS));
+    assert!(error.to_string().contains("msgqctl purge --pid PID"), "{error}");
+}
