@@ -1,6 +1,7 @@
 use crate::wait::{LIMIT, eventually, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -130,10 +131,15 @@ impl Drop for Process {
     }
 }
 
-#[derive(Debug)]
 struct Collector {
     text: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text(), formatter)
+    }
 }
 
 impl Collector {

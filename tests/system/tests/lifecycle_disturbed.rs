@@ -38,7 +38,7 @@ fn a_storm_of_harmless_signals_costs_no_answer() {
         good_request_is_answered(daemon.key());
         let log = daemon.stop().stderr;
         assert!(!log.contains("EINTR"), "an interrupted call shows in the log:\n{log}");
-        assert!(log.lines().count() < 200, "the log was flooded by signals:\n{log}");
+        assert!(log.lines().count() < 200, "{} lines for 10000 signals", log.lines().count());
     }
 }
 
@@ -55,8 +55,7 @@ fn a_queue_removed_under_load_is_made_anew_and_new_clients_are_served() {
         wait_until("the queue is made anew", || Queue::open(daemon.key()).is_ok_and(|it| it.id() != removed.id()));
         good_request_is_answered(daemon.key());
         assert_eq!(daemon.queue().stat().unwrap().mode, 0o640);
-        daemon.wait_for_log("ERROR");
-        assert!(daemon.log().contains("removed"), "{}", daemon.log());
+        daemon.wait_for_log("error: somebody removed the queue");
         let finished = clients.finish();
         assert_ne!(finished.code(), 1, "a wrong answer: {finished:?}");
         daemon.stop();

@@ -172,7 +172,8 @@ fn check_config_shows_the_place_of_an_error() {
         ("queue", "mode = \"9999\"", ":2:8"),
         ("queue", "key = ", ":2:"),
     ] {
-        let file = DaemonBuilder::new().set(table, line).write_config();
+        let builder = DaemonBuilder::new().set(table, line);
+        let file = builder.write_config();
         let finished = check_config(&file);
         assert_eq!((finished.code(), finished.stdout.as_str()), (1, ""), "{line}: {finished:?}");
         for part in [&format!("{}{place}", file.display()), line, "^"] {
