@@ -22,6 +22,7 @@ pub(super) fn end(engine: Engine, limit: Duration, plan: &QueuePlan, signals: &S
     log::info!("stopping: the queue is closed for new requests, draining for at most {} ms", limit.as_millis());
     let outcome = drain(&engine, Instant::now() + limit, signals, manager);
     let drained = Instant::now();
+    let books = books(&engine);
     if outcome == Outcome::Drained {
         let _ = engine.stop(drained + LEAVE_LIMIT);
         remove(&queue);
@@ -29,7 +30,17 @@ pub(super) fn end(engine: Engine, limit: Duration, plan: &QueuePlan, signals: &S
         remove(&queue);
         let _ = engine.stop(drained + LEAVE_LIMIT);
     }
-    log::info!("stopped: queue removed; {}", outcome.sentence());
+    log::info!("stopped: queue removed; {}; {books}", outcome.sentence());
+}
+
+/// All counters that moved.
+fn books(engine: &Engine) -> String {
+    let moved = engine.table().counters().snapshot().entries().into_iter().filter(|(_, value)| *value > 0);
+    let mut words: Vec<String> = moved.map(|(name, value)| format!("{name}={value}")).collect();
+    if words.is_empty() {
+        words.push("nobody asked anything".to_owned());
+    }
+    words.join(" ")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
