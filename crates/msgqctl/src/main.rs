@@ -1,4 +1,6 @@
-//! The admin tool.
+//! The admin tool; everything is in the library, so that man pages can be made from the same definition.
 #![forbid(unsafe_code)]
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    msgqctl::run(std::env::args_os())
+}

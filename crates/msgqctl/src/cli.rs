@@ -1,0 +1,165 @@
+//! Command line of msgqctl.
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use msgq_core::queue::QueueKey;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the server answered an error
+  2  the command line is wrong
+  3  there is no such queue, or it was removed meanwhile
+  4  nobody answered in time
+  5  permission is missing
+  6  anything else that failed, among it a refused purge of a living client";
+
+/// Look at, test and clean up a System V message queue
+///
+/// Works on queues of msgqd and of any other server of the same protocol, as any member of the queue's group. Results
+/// go to standard output, everything else to standard error. Text of clients and servers is shown with control
+/// characters escaped.
+#[derive(Debug, Parser)]
+#[command(name = "msgqctl", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Use the queue with this key, decimal or hexadecimal with 0x; overrides the configuration
+    #[arg(long, global = true, value_name = "KEY", allow_negative_numbers = true)]
+    pub key: Option<QueueKey>,
+
+    /// Take the key from this configuration file. Default: /etc/msgqd/msgqd.toml where it can be read, else 0x12345678
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the result as JSON. Fields may be added; any other change raises its `schema_version`
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the queue, what waits in it, and whether a daemon serves it
+    ///
+    /// Looks at the messages and takes none. The look ends after half a second, and says so, as it would never end in a
+    /// queue that is being flooded.
+    Stat,
+    /// Remove responses of dead clients; requests are never touched
+    Purge(PurgeArguments),
+    /// Send a test request and print the answer
+    Send(SendArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+}
+
+/// Arguments of `purge`.
+#[derive(Debug, Clone, Args)]
+pub struct PurgeArguments {
+    /// Only responses for these clients. Without a PID: for every dead client, as without this option
+    #[arg(long, value_name = "PID", num_args = 0.., value_parser = clap::value_parser!(i32).range(2..4_194_304))]
+    pub pid: Option<Vec<i32>>,
+
+    /// Remove responses for the named clients even if they are alive: they may wait for them in vain
+    #[arg(long, requires = "pid")]
+    pub force: bool,
+
+    /// Change nothing, show what would go
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `send`.
+#[derive(Debug, Clone, Args)]
+pub struct SendArguments {
+    /// Text of the request, at most 255 bytes; `-` reads it from standard input, without the last newline
+    pub text: OsString,
+
+    /// Wait at most this long for each answer, sending included: seconds, or a number with ms, s or m
+    #[arg(long, value_name = "TIME", default_value = "5", value_parser = parse_timeout)]
+    pub timeout: Duration,
+
+    /// Send the request this many times, one after the other, and print a summary of the latencies
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub count: Option<u32>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// The definition that `--help`, the completions and the man pages are made from.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let (number, seconds_per_unit) = match text {
+        _ if text.ends_with("ms") => (text.trim_end_matches("ms"), 0.001),
+        _ if text.ends_with('s') => (text.trim_end_matches('s'), 1.0),
+        _ if text.ends_with('m') => (text.trim_end_matches('m'), 60.0),
+        _ => (text, 1.0),
+    };
+    let parsed = number.parse::<f64>().ok().filter(|number| *number > 0.0);
+    parsed
+        .and_then(|number| Duration::try_from_secs_f64(number * seconds_per_unit).ok())
+        .filter(|timeout| !timeout.is_zero())
+        .ok_or_else(|| "expected a positive number of seconds, or one with ms, s or m, for example 0.5 or 500ms".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["msgqctl"], arguments].concat())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_behind_the_command() {
+        for arguments in [["--key", "0x10", "stat"], ["stat", "--key", "16"]] {
+            assert_eq!(parse(&arguments).unwrap().key, QueueKey::new(16));
+        }
+        assert!(parse(&["--key", "0", "stat"]).is_err());
+        assert!(parse(&[]).is_err());
+    }
+
+    #[test]
+    fn a_bare_pid_is_not_the_same_as_none_and_one_is_not_a_client() {
+        let pids = |arguments: &[&str]| match parse(arguments).unwrap().command {
+            Command::Purge(purge) => purge.pid,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pids(&["purge"]), None);
+        assert_eq!(pids(&["purge", "--pid"]), Some(vec![]));
+        assert_eq!(pids(&["purge", "--pid", "7", "8", "--dry-run"]), Some(vec![7, 8]));
+        for bad in ["1", "0", "-3", "4194304", "x"] {
+            assert!(parse(&["purge", "--pid", bad]).is_err(), "{bad}");
+        }
+        assert!(parse(&["purge", "--force"]).is_err());
+    }
+
+    #[test]
+    fn timeouts_are_seconds_unless_a_unit_is_given() {
+        for (text, milliseconds) in [("5", 5000), ("0.5", 500), ("20ms", 20), ("2s", 2000), ("1m", 60_000)] {
+            assert_eq!(parse_timeout(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for bad in ["", "0", "-1", "ms", "NaN", "inf", "5h", "1e400"] {
+            assert!(parse_timeout(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The subcommands, one file each. They do the work and return an [`Outcome`]; none of them prints.
+
+pub(crate) mod completions;
+pub(crate) mod purge;
+pub(crate) mod send;
+pub(crate) mod stat;
+
+use crate::failure::Status;
+use crate::report::Report;
+
+/// What a command that could do its work has to say.
+pub(crate) struct Outcome {
+    pub(crate) report: Box<dyn Report>,
+    /// Lines for standard error.
+    pub(crate) diagnostics: Vec<String>,
+    pub(crate) status: Status,
+}
+
+impl Outcome {
+    fn done(report: impl Report + 'static) -> Self {
+        Self { report: Box::new(report), diagnostics: Vec::new(), status: Status::Ok }
+    }
+}

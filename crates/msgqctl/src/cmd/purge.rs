@@ -1,0 +1,67 @@
+use super::Outcome;
+use crate::cli::PurgeArguments;
+use crate::failure::{Failure, Status};
+use crate::report::{KeptClient, PurgeReport, RemovedClient};
+use crate::target::Target;
+use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::orphan::{Kept, SweepOptions, SweepReport, Verdict, sweep};
+
+pub(crate) fn run(
+    options: &PurgeArguments,
+    open: impl FnOnce() -> Result<Target, Failure>,
+) -> Result<Outcome, Failure> {
+    let sweep_options = sweep_options(options)?;
+    let target = open()?;
+    let swept = sweep(&target.queue, &sweep_options).map_err(|error| Failure::of_sweep(target.key, &error))?;
+    let mut diagnostics = Vec::new();
+    if !swept.is_complete {
+        diagnostics.push("it ended at its limit, and there may be more to remove: run it again".to_owned());
+    }
+    // Only who named a client is refused something; otherwise living clients are simply left alone.
+    let refused = if sweep_options.only.is_some() { swept.kept.as_slice() } else { &[] };
+    diagnostics.extend(refused.iter().map(refusal));
+    let status = if refused.is_empty() { Status::Ok } else { Status::Other };
+    Ok(Outcome { report: Box::new(report(options.dry_run, &swept)), diagnostics, status })
+}
+
+fn sweep_options(options: &PurgeArguments) -> Result<SweepOptions, Failure> {
+    let named: Vec<_> = options.pid.iter().flatten().filter_map(|pid| ClientPid::new(*pid)).collect();
+    if options.force && named.is_empty() {
+        return Err(Failure::new(Status::Usage, "--force needs to know whom: name them, as in --pid 4711 --force"));
+    }
+    let only = (!named.is_empty()).then_some(named);
+    Ok(SweepOptions { only, force: options.force, dry_run: options.dry_run, ..SweepOptions::default() })
+}
+
+fn refusal(kept: &Kept) -> String {
+    let mtype = kept.mtype;
+    let name = ClientPid::from_mtype(mtype).and_then(process_name).unwrap_or_else(|| "name hidden".to_owned());
+    let state = match kept.verdict {
+        Verdict::KeepUnknown => "may be alive, which could not be found out",
+        _ => "is alive",
+    };
+    format!("PID {mtype} ({name}) {state}: its responses stay; --force removes them, and it may wait for them in vain")
+}
+
+fn report(is_dry_run: bool, swept: &SweepReport) -> PurgeReport {
+    let removed = swept.removed.iter().map(|removed| RemovedClient {
+        mtype: removed.mtype,
+        reason: removed.reason.name(),
+        reason_text: removed.reason.to_string(),
+        messages: removed.resting.messages,
+        bytes: removed.resting.bytes,
+    });
+    let kept = swept.kept.iter().map(|kept| KeptClient {
+        mtype: kept.mtype,
+        program: ClientPid::from_mtype(kept.mtype).and_then(process_name),
+        messages: kept.seen.map(|seen| seen.messages),
+    });
+    PurgeReport {
+        is_dry_run,
+        is_complete: swept.is_complete,
+        messages: swept.removed.iter().map(|removed| removed.resting.messages).sum(),
+        bytes: swept.removed.iter().map(|removed| removed.resting.bytes).sum(),
+        removed: removed.collect(),
+        kept: kept.collect(),
+    }
+}

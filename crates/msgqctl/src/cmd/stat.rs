@@ -1,0 +1,116 @@
+use super::Outcome;
+use crate::failure::Failure;
+use crate::names::Named;
+use crate::report::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Waiting};
+use crate::target::Target;
+use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
+use msgq_core::instance::{LockState, candidate_directories, lock_path, lock_state};
+use msgq_core::orphan::{Resting, Survey, SurveyLimits, reader_of};
+use msgq_core::queue::{QueueKey, QueueStat};
+use nix::errno::Errno;
+
+pub(crate) fn run(target: &Target) -> Result<Outcome, Failure> {
+    let stat = target.queue.stat().map_err(|error| Failure::of_queue(target.key, &error))?;
+    let mut diagnostics = Vec::new();
+    let waiting = match Survey::of(&target.queue, SurveyLimits::default()) {
+        Ok(survey) => Some(waiting(&survey)),
+        Err(error) if error.errno() == Errno::ENOSYS => {
+            diagnostics.push(format!("what waits in the queue is not shown: {error}"));
+            None
+        }
+        Err(error) => return Err(Failure::of_queue(target.key, &error)),
+    };
+    let report = StatReport { queue: queue(target.key, &stat), waiting, server: server(target.key, &stat) };
+    Ok(Outcome { diagnostics, ..Outcome::done(report) })
+}
+
+fn queue(key: QueueKey, stat: &QueueStat) -> QueueReport {
+    QueueReport {
+        key: key.to_string(),
+        msqid: stat.msqid,
+        owner: Named::user(stat.uid),
+        group: Named::group(stat.gid),
+        creator: Named::user(stat.cuid),
+        creator_group: Named::group(stat.cgid),
+        mode: format!("{:04o}", stat.mode),
+        bytes: stat.bytes,
+        max_bytes: stat.max_bytes,
+        messages: stat.messages,
+        max_messages: stat.max_bytes,
+        last_send: last_call(stat.last_send_pid, stat.last_send_time),
+        last_receive: last_call(stat.last_receive_pid, stat.last_receive_time),
+        changed_at_s: stat.last_change_time,
+    }
+}
+
+fn last_call(pid: i32, at_s: i64) -> Option<LastCall> {
+    // A process outside of this PID namespace has no number here, but a time.
+    (pid != 0 || at_s != 0).then(|| LastCall { pid, program: ClientPid::new(pid).and_then(process_name), at_s })
+}
+
+fn waiting(survey: &Survey) -> Waiting {
+    Waiting {
+        is_complete: survey.is_complete,
+        looked_at: survey.looked_at,
+        requests: survey.requests.messages,
+        responses: survey.responses.values().map(|resting| resting.messages).sum(),
+        clients: survey.responses.iter().map(|(mtype, resting)| client(*mtype, *resting)).collect(),
+    }
+}
+
+fn client(mtype: i64, resting: Resting) -> Client {
+    let pid = reader_of(mtype);
+    Client {
+        mtype,
+        pid: pid.map(ClientPid::get),
+        program: pid.and_then(process_name),
+        state: match pid.map(liveness) {
+            None => "impossible",
+            Some(Ok(Liveness::Alive)) => "alive",
+            Some(Ok(Liveness::Zombie)) => "zombie",
+            Some(Ok(Liveness::Dead)) => "dead",
+            Some(Err(_)) => "unknown",
+        },
+        messages: resting.messages,
+        bytes: resting.bytes,
+    }
+}
+
+/// msgqd holds a lock for as long as it serves. For any other server the kernel shows only who received last.
+fn server(key: QueueKey, stat: &QueueStat) -> ServerReport {
+    let mut hidden = None;
+    for directory in candidate_directories(stat.uid) {
+        let path = lock_path(&directory, key);
+        match lock_state(&path) {
+            LockState::Held(pid) => {
+                let program = ClientPid::new(pid).and_then(process_name);
+                let name = program.as_deref().unwrap_or("msgqd");
+                let note = format!("{name} (PID {pid}) serves this queue");
+                let lock_file = Some(path.display().to_string());
+                return ServerReport { state: ServerState::Msgqd, pid: Some(pid), program, lock_file, note };
+            }
+            LockState::Hidden => hidden = hidden.or(Some(path)),
+            LockState::Free => {}
+        }
+    }
+    let (state, found) = match hidden {
+        Some(path) => (ServerState::Unknown, format!("this user may not read the lock file {}", path.display())),
+        None => (ServerState::NotFound, "no msgqd holds a lock for this queue".to_owned()),
+    };
+    let note = format!("{found}; {}", last_receiver(stat));
+    ServerReport { state, pid: None, program: None, lock_file: None, note }
+}
+
+fn last_receiver(stat: &QueueStat) -> String {
+    let Some(pid) = ClientPid::new(stat.last_receive_pid) else {
+        return "nobody who can be seen from here has received from it".to_owned();
+    };
+    match (liveness(pid), process_name(pid)) {
+        (Ok(Liveness::Alive), name) => format!(
+            "PID {pid} ({}) received last and is alive: it may be another server, or a client that fetched its \
+             answer, which the kernel does not tell apart",
+            name.as_deref().unwrap_or("name hidden")
+        ),
+        _ => format!("PID {pid}, which received last, is gone"),
+    }
+}

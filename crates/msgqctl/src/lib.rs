@@ -1,0 +1,64 @@
+//! Look at, test and clean up a System V message queue, whether msgqd serves it or another program.
+//!
+//! Data flows one way: `cli` says what was asked for, a file in `cmd` does it and returns an outcome, `report` turns
+//! that into text or JSON. Results go to standard output, everything else to standard error.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+mod cmd;
+mod failure;
+mod names;
+mod permission;
+mod report;
+mod target;
+
+use clap::Parser;
+use cli::{Arguments, Command};
+use failure::{Failure, Status};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the command line and returns the exit code that `msgqctl --help` documents.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let status = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => execute(&arguments),
+        Err(error) => {
+            // Somebody who closes the pipe has read enough of the help.
+            let _ = error.print();
+            if error.use_stderr() { Status::Usage } else { Status::Ok }
+        }
+    };
+    ExitCode::from(status.code())
+}
+
+fn execute(arguments: &Arguments) -> Status {
+    let outcome = dispatch(arguments).and_then(|outcome| {
+        report::print(outcome.report.as_ref(), arguments.json, &mut std::io::stdout().lock())?;
+        Ok(outcome)
+    });
+    match outcome {
+        Ok(outcome) => {
+            outcome.diagnostics.iter().for_each(|line| complain(line));
+            outcome.status
+        }
+        Err(failure) => {
+            complain(&failure.message);
+            failure.status
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
+    match &arguments.command {
+        Command::Stat => cmd::stat::run(&target::open(arguments)?),
+        Command::Purge(options) => cmd::purge::run(options, || target::open(arguments)),
+        Command::Send(options) => cmd::send::run(options, || target::open(arguments)),
+        Command::Completions(options) => cmd::completions::run(options),
+    }
+}
+
+/// Writes to standard error; where that is closed, nobody wants to know.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "msgqctl: {message}");
+}

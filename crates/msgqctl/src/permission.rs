@@ -1,0 +1,129 @@
+//! What a user who lacks permission can do about it.
+
+use crate::names::Named;
+use msgq_core::queue::QueueKey;
+use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
+
+/// Reading and writing, as one of the three digits of a mode.
+const READ_WRITE: u32 = 0o6;
+
+/// The owner of a queue as /proc/sysvipc/msg shows it to everybody, also to those who may not use the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owner {
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asker {
+    name: String,
+    /// The session has the queue's group.
+    is_member: bool,
+    /// The group database names the user as a member.
+    is_listed: bool,
+}
+
+/// A sentence that says what to do.
+pub(crate) fn advice(key: QueueKey) -> String {
+    let table = std::fs::read_to_string("/proc/sysvipc/msg").unwrap_or_default();
+    match find_owner(&table, key) {
+        Some(owner) => {
+            advise(owner, &Named::user(owner.uid).label(), &Named::group(owner.gid).label(), &asker(owner.gid))
+        }
+        None => "become a member of the queue's group; `ipcs -q -c` shows which that is".to_owned(),
+    }
+}
+
+fn find_owner(table: &str, key: QueueKey) -> Option<Owner> {
+    let mut lines = table.lines();
+    let headings: Vec<_> = lines.next()?.split_whitespace().collect();
+    let column = |name: &str| headings.iter().position(|heading| *heading == name);
+    let (key_column, mode, uid, gid) = (column("key")?, column("perms")?, column("uid")?, column("gid")?);
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).find_map(|fields| {
+        let has_key = fields.get(key_column)?.parse() == Ok(key.raw());
+        has_key.then_some(Owner {
+            mode: u32::from_str_radix(fields.get(mode)?, 8).ok()?,
+            uid: fields.get(uid)?.parse().ok()?,
+            gid: fields.get(gid)?.parse().ok()?,
+        })
+    })
+}
+
+fn asker(gid: u32) -> Asker {
+    let gid = Gid::from_raw(gid);
+    let uid: Uid = geteuid();
+    let user = User::from_uid(uid).ok().flatten().map(|user| user.name);
+    let members = Group::from_gid(gid).ok().flatten().map(|group| group.mem).unwrap_or_default();
+    Asker {
+        is_member: getegid() == gid || getgroups().is_ok_and(|groups| groups.contains(&gid)),
+        is_listed: user.as_ref().is_some_and(|name| members.contains(name)),
+        name: user.unwrap_or_else(|| uid.to_string()),
+    }
+}
+
+fn advise(owner: Owner, user: &str, group: &str, asker: &Asker) -> String {
+    let who = format!("the queue belongs to user {user} and group {group} with mode {:04o}", owner.mode);
+    let name = &asker.name;
+    if (owner.mode >> 3) & READ_WRITE != READ_WRITE {
+        return format!(
+            "{who}, which keeps its group out: run this as {user}; a server that is stopping shuts writers out too; \
+             otherwise set `mode = \"0660\"` in the server's configuration"
+        );
+    }
+    if asker.is_member {
+        return format!("{who}, and {name} is a member of that group: the permission was just changed, try again");
+    }
+    if asker.is_listed {
+        return format!(
+            "{who}, and {name} was made a member of that group after this session began: log in again, or run \
+             `newgrp {group}`"
+        );
+    }
+    format!("{who}: join the group with `sudo usermod -aG {group} {name}` and log in again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime
+ 305419896          3   660           0          0     0     0   990   991     0     0          0          0 1795409145
+        -1          4   600           0          0     0     0     0     0     0     0          0          0 1795409145
+";
+
+    fn asker(is_member: bool, is_listed: bool) -> Asker {
+        Asker { name: "bob".into(), is_member, is_listed }
+    }
+
+    #[test]
+    fn the_owner_is_found_by_the_key() {
+        assert_eq!(find_owner(TABLE, QueueKey::DEFAULT), Some(Owner { mode: 0o660, uid: 990, gid: 991 }));
+        assert_eq!(find_owner(TABLE, QueueKey::new(-1).unwrap()), Some(Owner { mode: 0o600, uid: 0, gid: 0 }));
+        assert_eq!(find_owner(TABLE, QueueKey::new(7).unwrap()), None);
+        assert_eq!(find_owner("", QueueKey::DEFAULT), None);
+    }
+
+    #[test]
+    fn a_stranger_is_told_which_group_to_join() {
+        let owner = Owner { mode: 0o660, uid: 990, gid: 991 };
+        let advice = advise(owner, "msgq", "clients", &asker(false, false));
+        assert!(advice.contains("usermod -aG clients bob"), "{advice}");
+    }
+
+    #[test]
+    fn a_new_member_is_told_to_log_in_again() {
+        let owner = Owner { mode: 0o660, uid: 990, gid: 991 };
+        let advice = advise(owner, "msgq", "clients", &asker(false, true));
+        assert!(advice.contains("newgrp clients") && !advice.contains("usermod"), "{advice}");
+    }
+
+    #[test]
+    fn where_the_mode_keeps_the_group_out_nobody_is_told_to_join_it() {
+        let owner = Owner { mode: 0o640, uid: 990, gid: 991 };
+        let advice = advise(owner, "msgq", "clients", &asker(false, false));
+        assert!(advice.contains("run this as msgq") && !advice.contains("usermod"), "{advice}");
+    }
+}

@@ -1,0 +1,127 @@
+//! The one place that turns a result into text or JSON.
+
+mod purge;
+mod send;
+mod stat;
+
+pub(crate) use purge::{KeptClient, PurgeReport, RemovedClient};
+pub(crate) use send::{AnswerReport, LatencyReport, SummaryReport};
+pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Waiting};
+
+use crate::failure::{Failure, Status};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write};
+
+/// Raised when a field changes its meaning or goes; new fields do not raise it.
+const SCHEMA_VERSION: u32 = 1;
+
+/// A result that can be shown to people.
+pub(crate) trait Text {
+    /// Lines that end with a newline.
+    fn text(&self) -> String;
+}
+
+/// A result that can be shown to people and to programs.
+pub(crate) trait Report: Text {
+    fn json(&self) -> serde_json::Result<String>;
+}
+
+impl<T: Serialize + Text> Report for T {
+    fn json(&self) -> serde_json::Result<String> {
+        let mut text = serde_json::to_string_pretty(&Envelope { schema_version: SCHEMA_VERSION, result: self })?;
+        text.push('\n');
+        Ok(ascii(&text))
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    result: &'a T,
+}
+
+/// Prints a result. A reader who closed the pipe has what it wanted.
+pub(crate) fn print(report: &dyn Report, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let text = if as_json { report.json().map_err(|error| cannot_write(&error))? } else { report.text() };
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn cannot_write(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Status::Other, format!("cannot write the result to standard output: {error}"))
+}
+
+/// Escapes what is not printable ASCII, which can only stand inside of strings: JSON may end on a terminal too, and
+/// carries marks there that change the direction of writing.
+fn ascii(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character == '\n' || (' '..='~').contains(&character) {
+            escaped.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    escaped
+}
+
+/// A completion script.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScriptReport {
+    pub(crate) shell: String,
+    pub(crate) script: String,
+}
+
+impl Text for ScriptReport {
+    fn text(&self) -> String {
+        self.script.clone()
+    }
+}
+
+/// `1 response`, `2 responses`.
+fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Failing(ErrorKind);
+
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn report() -> ScriptReport {
+        ScriptReport { shell: "ba\u{202e}sh \u{1f600}".into(), script: "\u{1b}[31m\u{9b}\u{7f}".into() }
+    }
+
+    #[test]
+    fn json_is_printable_ascii_and_keeps_every_character() {
+        let json = report().json().unwrap();
+        assert!(json.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{json}");
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["schema_version"], 1);
+        assert_eq!(value["shell"], "ba\u{202e}sh \u{1f600}");
+        assert_eq!(value["script"], "\u{1b}[31m\u{9b}\u{7f}");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
+        assert_eq!(print(&report(), false, &mut Failing(ErrorKind::BrokenPipe)), Ok(()));
+        let failure = print(&report(), true, &mut Failing(ErrorKind::StorageFull)).unwrap_err();
+        assert_eq!(failure.status, Status::Other);
+    }
+}

@@ -1,0 +1,91 @@
+use super::Text;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// Result of `send`; names with `_ns` are nanoseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct AnswerReport {
+    pub(crate) status: i32,
+    /// As the server sent it, or escaped where it is no UTF-8.
+    pub(crate) text: String,
+    pub(crate) text_escaped: String,
+    pub(crate) latency_ns: u64,
+}
+
+impl Text for AnswerReport {
+    fn text(&self) -> String {
+        // An error goes to standard error.
+        if self.status == 0 { format!("{}\n", self.text_escaped) } else { String::new() }
+    }
+}
+
+/// Result of `send --count`.
+#[derive(Debug, Serialize)]
+pub(crate) struct SummaryReport {
+    /// How many were to be sent.
+    pub(crate) requests: u64,
+    pub(crate) answered: u64,
+    /// Answers with a status other than 0.
+    pub(crate) errors: u64,
+    pub(crate) elapsed_ns: u64,
+    /// `null` when nothing was answered.
+    pub(crate) latency_ns: Option<LatencyReport>,
+}
+
+/// Latencies of the answers, errors included.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct LatencyReport {
+    pub(crate) min: u64,
+    pub(crate) p50: u64,
+    pub(crate) p90: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) max: u64,
+}
+
+impl Text for SummaryReport {
+    fn text(&self) -> String {
+        let rate = u128::from(self.answered) * 1_000_000_000 / u128::from(self.elapsed_ns.max(1));
+        let mut text = format!(
+            "requests  {}\nanswered  {} ({} errors) in {} ms, {rate} a second\n",
+            self.requests,
+            self.answered,
+            self.errors,
+            self.elapsed_ns / 1_000_000
+        );
+        if let Some(latency) = self.latency_ns {
+            let us = |ns: u64| format!("{}.{}", ns / 1000, ns % 1000 / 100);
+            let _ = writeln!(
+                text,
+                "latency   min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} µs",
+                us(latency.min),
+                us(latency.p50),
+                us(latency.p90),
+                us(latency.p99),
+                us(latency.p999),
+                us(latency.max)
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_shows_counts_rate_and_microseconds() {
+        let latency = LatencyReport { min: 1050, p50: 2000, p90: 3000, p99: 4000, p999: 5000, max: 9_999_999 };
+        let report = SummaryReport {
+            requests: 100,
+            answered: 50,
+            errors: 2,
+            elapsed_ns: 2_000_000_000,
+            latency_ns: Some(latency),
+        };
+        let text = report.text();
+        assert!(text.contains("answered  50 (2 errors) in 2000 ms, 25 a second"), "{text}");
+        assert!(text.contains("min 1.0, p50 2.0") && text.contains("max 9999.9 µs"), "{text}");
+    }
+}

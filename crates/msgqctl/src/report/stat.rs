@@ -1,0 +1,226 @@
+use super::{Text, counted};
+use crate::names::{Named, utc};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Rows of clients that the text shows at most; JSON shows all.
+const MAX_ROWS: usize = 40;
+const BAR_WIDTH: u64 = 20;
+
+/// Result of `stat`.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatReport {
+    pub(crate) queue: QueueReport,
+    /// `null` where the kernel cannot show what waits.
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) server: ServerReport,
+}
+
+/// The queue itself; names with `_s` are seconds since 1970.
+#[derive(Debug, Serialize)]
+pub(crate) struct QueueReport {
+    pub(crate) key: String,
+    pub(crate) msqid: i32,
+    pub(crate) owner: Named,
+    pub(crate) group: Named,
+    pub(crate) creator: Named,
+    pub(crate) creator_group: Named,
+    pub(crate) mode: String,
+    pub(crate) bytes: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) messages: u64,
+    /// The kernel admits as many messages as bytes, so that empty ones have a limit too.
+    pub(crate) max_messages: u64,
+    pub(crate) last_send: Option<LastCall>,
+    pub(crate) last_receive: Option<LastCall>,
+    pub(crate) changed_at_s: i64,
+}
+
+/// Who did something last; PID 0 is a process of another PID namespace.
+#[derive(Debug, Serialize)]
+pub(crate) struct LastCall {
+    pub(crate) pid: i32,
+    pub(crate) program: Option<String>,
+    pub(crate) at_s: i64,
+}
+
+/// What rests in the queue.
+#[derive(Debug, Serialize)]
+pub(crate) struct Waiting {
+    pub(crate) is_complete: bool,
+    pub(crate) looked_at: usize,
+    pub(crate) requests: usize,
+    pub(crate) responses: usize,
+    pub(crate) clients: Vec<Client>,
+}
+
+/// Responses for one client.
+#[derive(Debug, Serialize)]
+pub(crate) struct Client {
+    pub(crate) mtype: i64,
+    /// `null` for a type that no process can have as its number.
+    pub(crate) pid: Option<i32>,
+    pub(crate) program: Option<String>,
+    pub(crate) state: &'static str,
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Whether somebody serves the queue.
+#[derive(Debug, Serialize)]
+pub(crate) struct ServerReport {
+    pub(crate) state: ServerState,
+    pub(crate) pid: Option<i32>,
+    pub(crate) program: Option<String>,
+    pub(crate) lock_file: Option<String>,
+    pub(crate) note: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ServerState {
+    /// A msgqd holds the lock.
+    Msgqd,
+    /// No msgqd does; another program may serve the queue.
+    NotFound,
+    /// The lock cannot be looked at.
+    Unknown,
+}
+
+impl Text for StatReport {
+    fn text(&self) -> String {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let mut text = self.queue.text(i64::try_from(now_s).unwrap_or(i64::MAX));
+        let _ = writeln!(text, "server        {}", self.server.note);
+        match &self.waiting {
+            Some(waiting) => text.push_str(&waiting.text()),
+            None => text.push_str("waiting       not shown\n"),
+        }
+        text
+    }
+}
+
+impl QueueReport {
+    fn text(&self, now_s: i64) -> String {
+        let last = |call: &Option<LastCall>| {
+            call.as_ref().map_or("never".to_owned(), |call| {
+                let name = call.program.as_deref().unwrap_or("gone or hidden");
+                format!("{} by PID {} ({name})", moment(call.at_s, now_s), call.pid)
+            })
+        };
+        format!(
+            "queue         {} (msqid {})\n\
+             owner         user {}, group {}, mode {}\n\
+             bytes         {}\n\
+             messages      {}\n\
+             last send     {}\n\
+             last receive  {}\n\
+             last change   {}\n",
+            self.key,
+            self.msqid,
+            numbered(&self.owner),
+            numbered(&self.group),
+            self.mode,
+            bar(self.bytes, self.max_bytes),
+            bar(self.messages, self.max_messages),
+            last(&self.last_send),
+            last(&self.last_receive),
+            moment(self.changed_at_s, now_s),
+        )
+    }
+}
+
+impl Waiting {
+    fn text(&self) -> String {
+        let mut text = format!("requests      {} waiting\n", self.requests);
+        let clients = counted(self.clients.len(), "client");
+        let _ = writeln!(text, "responses     {} waiting for {clients}", self.responses);
+        if !self.clients.is_empty() {
+            let _ = writeln!(text, "{:>21}  {:<10}  {:>8}  {:>8}  program", "client", "state", "messages", "bytes");
+        }
+        let mut heaviest_first: Vec<_> = self.clients.iter().collect();
+        heaviest_first.sort_by_key(|client| std::cmp::Reverse(client.messages));
+        for client in heaviest_first.iter().take(MAX_ROWS) {
+            let Client { mtype, state, messages, bytes, .. } = client;
+            let program = client.program.as_deref().unwrap_or("-");
+            let _ = writeln!(text, "{mtype:>21}  {state:<10}  {messages:>8}  {bytes:>8}  {program}");
+        }
+        if let Some(more) = self.clients.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
+            let _ = writeln!(text, "{more:>21}  more with fewer messages; --json shows them all");
+        }
+        if !self.is_complete {
+            let seen = self.looked_at;
+            let _ = writeln!(text, "              the look ended at its limit, after {seen} messages: there may be more");
+        }
+        if self.clients.iter().any(|client| matches!(client.state, "dead" | "zombie" | "impossible")) {
+            text.push_str("              nobody will read some of these; `msgqctl purge` removes them\n");
+        }
+        text
+    }
+}
+
+fn numbered(named: &Named) -> String {
+    named.name.as_ref().map_or_else(|| named.id.to_string(), |name| format!("{name} ({})", named.id))
+}
+
+fn bar(value: u64, limit: u64) -> String {
+    let share = |of: u64| value.saturating_mul(of).checked_div(limit).unwrap_or(0);
+    // What is not empty shows at least one mark.
+    let filled = share(BAR_WIDTH).clamp(u64::from(value > 0), BAR_WIDTH);
+    let marks: String = (0..BAR_WIDTH).map(|at| if at < filled { '#' } else { '.' }).collect();
+    format!("[{marks}] {value} of {limit} ({} %)", share(100))
+}
+
+fn moment(at_s: i64, now_s: i64) -> String {
+    if at_s == 0 {
+        return "never".to_owned();
+    }
+    let ago_s = now_s.saturating_sub(at_s).max(0);
+    let ago = match ago_s {
+        0..120 => format!("{ago_s} s"),
+        120..7200 => format!("{} min", ago_s / 60),
+        7200..172_800 => format!("{} h", ago_s / 3600),
+        _ => format!("{} days", ago_s / 86_400),
+    };
+    format!("{} ({ago} ago)", utc(at_s))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(mtype: i64, messages: usize) -> Client {
+        Client { mtype, pid: None, program: None, state: "dead", messages, bytes: messages * 264 }
+    }
+
+    #[test]
+    fn a_bar_shows_the_share_and_never_overflows() {
+        assert_eq!(bar(0, 16384), "[....................] 0 of 16384 (0 %)");
+        assert_eq!(bar(1, 16384), "[#...................] 1 of 16384 (0 %)");
+        assert_eq!(bar(16368, 16384), "[###################.] 16368 of 16384 (99 %)");
+        assert_eq!(bar(20000, 10000), "[####################] 20000 of 10000 (200 %)");
+        assert_eq!(bar(5, 0), "[#...................] 5 of 0 (0 %)");
+    }
+
+    #[test]
+    fn an_age_is_given_in_the_unit_that_fits() {
+        let ages = [1, 119, 120, 7200, 172_800].map(|age| moment(1_000_000, 1_000_000 + age));
+        let units = ["1 s ago", "119 s ago", "2 min ago", "2 h ago", "2 days ago"];
+        for (age, unit) in ages.iter().zip(units) {
+            assert!(age.ends_with(&format!("({unit})")), "{age}");
+        }
+        assert_eq!(moment(0, 5), "never");
+    }
+
+    #[test]
+    fn the_heaviest_clients_come_first_and_the_list_says_what_it_leaves_out() {
+        let clients = (2..102).map(|mtype| client(mtype, usize::try_from(mtype).unwrap())).collect();
+        let waiting = Waiting { is_complete: false, looked_at: 5, requests: 1, responses: 9, clients };
+        let text = waiting.text();
+        assert!(text.lines().nth(3).unwrap().contains(" 101  dead"), "{text}");
+        assert!(text.contains("60  more with fewer"), "{text}");
+        assert!(text.contains("after 5 messages: there may be more"), "{text}");
+        assert!(text.contains("msgqctl purge"), "{text}");
+    }
+}
