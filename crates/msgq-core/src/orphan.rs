@@ -59,8 +59,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 5] =
-        [Self::NoSuchProcess, Self::Zombie, Self::ImpossibleType, Self::Expired, Self::Forced];
+    pub const ALL: [Self; 5] = [Self::NoSuchProcess, Self::Zombie, Self::ImpossibleType, Self::Expired, Self::Forced];
 
     /// A stable name for machines, in `snake_case`.
     #[must_use]

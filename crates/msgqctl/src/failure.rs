@@ -56,9 +56,7 @@ impl Failure {
             CallError::Permission(error) => Self::of_queue(key, error),
             CallError::QueueGone(_) => Self::new(Status::NoQueue, error.to_string()),
             CallError::Timeout { .. } => Self::new(Status::Timeout, error.to_string()),
-            CallError::TextTooLong { .. } | CallError::TextHasNul { .. } => {
-                Self::new(Status::Usage, error.to_string())
-            }
+            CallError::TextTooLong { .. } | CallError::TextHasNul { .. } => Self::new(Status::Usage, error.to_string()),
             _ => Self::new(Status::Other, error.to_string()),
         }
     }

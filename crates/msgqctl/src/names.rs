@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn moments_are_those_of_the_date_program() {
         for seconds in [0, 951_782_399, 951_782_400, 1_709_164_800, 1_795_409_145, 4_107_542_399, 253_402_300_799] {
-            let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{seconds}")]).output();
+            let output =
+                Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{seconds}")]).output();
             assert_eq!(utc(seconds), String::from_utf8(output.unwrap().stdout).unwrap().trim());
         }
     }

@@ -7,6 +7,8 @@ use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
 /// Reading and writing, as one of the three digits of a mode.
 const READ_WRITE: u32 = 0o6;
 
+const ROOT_GROUP: u32 = 0;
+
 /// The owner of a queue as /proc/sysvipc/msg shows it to everybody, also to those who may not use the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Owner {
@@ -72,6 +74,12 @@ fn advise(owner: Owner, user: &str, group: &str, asker: &Asker) -> String {
              otherwise set `mode = \"0660\"` in the server's configuration"
         );
     }
+    if owner.gid == ROOT_GROUP {
+        return format!(
+            "{who}, a group that nobody should join for this: set `group` in the server's configuration to one that \
+             its clients are in, or run this as {user}"
+        );
+    }
     if asker.is_member {
         return format!("{who}, and {name} is a member of that group: the permission was just changed, try again");
     }
@@ -111,6 +119,12 @@ mod tests {
         let owner = Owner { mode: 0o660, uid: 990, gid: 991 };
         let advice = advise(owner, "msgq", "clients", &asker(false, false));
         assert!(advice.contains("usermod -aG clients bob"), "{advice}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_join_the_group_of_root() {
+        let advice = advise(Owner { mode: 0o660, uid: 0, gid: 0 }, "root", "root", &asker(false, false));
+        assert!(advice.contains("set `group`") && !advice.contains("usermod"), "{advice}");
     }
 
     #[test]

@@ -36,7 +36,10 @@ fn readable_system_config() -> Option<PathBuf> {
 
 fn key_from(path: &Path) -> Result<QueueKey, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(Status::Other, format!("{error}\nmsgqctl needs the queue's key from there; --key KEY does without"))
+        Failure::new(
+            Status::Other,
+            format!("{error}\nmsgqctl needs the queue's key from there; --key KEY does without"),
+        )
     };
     let config = Config::load(path).map_err(|error| failed(&error))?;
     config.queue.key.resolve().map_err(|error| failed(&format!("{}: {error}", path.display())))

@@ -28,9 +28,7 @@ impl Scratch {
 
     fn types(&self) -> Vec<i64> {
         let mut buffer = MessageBuffer::new();
-        (0..1000)
-            .map_while(|index| self.0.peek(index, &mut buffer).unwrap().then(|| buffer.mtype()))
-            .collect()
+        (0..1000).map_while(|index| self.0.peek(index, &mut buffer).unwrap().then(|| buffer.mtype())).collect()
     }
 }
 

@@ -67,6 +67,10 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Longer latencies count as an hour.
+const LONGEST_LATENCY_NS: u64 = 3600 * 1_000_000_000;
+const SIGNIFICANT_DIGITS: u8 = 3;
+
 /// Many calls, one after the other.
 struct Run {
     latencies_ns: Histogram<u64>,
@@ -77,8 +81,8 @@ struct Run {
 
 impl Run {
     fn new() -> Result<Self, Failure> {
-        // Two significant digits are more than two runs agree on, and keep the table small.
-        let latencies_ns = Histogram::new(2).map_err(|error| Failure::new(Status::Other, error.to_string()))?;
+        let histogram = Histogram::new_with_bounds(1, LONGEST_LATENCY_NS, SIGNIFICANT_DIGITS);
+        let latencies_ns = histogram.map_err(|error| Failure::new(Status::Other, error.to_string()))?;
         Ok(Self { latencies_ns, started: Instant::now(), first_error: None, errors: 0 })
     }
 
@@ -109,7 +113,8 @@ impl Run {
                 Ok(Outcome { diagnostics: vec![message], status: failure.status, report: Box::new(report) })
             }
             (None, Some(error)) => {
-                let diagnostics = vec![format!("{} of {answered} answers were errors; the first: {error}", self.errors)];
+                let diagnostics =
+                    vec![format!("{} of {answered} answers were errors; the first: {error}", self.errors)];
                 Ok(Outcome { diagnostics, status: Status::ServerError, report: Box::new(report) })
             }
             (None, None) => Ok(Outcome::done(report)),
@@ -172,6 +177,9 @@ mod tests {
         assert_eq!(ended(None, 3), Status::ServerError);
         assert_eq!(ended(failure(), 3), Status::Timeout);
         assert!(Run::new().unwrap().add(Err(timeout())).is_err());
-        assert_eq!(Run::new().unwrap().outcome(5, failure()).err().map(|failure| failure.status), Some(Status::Timeout));
+        assert_eq!(
+            Run::new().unwrap().outcome(5, failure()).err().map(|failure| failure.status),
+            Some(Status::Timeout)
+        );
     }
 }

@@ -97,20 +97,22 @@ fn server(key: QueueKey, stat: &QueueStat) -> ServerReport {
         Some(path) => (ServerState::Unknown, format!("this user may not read the lock file {}", path.display())),
         None => (ServerState::NotFound, "no msgqd holds a lock for this queue".to_owned()),
     };
-    let note = format!("{found}; {}", last_receiver(stat));
+    let note = format!("{found}; {}", other_users(stat));
     ServerReport { state, pid: None, program: None, lock_file: None, note }
 }
 
-fn last_receiver(stat: &QueueStat) -> String {
-    let Some(pid) = ClientPid::new(stat.last_receive_pid) else {
-        return "nobody who can be seen from here has received from it".to_owned();
+/// Who of those that used the queue last still lives: a server idles as the last sender while a client that fetched its
+/// answer is the last receiver, and the other way round under load.
+fn other_users(stat: &QueueStat) -> String {
+    let role = |did: &str, pid: i32| {
+        let pid = ClientPid::new(pid).filter(|pid| matches!(liveness(*pid), Ok(Liveness::Alive)))?;
+        let name = process_name(pid).unwrap_or_else(|| "name hidden".to_owned());
+        Some(format!("PID {pid} ({name}), which {did} last, is alive"))
     };
-    match (liveness(pid), process_name(pid)) {
-        (Ok(Liveness::Alive), name) => format!(
-            "PID {pid} ({}) received last and is alive: it may be another server, or a client that fetched its \
-             answer, which the kernel does not tell apart",
-            name.as_deref().unwrap_or("name hidden")
-        ),
-        _ => format!("PID {pid}, which received last, is gone"),
+    let alive: Vec<_> =
+        [role("sent", stat.last_send_pid), role("received", stat.last_receive_pid)].into_iter().flatten().collect();
+    if alive.is_empty() {
+        return "neither who sent last nor who received last is alive, as far as can be seen from here".to_owned();
     }
+    format!("{}; the kernel does not tell whether that is another server or a client", alive.join(" and "))
 }

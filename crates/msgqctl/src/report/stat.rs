@@ -151,7 +151,8 @@ impl Waiting {
         }
         if !self.is_complete {
             let seen = self.looked_at;
-            let _ = writeln!(text, "              the look ended at its limit, after {seen} messages: there may be more");
+            let _ =
+                writeln!(text, "              the look ended at its limit, after {seen} messages: there may be more");
         }
         if self.clients.iter().any(|client| matches!(client.state, "dead" | "zombie" | "impossible")) {
             text.push_str("              nobody will read some of these; `msgqctl purge` removes them\n");
