@@ -51,7 +51,7 @@ impl Config {
             let (message, help) = raw::explain(error.message());
             ConfigError::at(name, text, error.span().unwrap_or(0..0), &message, help.as_deref())
         })?;
-        settings::validate(raw)
+        settings::validate(&raw)
             .map_err(|invalid| ConfigError::at(name, text, invalid.span, &invalid.message, Some(&invalid.help)))
     }
 }

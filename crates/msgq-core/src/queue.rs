@@ -338,7 +338,7 @@ impl Queue {
     pub fn set(&self, settings: &QueueSettings) -> Result<(), QueueError> {
         let mut status = sysv::stat(self.msqid).map_err(|errno| self.error("msgctl(IPC_STAT)", errno))?;
         if let Some(mode) = settings.mode {
-            status.msg_perm.mode = u16::try_from(mode & 0o777).unwrap_or(0).into();
+            status.msg_perm.mode = u16::try_from(mode & 0o777).unwrap_or(0);
         }
         if let Some(uid) = settings.uid {
             status.msg_perm.uid = uid;

@@ -166,7 +166,7 @@ impl Invalid {
     }
 }
 
-pub(super) fn validate(raw: raw::Config) -> Result<Config, Invalid> {
+pub(super) fn validate(raw: &raw::Config) -> Result<Config, Invalid> {
     let defaults = Config::default();
     let milliseconds =
         |value: &Spanned<i64>| number(value, "drain_timeout_ms", 0..=3_600_000).map(Duration::from_millis);

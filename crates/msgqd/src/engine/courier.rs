@@ -1,8 +1,9 @@
 //! The courier: the one thread that may block in msgsnd.
 //!
-//! It goes round the lines and sends one answer of each client. Afterwards it looks whether the answer rests: if not,
-//! its client was waiting and has it; if so, it is an *offer*, and nothing more of that client is sent until the offer
-//! is read or taken back.
+//! It goes round the lines and sends one answer of each client, but only while nothing else rests for that client.
+//! Afterwards it looks whether the answer rests: if not, its client was waiting and has it; if so, it is an *offer*, and
+//! nothing more of that client is sent until the offer is read or taken back. So at most one answer of a waiting line
+//! rests, and one receive takes it back without a chance to change the order.
 
 use super::post::{check_offers, delivered};
 use super::shared::Shared;
@@ -21,11 +22,13 @@ pub(super) struct Courier {
 
 enum Sent {
     Done,
+    /// An earlier answer of the client, which a worker sent directly, still rests.
+    TooEarly,
     Cancelled,
     Failed(QueueError),
 }
 
-/// How long a line is set aside whose earlier request is still with a worker.
+/// How long a line is set aside whose earlier request is still with a worker, or whose earlier answer rests.
 const RETRY_AFTER: Duration = Duration::from_millis(2);
 /// Shortest and longest time between two looks at what became of the offers.
 const FIRST_LOOK: Duration = Duration::from_micros(50);
@@ -79,24 +82,26 @@ impl Courier {
         shared.courier_client.store(0, Ordering::SeqCst);
         let still_wanted = outbox.phase(client) == Some(super::outbox::Phase::Sending(slot));
         match sent {
-            Sent::Done if still_wanted => match queue.rests(client.as_mtype()) {
-                Ok(true) => {
+            Sent::Done if still_wanted => {
+                if queue.rests(client.as_mtype()).unwrap_or(false) {
                     header.set_state(SlotState::Offered);
                     outbox.offered(client, slot, Instant::now());
+                } else {
+                    delivered(&shared, &mut outbox, client, slot);
                 }
-                _ => delivered(&shared, &mut outbox, client, slot),
-            },
+            }
             Sent::Done => {
                 let _ = queue.try_receive(client.as_mtype(), &mut self.buffer);
                 header.set_state(SlotState::Armed);
                 outbox.release(slot);
                 Counters::add(&shared.counters().client_gone);
             }
-            Sent::Cancelled if still_wanted => {
+            Sent::TooEarly | Sent::Cancelled if still_wanted => {
                 header.set_state(SlotState::Ready);
-                outbox.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
+                let sequence = header.sequence.load(Ordering::Relaxed);
+                outbox.not_sent(client, slot, sequence, Instant::now() + RETRY_AFTER);
             }
-            Sent::Cancelled => {
+            Sent::TooEarly | Sent::Cancelled => {
                 header.set_state(SlotState::Armed);
                 outbox.release(slot);
                 Counters::add(&shared.counters().client_gone);
@@ -116,6 +121,11 @@ impl Courier {
     }
 
     fn send(&self, queue: &Queue, message: &[u8], client: ClientPid) -> Sent {
+        match queue.rests(client.as_mtype()) {
+            Ok(true) => return Sent::TooEarly,
+            Ok(false) => {}
+            Err(error) => return Sent::Failed(error),
+        }
         loop {
             if self.shared.is_stopping() || self.shared.courier_cancel.load(Ordering::SeqCst) == client.get() {
                 return Sent::Cancelled;

@@ -248,8 +248,10 @@ impl Janitor {
         let is_held = shared.clients.is_held(client);
         let excess = is_held && found.count > shared.offers_of(client);
         if pressure && (excess || (!is_held && resting.since.elapsed() >= REST_LIMIT)) {
-            adopt(&shared, client, &mut self.buffer);
-            self.seen.remove(&client);
+            self.call_courier_off(client);
+            if adopt(&shared, client, &mut self.buffer) {
+                self.seen.remove(&client);
+            }
         }
         0
     }

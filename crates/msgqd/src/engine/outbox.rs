@@ -49,6 +49,12 @@ struct Line {
     pause: Duration,
 }
 
+impl Line {
+    fn weight(&self) -> u32 {
+        self.held - u32::from(matches!(self.phase, Phase::Sending(_)))
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Link {
     before: u32,
@@ -121,6 +127,12 @@ impl Outbox {
         self.offers.len()
     }
 
+    /// True when the next answer can only be admitted in place of another.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
     /// Slots in use.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -153,17 +165,18 @@ impl Outbox {
     /// Finds a slot for one more answer of `client`.
     ///
     /// At the limit the client that would hold the most loses its newest answer. A client with one answer is never the
-    /// victim while another holds more, since then the other one would be the one with the most.
+    /// victim while another holds more, since then the other one would be the one with the most. What the courier has
+    /// in the send call does not count: its client may have it already.
     pub fn admit(&mut self, client: ClientPid) -> Admission {
         if let Some(slot) = self.free.pop() {
             return Admission::Slot(slot);
         }
-        let own = self.lines.get(&client).map_or(0, |line| line.held);
-        let heaviest = self.lines.iter().filter(|(_, line)| line.tail != NONE).max_by_key(|(_, line)| line.held);
-        match heaviest.map(|(other, line)| (*other, line.held, line.tail)) {
-            Some((victim, held, slot)) if held > own + 1 => {
+        let own = self.lines.get(&client).map_or(0, Line::weight);
+        let heaviest = self.lines.iter().filter(|(_, line)| line.tail != NONE).max_by_key(|(_, line)| line.weight());
+        match heaviest.map(|(other, line)| (*other, line.weight(), line.tail)) {
+            Some((victim, weight, slot)) if weight > own + 1 => {
                 self.unlink(victim, slot);
-                Admission::Instead { slot, victim, held: held - 1 }
+                Admission::Instead { slot, victim, held: weight - 1 }
             }
             _ => Admission::Refused { held: own },
         }
@@ -227,13 +240,18 @@ impl Outbox {
         self.set_phase(client, Phase::Offered { slot, since: now });
     }
 
+    /// The slot that was taken for the send call was not sent: it is the head of its line again until `retry_at`.
+    pub fn not_sent(&mut self, client: ClientPid, slot: u32, sequence: u64, retry_at: Instant) {
+        self.link_after(client, NONE, slot, sequence);
+        self.set_phase(client, Phase::Parked(retry_at));
+    }
+
     /// The slot that was sent or offered is back: it is the head of its line again, and is offered after a pause.
     pub fn taken_back(&mut self, client: ClientPid, slot: u32, sequence: u64, now: Instant) {
-        self.link_after(client, NONE, slot, sequence);
         let Some(line) = self.lines.get_mut(&client) else { return };
         let pause = line.pause;
         line.pause = (pause * 2).min(LONGEST_PAUSE);
-        self.set_phase(client, Phase::Parked(now + pause));
+        self.not_sent(client, slot, sequence, now + pause);
     }
 
     /// Leaves an offered answer in the queue for good, as nobody waits for its place: its slot is free, and its line

@@ -31,12 +31,28 @@ const ADOPT_LIMIT: usize = 65_536;
 /// Stores a letter and lets the courier know.
 pub(super) fn post(shared: &Shared, letter: &Letter<'_>) {
     let mut outbox = shared.outbox();
+    if outbox.is_full() {
+        settle(shared, &mut outbox);
+    }
     store(shared, &mut outbox, letter);
     drop(outbox);
     shared.wake_courier();
     shared.alarm_janitor();
 }
 
+/// Frees the slots of offers that were read meanwhile. Before anybody pays at the limit: a client in a closed loop may
+/// have read its offer without anybody noticing, and would be taken for one with two answers.
+fn settle(shared: &Shared, outbox: &mut Outbox) {
+    for (client, slot, _) in outbox.offers() {
+        let Some(header) = shared.table.response(slot) else { continue };
+        let queue = shared.queue_with_id(header.msqid.load(Ordering::Relaxed));
+        if matches!(queue.rests(client.as_mtype()), Ok(false)) {
+            delivered(shared, outbox, client, slot);
+        }
+    }
+}
+
+/// The caller has looked at the offers if the outbox is full: see [`settle`].
 fn store(shared: &Shared, outbox: &mut Outbox, letter: &Letter<'_>) {
     let (client, counters) = (letter.client, shared.counters());
     // Under the lock: a death is noted before the dead client's line is dropped, so a letter for a dead client is
@@ -145,20 +161,21 @@ fn is_body_of(shared: &Shared, slot: u32, body: &[u8]) -> bool {
 ///
 /// HELD is set and direct sends are waited for first, so nothing new can be sent past what is being taken. What cannot
 /// be excluded is that the client wakes up and reads in the few microseconds between two of the takes; it then gets
-/// the later answer first.
-pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuffer) {
+/// the later answer first. False while the courier has an answer of this client in the send call, which could land
+/// between two takes: the caller calls it off first.
+pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuffer) -> bool {
     let mut outbox = shared.outbox();
-    let was_held = shared.clients.is_held(client);
-    shared.clients.hold(client);
-    wait_for_direct_sends(shared, client);
     let mut offered = match outbox.phase(client) {
+        Some(Phase::Sending(_)) => return false,
         Some(Phase::Offered { slot, .. }) => Some(slot),
         _ => None,
     };
+    shared.clients.hold(client);
+    wait_for_direct_sends(shared, client);
     let queue = shared.queue();
-    // What the client had before anything was held is older than all in its line. While it was held, only the courier
-    // sent: anything beside its offer was put there by somebody else, and goes last.
-    let sequence = if was_held { u64::MAX } else { 0 };
+    // The courier offers only when nothing else rests. So what rests without an offer was sent before anything was
+    // held, and is older than all in the line; what rests beside an offer was put there by somebody else, and goes last.
+    let sequence = if offered.is_some() { u64::MAX } else { 0 };
     for _ in 0..ADOPT_LIMIT {
         if !matches!(queue.try_receive(client.as_mtype(), buffer), Ok(true)) {
             break;
@@ -180,6 +197,7 @@ pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuff
     }
     drop(outbox);
     shared.wake_courier();
+    true
 }
 
 fn store_adopted(shared: &Shared, outbox: &mut Outbox, client: ClientPid, sequence: u64, buffer: &MessageBuffer) {
