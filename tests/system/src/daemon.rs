@@ -75,15 +75,13 @@ impl Daemon {
     /// Stops it as by SIGSTOP and waits until every thread of it stands still.
     #[track_caller]
     pub fn freeze(&mut self) {
-        self.signal(Signal::SIGSTOP);
-        let pid = self.pid();
-        wait_until("the daemon is stopped", || all_threads_are_stopped(pid));
+        self.process.freeze();
     }
 
     /// Lets it go on after [`Daemon::freeze`].
     #[track_caller]
     pub fn thaw(&mut self) {
-        self.signal(Signal::SIGCONT);
+        self.process.thaw();
     }
 
     /// Kills it as a crash would: the queue stays.
@@ -112,12 +110,4 @@ impl Daemon {
         assert!(Queue::open(key).is_err(), "the queue outlived the daemon: {finished:?}");
         finished
     }
-}
-
-fn all_threads_are_stopped(pid: i32) -> bool {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    tasks.flatten().all(|task| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('T'))
-    })
 }

@@ -89,6 +89,20 @@ impl Process {
         }
     }
 
+    /// Stops it as by SIGSTOP and waits until every thread of it stands still.
+    #[track_caller]
+    pub fn freeze(&mut self) {
+        self.signal(Signal::SIGSTOP);
+        let pid = self.pid();
+        wait_until("the process is stopped", || all_threads_are_stopped(pid));
+    }
+
+    /// Lets it go on after [`Process::freeze`].
+    #[track_caller]
+    pub fn thaw(&mut self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// True until its end was noticed.
     #[track_caller]
     pub fn is_running(&mut self) -> bool {
@@ -129,6 +143,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn all_threads_are_stopped(pid: i32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks.flatten().all(|task| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('T'))
+    })
 }
 
 struct Collector {

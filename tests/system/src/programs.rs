@@ -58,8 +58,9 @@ pub fn test_client(name: &str) -> PathBuf {
 /// `client` compiled for 32 bits; `None` where the compiler or the kernel cannot do it.
 #[must_use]
 pub fn test_client_32_bit() -> Option<PathBuf> {
+    static COMPILED: OnceLock<()> = OnceLock::new();
     has_32_bit_compiler().then(|| {
-        compile(&sources_dir().join("client.c"), "client32", &["-m32"]).unwrap();
+        COMPILED.get_or_init(|| compile(&sources_dir().join("client.c"), "client32", &["-m32"]).unwrap());
         compiled_dir().join("client32")
     })
 }

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgqd_system_tests::{Daemon, DaemonBuilder, Process, crowd, good_request_is_answered, hostile, wait_until};
-use nix::sys::signal::Signal;
 
 const CLIENTS: usize = 20;
 /// What the mean latency of the slowest of equal clients may be, as a multiple of the median one's.
 const FAIR: u64 = 5;
+/// Below this mean latency, differences are the scheduler's doing.
+const NOISE_US: u64 = 5000;
 
 fn each_number_of_workers(test: impl Fn(&mut Daemon)) {
     for workers in [1, 4] {
@@ -26,7 +27,7 @@ fn well_behaved_clients_are_answered(daemon: &Daemon, requests: usize) {
     assert!(finished.stdout.contains(&format!("answered {all} of {all};")), "{finished:?}\n{}", daemon.log());
     let median = number_after(&finished.stdout, "median client ");
     let slowest = number_after(&finished.stdout, "slowest client ");
-    assert!(slowest <= FAIR * median.max(100), "unfair: {}", finished.stdout);
+    assert!(slowest <= FAIR * median.max(NOISE_US), "unfair: {}", finished.stdout);
 }
 
 fn number_after(text: &str, words: &str) -> u64 {
@@ -67,7 +68,7 @@ fn junk_fills_the_queue(flooders: usize, mtype: &str, length: &str) {
             flooder.wait_for_stdout("full");
         }
         daemon.thaw();
-        well_behaved_clients_are_answered(daemon, 50);
+        well_behaved_clients_are_answered(daemon, 20);
     });
 }
 
@@ -157,13 +158,13 @@ fn the_answer_of_a_stopped_client_is_still_there_when_it_goes_on() {
         daemon.freeze();
         let mut stopped = start(daemon, &["one_request", "patience"]);
         stopped.wait_for_stdout("sent");
-        stopped.signal(Signal::SIGSTOP);
+        stopped.freeze();
         daemon.thaw();
         let mut junk = start(daemon, &["junk", "junk", "264", "2000"]);
         junk.wait_for_stdout("full");
         well_behaved_clients_are_answered(daemon, 100);
         let _ = junk.finish().succeeded();
-        stopped.signal(Signal::SIGCONT);
+        stopped.thaw();
         assert_eq!(stopped.finish().succeeded().stdout, "sent\nProcessed: patience\n");
     });
 }
