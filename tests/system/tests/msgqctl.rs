@@ -273,8 +273,10 @@ fn stat_agrees_with_ipcs_and_with_proc() {
     let (key, queue) = idle_queue();
     queue.set(&QueueSettings { mode: Some(0o640), max_bytes: Some(8000), ..QueueSettings::default() }).unwrap();
     put(&queue, REQUEST_MTYPE, 3);
-    put(&queue, 77, 2);
+    put(&queue, 77, 1);
     assert!(queue.try_receive(77, &mut MessageBuffer::new()).unwrap());
+    // Another sender than the receiver, so that the two cannot be mixed up unnoticed.
+    ends_with(TIMEOUT, key.key(), &["send", "x", "--timeout", "50ms"]);
     let stat = &json(key.key(), &["stat"])["queue"];
 
     let proc = proc_row(queue.id()).unwrap();
@@ -419,6 +421,40 @@ fn purge_of_a_living_client_is_refused_until_it_is_forced() {
     assert!(queue.rests(dead_pid().into()).unwrap());
     ends_with(OK, key.key(), &["purge", "--pid", &dead_pid().to_string(), &dead_pid().to_string()]);
     assert_eq!(queue.stat().unwrap().messages, 0);
+}
+
+/// The command under a tracer that lets its first msgrcv fail as on a kernel without MSG_COPY; `None` without strace.
+fn without_msg_copy(key: QueueKey, arguments: &[&str]) -> Option<Command> {
+    let has_strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
+    has_strace.then(|| {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-o", "/dev/null", "-e", "trace=msgrcv", "-e", "inject=msgrcv:error=ENOSYS:when=1"]);
+        command.arg(msgqd_system_tests::msgqctl()).args(["--key", &key.to_string()]).args(arguments);
+        command
+    })
+}
+
+#[test]
+fn on_a_kernel_without_msg_copy_named_clients_can_be_purged_and_the_rest_says_why_not() {
+    let (key, queue) = idle_queue();
+    let dead = dead_pid().to_string();
+    put(&queue, dead_pid().into(), 2);
+    put(&queue, REQUEST_MTYPE, 1);
+    let run = |arguments: &[&str]| without_msg_copy(key.key(), arguments).map(|mut command| Process::run(&mut command));
+    let Some(refused) = run(&["purge"]) else {
+        eprintln!("not run: strace is missing (Debian: strace)");
+        return;
+    };
+    assert_eq!(refused.code(), OTHER, "{refused:?}");
+    assert!(refused.stderr.contains("MSG_COPY") && refused.stderr.contains("purge --pid PID"), "{refused:?}");
+    assert_eq!(run(&["purge", "--pid", &dead, "--dry-run"]).unwrap().code(), OTHER);
+    let stat = run(&["--json", "stat"]).unwrap().succeeded();
+    assert!(stat.stderr.contains("MSG_COPY"), "{stat:?}");
+    assert_eq!(serde_json::from_str::<Value>(&stat.stdout).unwrap()["waiting"], Value::Null);
+    assert_eq!(queue.stat().unwrap().messages, 3);
+    let purged = run(&["purge", "--pid", &dead]).unwrap().succeeded();
+    assert!(purged.stdout.contains("removed 2 responses"), "{purged:?}");
+    assert_eq!(queue.stat().unwrap().messages, 1);
 }
 
 #[test]
