@@ -1,0 +1,294 @@
+//! The engine as a library, on queues of a few places, with threads as clients: their thread ids are their PIDs.
+
+use msgq_core::frame::{self, BODY_LEN_LP64, REQUEST_MTYPE};
+use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
+use msgqd::engine::{Engine, EngineSettings};
+use msgqd::handler::{Echo, Handler, HandlerRequest, Reply};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+struct Service {
+    engine: Option<Engine>,
+    queue: Queue,
+}
+
+impl Service {
+    fn start(places: u64, capacity: u32, workers: usize, handler: impl Handler + 'static) -> Self {
+        static NEXT: AtomicI32 = AtomicI32::new(0);
+        let base = 0x5000_0000 + (std::process::id().cast_signed() << 8);
+        let queue = (0..1000)
+            .find_map(|_| {
+                let key = QueueKey::new(base + NEXT.fetch_add(1, Ordering::Relaxed))?;
+                Queue::create(key, 0o600).ok()
+            })
+            .unwrap();
+        let room = u64::try_from(BODY_LEN_LP64).unwrap();
+        queue.set(&QueueSettings { max_bytes: Some(places * room), ..QueueSettings::default() }).unwrap();
+        let settings = EngineSettings {
+            workers,
+            outbox_capacity: capacity,
+            response_ttl: Duration::from_secs(600),
+            message_room: 8192,
+            client_limit: 1000,
+        };
+        let recreate = Box::new(|| Err("not in this test".to_owned()));
+        let engine = Engine::start(queue, settings, Arc::new(handler), recreate).unwrap();
+        Self { engine: Some(engine), queue }
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.as_ref().unwrap()
+    }
+
+    fn assert_books_balance(&self) {
+        wait_until("nothing is in hand or in the outbox", || self.engine().in_hand() + self.engine().in_outbox() == 0);
+        let books = self.engine().table().counters().snapshot();
+        assert_eq!(books.received + books.adopted, books.fates(), "{books:?}");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.set_ending();
+            assert!(engine.stop(Instant::now() + LIMIT) || std::thread::panicking());
+        }
+        let _ = self.queue.remove();
+    }
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let limit = Instant::now() + LIMIT;
+    while !condition() {
+        assert!(Instant::now() < limit, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+struct Client {
+    queue: Queue,
+    pid: i32,
+    buffer: MessageBuffer,
+}
+
+impl Client {
+    fn new(queue: Queue) -> Self {
+        Self { queue, pid: nix::unistd::gettid().as_raw(), buffer: MessageBuffer::new() }
+    }
+
+    fn ask(&self, text: &str) {
+        while self.queue.send(REQUEST_MTYPE, &frame::encode_request(self.pid, text.as_bytes())).is_err() {}
+    }
+
+    fn try_ask(&self, text: &str) -> bool {
+        self.queue.try_send(REQUEST_MTYPE, &frame::encode_request(self.pid, text.as_bytes())).is_ok()
+    }
+
+    fn read(&mut self) -> String {
+        while self.queue.receive(i64::from(self.pid), &mut self.buffer).is_err() {}
+        self.text()
+    }
+
+    fn try_read(&mut self) -> Option<String> {
+        self.queue.try_receive(i64::from(self.pid), &mut self.buffer).unwrap().then(|| self.text())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(frame::decode_response(self.buffer.body()).unwrap().text.to_vec()).unwrap()
+    }
+}
+
+/// Sends all requests before it reads the first answer.
+fn pipeline(queue: Queue, count: usize) {
+    let mut client = Client::new(queue);
+    for number in 0..count {
+        client.ask(&format!("{number}"));
+    }
+    for number in 0..count {
+        assert_eq!(client.read(), format!("Processed: {number}"));
+    }
+}
+
+fn closed_loop(queue: Queue, count: usize) {
+    let mut client = Client::new(queue);
+    for number in 0..count {
+        client.ask(&format!("{number}"));
+        assert_eq!(client.read(), format!("Processed: {number}"));
+    }
+}
+
+/// Polls without ever blocking, a few requests ahead of what it has read.
+fn poll(queue: Queue, count: usize) {
+    let mut client = Client::new(queue);
+    let (mut asked, mut read) = (0, 0);
+    let limit = Instant::now() + LIMIT;
+    while read < count {
+        assert!(Instant::now() < limit, "{read} of {count} answers within the limit");
+        if asked < count && asked < read + 5 && client.try_ask(&format!("{asked}")) {
+            asked += 1;
+        }
+        if let Some(text) = client.try_read() {
+            assert_eq!(text, format!("Processed: {read}"));
+            read += 1;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn crowd(service: &Service, rounds: usize) {
+    std::thread::scope(|scope| {
+        for _ in 0..rounds {
+            let queue = service.queue;
+            scope.spawn(move || pipeline(queue, 40));
+            scope.spawn(move || closed_loop(queue, 300));
+            scope.spawn(move || closed_loop(queue, 300));
+            scope.spawn(move || poll(queue, 100));
+        }
+    });
+    service.assert_books_balance();
+}
+
+#[test]
+fn on_a_queue_of_one_place_every_client_gets_every_answer_in_order() {
+    crowd(&Service::start(1, 4096, 1, Echo), 2);
+}
+
+#[test]
+fn on_a_queue_of_three_places_every_client_gets_every_answer_in_order() {
+    crowd(&Service::start(3, 4096, 1, Echo), 4);
+}
+
+#[test]
+fn several_workers_keep_the_order_of_each_client() {
+    crowd(&Service::start(3, 4096, 4, Echo), 4);
+}
+
+/// Takes longer for some texts than for others, so that workers overtake each other.
+struct Uneven;
+
+impl Handler for Uneven {
+    fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
+        if request.id % 3 == 0 {
+            std::thread::sleep(Duration::from_micros(request.id % 7 * 100));
+        }
+        Echo.handle(request)
+    }
+
+    fn concurrency(&self) -> usize {
+        4
+    }
+
+    fn name(&self) -> &'static str {
+        "uneven"
+    }
+}
+
+#[test]
+fn workers_that_overtake_each_other_keep_the_order_of_each_client() {
+    crowd(&Service::start(5, 4096, 4, Uneven), 2);
+}
+
+#[test]
+fn at_the_outbox_limit_only_the_client_that_does_not_read_loses_answers() {
+    let service = Service::start(4, 64, 1, Echo);
+    let queue = service.queue;
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let client = Client::new(queue);
+            for number in 0..500 {
+                client.ask(&format!("{number}"));
+            }
+            let _ = stopped.recv_timeout(LIMIT);
+        });
+        wait_until("answers are shed", || service.engine().table().counters().snapshot().shed > 0);
+        let good: Vec<_> = (0..8).map(|_| scope.spawn(move || closed_loop(queue, 200))).collect();
+        for client in good {
+            client.join().unwrap();
+        }
+        drop(stop);
+    });
+    service.assert_books_balance();
+    let books = service.engine().table().counters().snapshot();
+    assert!(books.client_gone + books.orphans_dead_client > 0, "{books:?}");
+}
+
+/// Answers only when the test says so.
+struct Gate(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Handler for Gate {
+    fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
+        let _ = self.0.lock().unwrap().recv_timeout(LIMIT);
+        Echo.handle(request)
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+}
+
+#[test]
+fn an_answer_whose_client_died_while_it_was_made_is_not_sent() {
+    let (open, gate) = std::sync::mpsc::channel();
+    let service = Service::start(62, 64, 1, Gate(std::sync::Mutex::new(gate)));
+    let queue = service.queue;
+    std::thread::spawn(move || Client::new(queue).ask("left")).join().unwrap();
+    // The thread may end before its request is looked at: then it is refused, which is as good.
+    let over = |service: &Service| {
+        let books = service.engine().table().counters().snapshot();
+        books.client_gone + books.refused_nobody == 1
+    };
+    wait_until("the request is in hand or refused", || service.engine().in_hand() == 1 || over(&service));
+    open.send(()).unwrap();
+    wait_until("its fate is counted", || over(&service));
+    assert_eq!(service.queue.stat().unwrap().messages, 0);
+}
+
+#[test]
+fn while_every_worker_is_busy_orphans_are_still_removed() {
+    let (open, gate) = std::sync::mpsc::channel();
+    let service = Service::start(62, 64, 1, Gate(std::sync::Mutex::new(gate)));
+    let queue = service.queue;
+    let waiting = std::thread::spawn(move || closed_loop(queue, 1));
+    wait_until("the worker is busy", || service.engine().in_hand() == 1);
+    let gone = std::thread::spawn(|| nix::unistd::gettid().as_raw()).join().unwrap();
+    service.queue.try_send(i64::from(gone), &[0; BODY_LEN_LP64]).unwrap();
+    wait_until("the orphan is gone", || service.engine().table().counters().snapshot().orphans_nobody == 1);
+    open.send(()).unwrap();
+    waiting.join().unwrap();
+}
+
+#[test]
+fn an_idle_engine_stops_at_once_and_however_often_it_is_tried() {
+    for _ in 0..200 {
+        drop(Service::start(4, 64, 3, Echo));
+    }
+}
+
+#[test]
+fn a_junk_flood_of_empty_messages_does_not_keep_others_from_their_answers() {
+    let service = Service::start(62, 256, 1, Echo);
+    let queue = service.queue;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for junk in [4_000_000_i64, 5_000_000] {
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = queue.try_send(junk, b"");
+                }
+            });
+        }
+        let good: Vec<_> = (0..8).map(|_| scope.spawn(move || closed_loop(queue, 50))).collect();
+        let results: Vec<_> = good.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        done.store(true, Ordering::Relaxed);
+        assert!(results.into_iter().all(|result| result.is_ok()));
+    });
+}
