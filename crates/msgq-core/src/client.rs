@@ -15,6 +15,9 @@
 //! too late for such a thread is for nobody: msgqd removes it, and on another server's queue `msgqctl purge` does.
 
 mod alarm;
+mod error;
+
+pub use error::{CallError, Phase};
 
 use crate::frame::{self, REQUEST_MTYPE};
 use crate::limits;
@@ -43,85 +46,6 @@ pub struct Answer {
     pub latency: Duration,
 }
 
-/// Which wait the deadline ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The queue stayed full: the request was not sent.
-    Send,
-    /// The request was sent, and nobody answered it.
-    Receive,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The deadline passed.
-    #[error("{queue}: {} within {timeout:?}; {}", phase.what(), phase.advice())]
-    Timeout {
-        /// The queue, in words.
-        queue: String,
-        /// What the call was waiting for.
-        phase: Phase,
-        /// How long it was told to wait.
-        timeout: Duration,
-    },
-    /// The queue was removed, which is how a server says that it is gone.
-    #[error("{0}; the server has removed its queue: it was stopped, or somebody used ipcrm; start it and try again")]
-    QueueGone(QueueError),
-    /// The caller may not write to or read from the queue.
-    #[error("{0}; the caller must be a member of the queue's group")]
-    Permission(QueueError),
-    /// The text does not fit into a request.
-    #[error("the text has {len} bytes; a request carries at most {MAX_REQUEST_TEXT_LEN}")]
-    TextTooLong {
-        /// Its length, in bytes.
-        len: usize,
-    },
-    /// The server would see only what stands before the NUL.
-    #[error("the text has a NUL at byte {at}; text ends there in this protocol, so leave it out")]
-    TextHasNul {
-        /// Where it stands, in bytes from 0.
-        at: usize,
-    },
-    /// Something came that is no answer.
-    #[error("{queue}: the answer has {len} bytes, too few to hold a status; the server does not speak this protocol")]
-    MalformedAnswer {
-        /// The queue, in words.
-        queue: String,
-        /// Length of the body, in bytes.
-        len: usize,
-    },
-    /// Another error of the queue.
-    #[error(transparent)]
-    Queue(QueueError),
-    /// The timer that ends the wait, or the thread of a call after a timeout, could not be had.
-    #[error("{queue}: cannot wait with a deadline: {what}: {error}")]
-    NoDeadline {
-        /// The queue, in words.
-        queue: String,
-        /// The step that failed.
-        what: &'static str,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-impl Phase {
-    fn what(self) -> &'static str {
-        match self {
-            Self::Send => "the queue was full and the request could not be sent",
-            Self::Receive => "the request was sent and not answered",
-        }
-    }
-
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Send => "`msgqctl stat` shows what fills it and whether a server is there",
-            Self::Receive => "`msgqctl stat` shows whether a server is there; a busy one may need a longer timeout",
-        }
-    }
-}
-
 /// Sends requests to one queue. May be used by several threads at once; each gets its own answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Client {
@@ -147,8 +71,9 @@ impl Client {
     /// Sends `text` and waits for the answer until `timeout` has passed.
     ///
     /// The timeout covers the sending too, which waits while the queue is full. The first call of a process installs a
-    /// handler for SIGURG that does nothing, beside any other handler of it; see [`Alarm`]. Nothing else is left
-    /// behind. A program that tells the kernel to *ignore* SIGURG after that takes the deadline away.
+    /// handler for SIGURG that does nothing, beside any other handler of it; without one the kernel discards that
+    /// signal. Nothing else is left behind. A program that later tells the kernel to *ignore* SIGURG takes the deadline
+    /// away.
     ///
     /// # Errors
     /// [`CallError`]; after a [`CallError::Timeout`] in [`Phase::Receive`] the request may still be handled.

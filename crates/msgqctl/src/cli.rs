@@ -7,6 +7,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -26,15 +29,15 @@ Exit codes:
 #[command(name = "msgqctl", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Arguments {
     /// Use the queue with this key, decimal or hexadecimal with 0x; overrides the configuration
-    #[arg(long, global = true, value_name = "KEY", allow_negative_numbers = true)]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "KEY", allow_negative_numbers = true)]
     pub key: Option<QueueKey>,
 
     /// Take the key from this configuration file. Default: /etc/msgqd/msgqd.toml where it can be read, else 0x12345678
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Print the result as JSON. Fields may be added; any other change raises its `schema_version`
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
 
     /// What to do.
