@@ -85,6 +85,22 @@ fn a_thousand_calls_without_a_server_all_return() {
 }
 
 #[test]
+fn calls_of_many_threads_at_once_all_return_without_a_server() {
+    let scratch = Scratch::new();
+    let client = scratch.client();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for microseconds in 0..200 {
+                    let result = client.call(b"x", Duration::from_micros(microseconds));
+                    assert!(timed_out_in(&result).is_some(), "{result:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn a_full_queue_does_not_hold_a_call_beyond_its_deadline() {
     let scratch = Scratch::new();
     while scratch.0.try_send(REQUEST_MTYPE, &[0; 264]).is_ok() {}
