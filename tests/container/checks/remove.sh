@@ -27,7 +27,8 @@ apt_purge_leaves_no_file_behind() {
     # man keeps pages that were read in a cache of its own, and clears it by itself.
     left=$(inside find / /run /dev/shm /tmp -xdev -name '*msgq*' -not -path '/packages/*' -not -path '/var/cache/man/*')
     [ -z "$left" ] || fail "left behind: $left"
-    [ "$(inside systemctl list-unit-files --no-legend 'msgqd*')" = "" ]
+    left=$(inside systemctl list-unit-files --no-legend 'msgqd*' || true)
+    [ -z "$left" ] || fail "systemd still has: $left"
 }
 
 apt_purge_keeps_the_accounts_so_that_their_numbers_are_not_given_away() {
