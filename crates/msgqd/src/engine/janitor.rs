@@ -7,7 +7,7 @@
 //! so that no flood can hold it.
 
 use super::clients::wait_for_direct_sends;
-use super::post::{adopt, check_offers, drop_dead, expire};
+use super::post::{adopt, check_offers, drop_line, expire};
 use super::shared::Shared;
 use super::threads::Waker;
 use msgq_core::frame::REQUEST_MTYPE;
@@ -108,10 +108,7 @@ impl Janitor {
         shared.clients.forget_dead(client);
         wait_for_direct_sends(&shared, client);
         self.call_courier_off(client);
-        let dropped = drop_dead(&shared, client);
-        for _ in 0..dropped {
-            Counters::add(&shared.counters().client_gone);
-        }
+        let dropped = drop_line(&shared, client, &shared.counters().client_gone);
         let removed = self.remove_all(client.as_mtype(), &shared.counters().orphans_dead_client);
         self.seen.remove(&client);
         if dropped + removed > 0 {

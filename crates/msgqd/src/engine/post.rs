@@ -7,7 +7,7 @@ use msgq_core::frame::is_response_len;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::queue::{MessageBuffer, Queue};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// An answer on its way into the outbox.
@@ -218,11 +218,13 @@ fn store_adopted(shared: &Shared, outbox: &mut Outbox, client: ClientPid, sequen
     store(shared, outbox, &letter);
 }
 
-/// Drops a client's line; the client is dead. Returns how many answers were in it.
-pub(super) fn drop_dead(shared: &Shared, client: ClientPid) -> usize {
-    let dropped = shared.outbox().drop_line(client);
+/// Drops a client's line and counts what was in it as `fate`; returns how many answers that were.
+pub(super) fn drop_line(shared: &Shared, client: ClientPid, fate: &AtomicU64) -> usize {
+    let mut outbox = shared.outbox();
+    let dropped = outbox.drop_line(client);
     for header in dropped.iter().filter_map(|slot| shared.table.response(*slot)) {
         header.set_state(SlotState::Armed);
+        Counters::add(fate);
     }
     dropped.len()
 }
@@ -231,9 +233,7 @@ pub(super) fn drop_dead(shared: &Shared, client: ClientPid) -> usize {
 pub(super) fn drop_all(shared: &Shared) {
     let clients: Vec<ClientPid> = shared.outbox().lines().map(|(client, ..)| client).collect();
     for client in clients {
-        for _ in 0..drop_dead(shared, client) {
-            Counters::add(&shared.counters().queue_removed);
-        }
+        drop_line(shared, client, &shared.counters().queue_removed);
         shared.clients.let_go(client);
     }
 }
