@@ -1,5 +1,7 @@
 //! The engine as a library, on queues of a few places, with threads as clients: their thread ids are their PIDs.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use msgq_core::frame::{self, BODY_LEN_LP64, REQUEST_MTYPE};
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
 use msgqd::engine::{Engine, EngineSettings};
