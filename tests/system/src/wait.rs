@@ -3,16 +3,19 @@ use std::time::{Duration, Instant};
 /// How long a test waits for anything before it fails; far above what a busy machine needs.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-const PAUSE: Duration = Duration::from_millis(5);
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 
 /// Tells whether `condition` became true within `limit`.
 pub fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
+    let mut pause = FIRST_PAUSE;
     while !condition() {
         if start.elapsed() > limit {
             return false;
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     true
 }
