@@ -1,0 +1,103 @@
+# What is checked of the code itself.
+
+lints() {
+    step fmt cargo fmt --all --check
+    step clippy cargo clippy --workspace --all-targets --locked -- --deny warnings
+    step doc env RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked
+    dependencies
+}
+
+dependencies() {
+    if ! cargo_tool cargo-deny 0.20.2; then
+        skip "deny" "cargo-deny could not be built"
+        return
+    fi
+    step deny cargo deny --locked check licenses bans sources
+    if timeout 60 cargo deny fetch db >"$logs/advisories-fetch.log" 2>&1; then
+        step advisories cargo deny --locked check advisories
+    else
+        skip "advisories" "the database of advisories cannot be fetched here; $logs/advisories-fetch.log"
+    fi
+}
+
+# The black-box tests use the programs that stand beside them.
+programs() {
+    step build cargo build --release --workspace --locked
+    step assets target/release/msgqd-assets target/assets docs/man
+    step flags flags_stand_in_the_man_pages
+    step settings settings_stand_in_the_man_page
+}
+
+# In an IPC namespace of their own the tests see no queue but their own, and the kernel's default limits.
+tests_of_the_code() {
+    local namespace=(unshare --ipc)
+    [ "$(id -u)" -eq 0 ] || namespace=(unshare --map-root-user --ipc)
+    if ! "${namespace[@]}" true 2>/dev/null; then
+        skip "a namespace for the tests" "${namespace[*]} is refused here; the tests ran beside this system's queues"
+        namespace=()
+    fi
+    step tests "${namespace[@]}" timeout 2400 cargo test --release --workspace --locked --no-fail-fast -- --show-output
+}
+
+model() {
+    if command -v spin >/dev/null; then
+        step model tests/model/run
+    else
+        skip "model" "spin is missing"
+    fi
+}
+
+# cargo-fuzz asks for options that only a nightly compiler admits to have; the stable one has them too.
+fuzzing() {
+    local target
+    if [ ! -d tests/fuzz ]; then
+        skip "fuzzing" "there are no fuzz targets; property tests of frame and configuration ran with the unit tests"
+    elif ! cargo_tool cargo-fuzz 0.13.1; then
+        skip "fuzzing" "cargo-fuzz could not be built"
+    else
+        for target in $(cd tests/fuzz && cargo fuzz list --fuzz-dir .); do
+            step "fuzz-$target" env RUSTC_BOOTSTRAP=1 timeout 900 cargo fuzz run --fuzz-dir tests/fuzz "$target" -- \
+                -max_total_time=20
+        done
+    fi
+}
+
+# Each program and subcommand, its page, and what asks it for help.
+flags_stand_in_the_man_pages() {
+    local subcommand bad=0
+    page_has_flags target/assets/man/msgqd.8 target/release/msgqd || bad=1
+    page_has_flags target/assets/man/msgqctl.1 target/release/msgqctl || bad=1
+    for subcommand in $(target/release/msgqctl --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && $1 != "help" { print $1 }'); do
+        page_has_flags "target/assets/man/msgqctl-$subcommand.1" target/release/msgqctl "$subcommand" || bad=1
+    done
+    return "$bad"
+}
+
+page_has_flags() {
+    local page=$1 text flag flags bad=0
+    shift
+    text=$(rendered "$page")
+    flags=$("$@" --help | grep -oE '^ +(-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+')
+    [ -n "$flags" ] || { echo "$* --help shows no flag"; return 1; }
+    for flag in $flags; do
+        grep -qE -- "(^|[^a-z-])$flag([^a-z-]|\$)" <<<"$text" || { echo "$flag of $* is not in $page"; bad=1; }
+    done
+    return "$bad"
+}
+
+settings_stand_in_the_man_page() {
+    local page=target/assets/man/msgqd.toml.5 text setting settings bad=0
+    text=$(rendered "$page")
+    settings=$(sed -nE 's/^#? ?([a-z_]+) = .*/\1/p' packaging/msgqd.toml | sort -u)
+    [ -n "$settings" ] || { echo "packaging/msgqd.toml has no setting"; return 1; }
+    for setting in $settings; do
+        grep -qw -- "$setting" <<<"$text" || { echo "$setting is not in $page"; bad=1; }
+    done
+    target/release/msgqd --config packaging/msgqd.toml --check-config || bad=1
+    return "$bad"
+}
+
+# Wide enough that no flag is broken at the end of a line.
+rendered() {
+    MANWIDTH=1000 LC_ALL=C.UTF-8 man --local-file "$1" | col -b
+}
