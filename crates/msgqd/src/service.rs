@@ -10,6 +10,7 @@ mod signals;
 
 use crate::engine::{Engine, EngineSettings};
 use crate::handler::{Echo, Handler};
+use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use instance::Instance;
 use manager::Manager;
@@ -18,7 +19,7 @@ use msgq_core::limits;
 use msgq_core::queue::QueueKey;
 use signals::Signals;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A reason not to start, as a sentence for the person who reads the log.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,7 @@ fn announce(engine: &Engine, key: QueueKey, handler: &str, workers: usize) {
 
 /// Returns when a signal asks for the end.
 fn serve(engine: &Engine, signals: &Signals, manager: &mut Manager) {
+    let reloads = RateLimit::new("reload");
     loop {
         signals.wait(manager.tick_interval(TICK));
         if signals.take_stop() {
@@ -83,9 +85,12 @@ fn serve(engine: &Engine, signals: &Signals, manager: &mut Manager) {
         }
         if signals.take_reload() {
             manager.reloading();
-            log::info!(
-                "reload asked for: no setting can change at run time yet, nothing was changed; restart to apply"
-            );
+            if let Some(suppressed) = reloads.admit(Instant::now()) {
+                log::info!(
+                    "reload asked for ({suppressed} times more since the last such line): no setting can change at \
+                     run time, nothing was changed; restart to apply the configuration"
+                );
+            }
             manager.ready(engine);
         }
         engine.flush_events();

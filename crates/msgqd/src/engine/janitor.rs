@@ -43,6 +43,14 @@ struct Resting {
     silent_since: Instant,
 }
 
+/// What a look at the queue came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    Empty,
+    Resting,
+    MoreJunk,
+}
+
 /// What a scan found of one type.
 #[derive(Debug, Clone, Copy)]
 struct Found {
@@ -85,18 +93,33 @@ impl Janitor {
         let mut dead = Vec::new();
         while !self.shared.is_stopping() {
             self.shared.clients.wait_for_deaths(pause, &mut dead);
-            self.shared.quiet_alarm();
+            // Under pressure the alarm stays on: rounds follow each other anyway, and nobody pays for another alarm.
+            if pause > UNDER_PRESSURE {
+                self.shared.quiet_alarm();
+            }
             for client in dead.drain(..) {
                 self.bury(client);
             }
-            let outbox_used = self.tend_outbox();
-            let resting = self.tend_queue(outbox_used);
-            pause = match (outbox_used || self.shared.is_crowded(), resting) {
-                (true, _) => UNDER_PRESSURE,
-                (false, true) => WHILE_SOMETHING_RESTS,
-                (false, false) => IDLE,
-            };
+            let next = self.round();
+            // Quieted before the last look, so that whoever comes after that look sounds it again.
+            if pause <= UNDER_PRESSURE && next > UNDER_PRESSURE {
+                self.shared.quiet_alarm();
+                pause = self.round();
+            } else {
+                pause = next;
+            }
             self.shared.count_heartbeat();
+        }
+    }
+
+    /// Looks after outbox and queue; returns how long the next round can wait.
+    fn round(&mut self) -> Duration {
+        let outbox_used = self.tend_outbox();
+        let queue = self.tend_queue(outbox_used);
+        match (outbox_used || self.shared.is_crowded(), queue) {
+            (true, _) | (_, Fill::MoreJunk) => UNDER_PRESSURE,
+            (false, Fill::Resting) => WHILE_SOMETHING_RESTS,
+            (false, Fill::Empty) => IDLE,
         }
     }
 
@@ -149,27 +172,29 @@ impl Janitor {
         true
     }
 
-    /// True when messages are in the queue.
-    fn tend_queue(&mut self, outbox_used: bool) -> bool {
+    fn tend_queue(&mut self, outbox_used: bool) -> Fill {
         let started = Instant::now();
         loop {
-            let Ok(stat) = self.shared.queue().stat() else { return false };
+            let Ok(stat) = self.shared.queue().stat() else { return Fill::Empty };
             self.shared.note_fill(&stat);
             if stat.messages == 0 {
                 self.seen.clear();
-                return false;
+                return Fill::Empty;
             }
             let pressure = outbox_used || self.shared.is_crowded();
             let pause = if pressure { SCAN_PAUSE_UNDER_PRESSURE } else { SCAN_PAUSE };
             let is_due = self.last_scan.is_none_or(|last| last.elapsed() >= pause);
             if !self.can_copy || !is_due {
-                return true;
+                return Fill::Resting;
             }
-            let removed = self.scan(pressure);
             // As long as a scan finds junk there may be more behind it.
-            if removed == 0 || started.elapsed() >= ROUND_TIME {
+            if self.scan(pressure) == 0 {
                 self.last_scan = Some(Instant::now());
-                return true;
+                return Fill::Resting;
+            }
+            if started.elapsed() >= ROUND_TIME {
+                self.last_scan = None;
+                return Fill::MoreJunk;
             }
         }
     }

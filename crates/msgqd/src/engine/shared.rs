@@ -242,6 +242,17 @@ impl Shared {
         self.ending.store(true, Ordering::Release);
     }
 
+    /// The last client that was seen to send, which may or may not be who removed the queue.
+    fn last_sender(&self) -> String {
+        let Some(client) = ClientPid::new(self.last_sender.load(Ordering::Relaxed)) else {
+            return "nobody but the server was seen to send to it".to_owned();
+        };
+        match msgq_core::identity::process_name(client) {
+            Some(name) => format!("the last client seen to send to it was PID {client} ({name})"),
+            None => format!("the last client seen to send to it was PID {client}, which is gone or hidden"),
+        }
+    }
+
     /// Somebody removed `lost`. Makes it anew once, however many threads notice, and waits a little where that fails.
     pub(super) fn queue_lost(&self, lost: &Queue, error: &QueueError) {
         let _guard = self.recreating.lock().unwrap_or_else(PoisonError::into_inner);
@@ -252,12 +263,9 @@ impl Shared {
             std::thread::sleep(RECREATE_PAUSE);
             return;
         }
-        let last_sender = self.last_sender.load(Ordering::Relaxed);
-        let name = ClientPid::new(last_sender).and_then(msgq_core::identity::process_name);
         log::error!(
-            "somebody removed the queue under the running server ({error}); the last to send to it was PID \
-             {last_sender} ({}); making it anew",
-            name.as_deref().unwrap_or("gone or hidden")
+            "somebody removed the queue under the running server ({error}); {}; making it anew",
+            self.last_sender()
         );
         match (self.recreate)() {
             Ok(queue) => {
