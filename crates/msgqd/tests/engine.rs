@@ -173,7 +173,7 @@ struct Uneven;
 
 impl Handler for Uneven {
     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
-        if request.id % 3 == 0 {
+        if request.id.is_multiple_of(3) {
             std::thread::sleep(Duration::from_micros(request.id % 7 * 100));
         }
         Echo.handle(request)

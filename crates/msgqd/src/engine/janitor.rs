@@ -132,11 +132,11 @@ impl Janitor {
         wait_for_direct_sends(&shared, client);
         self.call_courier_off(client);
         let dropped = drop_line(&shared, client, &shared.counters().client_gone);
-        let removed = self.remove_all(client.as_mtype(), &shared.counters().orphans_dead_client);
+        let removed = self.remove(client.as_mtype(), PURGE_LIMIT, &shared.counters().orphans_dead_client);
         self.seen.remove(&client);
         if dropped + removed > 0 {
             shared.events.buried.info(|| {
-                format!("client {client} died before it read {} answers; they were removed", dropped.max(removed))
+                format!("client {client} died before it read {} answer(s), which were removed", dropped.max(removed))
             });
         }
     }
@@ -245,15 +245,17 @@ impl Janitor {
     fn judge(&mut self, mtype: i64, found: Found, pressure: bool) -> usize {
         let shared = Arc::clone(&self.shared);
         let counters = shared.counters();
+        // To find that no more is there, the kernel walks over the whole queue: not for a message here and there.
+        let limit = if found.count < SCAN_DEPTH / 4 { found.count } else { PURGE_LIMIT };
         let possible = ClientPid::from_mtype(mtype).filter(|client| !shared.clients.is_own(*client));
         let lives = |client: &ClientPid| {
             shared.clients.is_known(*client) || shared.clients.watch(*client).is_ok_and(|found| found.is_some())
         };
         let Some(client) = possible.filter(lives) else {
-            let removed = self.remove_all(mtype, &counters.orphans_nobody);
+            let removed = self.remove(mtype, limit, &counters.orphans_nobody);
             shared.events.orphans.info(|| {
                 format!(
-                    "removed {removed} messages of type {mtype} from the queue: no process or thread has this number"
+                    "removed {removed} message(s) of type {mtype} from the queue: no process or thread has this number"
                 )
             });
             return removed;
@@ -261,9 +263,9 @@ impl Janitor {
         let resting = self.note(client, found);
         if resting.silent_since.elapsed() >= shared.settings.response_ttl {
             self.seen.remove(&client);
-            let removed = self.remove_all(mtype, &counters.orphans_expired);
+            let removed = self.remove(mtype, limit, &counters.orphans_expired);
             shared.events.expired.warn(|| {
-                format!("removed {removed} answers that client {client} left unread in the queue for response_ttl_s")
+                format!("removed {removed} answer(s) that client {client} left unread in the queue for response_ttl_s")
             });
             return removed;
         }
@@ -293,11 +295,11 @@ impl Janitor {
         resting
     }
 
-    /// Removes all messages of a type, at most as many as one round may take.
-    fn remove_all(&mut self, mtype: i64, counter: &AtomicU64) -> usize {
+    /// Removes messages of a type, at most `limit`.
+    fn remove(&mut self, mtype: i64, limit: usize, counter: &AtomicU64) -> usize {
         let queue = self.shared.queue();
         let mut removed = 0;
-        while removed < PURGE_LIMIT && matches!(queue.try_receive(mtype, &mut self.buffer), Ok(true)) {
+        while removed < limit && matches!(queue.try_receive(mtype, &mut self.buffer), Ok(true)) {
             Counters::add(counter);
             removed += 1;
         }
