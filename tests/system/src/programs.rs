@@ -42,12 +42,12 @@ pub fn sources_dir() -> PathBuf {
     repository().join("tests/clients")
 }
 
-/// A test client in C (`client`, `crowd`, `hostile`, `server`, `with_pid`) or the documentation's (`example`), compiled.
+/// A test client in C (`client`, `crowd`, `hostile`, `load`, `server`, `with_pid`) or the documentation's (`example`), compiled.
 #[must_use]
 pub fn test_client(name: &str) -> PathBuf {
     static COMPILED: OnceLock<()> = OnceLock::new();
     COMPILED.get_or_init(|| {
-        for name in ["client", "crowd", "hostile", "server", "with_pid"] {
+        for name in ["client", "crowd", "hostile", "load", "server", "with_pid"] {
             compile(&sources_dir().join(name).with_extension("c"), name, &[]).unwrap();
         }
         compile(&examples_dir().join("client.c"), "example", &[]).unwrap();
