@@ -12,10 +12,11 @@ machine_root() {
     machine_cache="$target/container/bookworm-$(echo "$machine_packages" | cksum | cut -d ' ' -f 1)"
     [ -d "$machine_cache" ] && return 0
     local sources options=() setting
-    sources=$(apt-get indextargets --format '$(CODENAME) deb $(SITE) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' 'Origin: Debian' | sed -n 's/^bookworm[a-z-]* //p')
+    sources=$(machine_sources)
+    # A machine that was never updated knows addresses, but not what is there.
+    [ -n "$sources" ] || { apt-get update >/dev/null 2>&1 && sources=$(machine_sources); }
     if [ -z "$sources" ]; then
-        machine_error="apt has no index of Debian 12 (bookworm) here; run apt-get update"
+        machine_error="apt has no index of Debian 12 (bookworm) here, also after apt-get update"
         return 1
     fi
     while IFS= read -r setting; do
@@ -30,6 +31,11 @@ machine_root() {
         return 1
     fi
     mv "$machine_cache.new" "$machine_cache"
+}
+
+machine_sources() {
+    apt-get indextargets --format '$(CODENAME) deb $(SITE) $(RELEASE) $(COMPONENT)' \
+        'Created-By: Packages' 'Origin: Debian' | sed -n 's/^bookworm[a-z-]* //p'
 }
 
 # Boots a copy of the root file system in memory, with the directory of the package at /packages.
