@@ -28,15 +28,21 @@ programs() {
     step settings settings_stand_in_the_man_page
 }
 
-# In an IPC namespace of their own the tests see no queue but their own, and the kernel's default limits.
 tests_of_the_code() {
-    local namespace=(unshare --ipc)
+    in_a_namespace tests timeout 2400 cargo test --release --workspace --locked --no-fail-fast -- --show-output
+}
+
+# in_a_namespace STEP COMMAND...: in an IPC namespace of their own the tests see no queue but their own, and the kernel's
+# default limits.
+in_a_namespace() {
+    local name=$1 namespace=(unshare --ipc)
+    shift
     [ "$(id -u)" -eq 0 ] || namespace=(unshare --map-root-user --ipc)
     if ! "${namespace[@]}" true 2>/dev/null; then
         skip "a namespace for the tests" "${namespace[*]} is refused here; the tests ran beside this system's queues"
         namespace=()
     fi
-    step tests "${namespace[@]}" timeout 2400 cargo test --release --workspace --locked --no-fail-fast -- --show-output
+    step "$name" "${namespace[@]}" "$@"
 }
 
 model() {
