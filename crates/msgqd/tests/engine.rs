@@ -19,6 +19,16 @@ struct Service {
 
 impl Service {
     fn start(places: u64, capacity: u32, workers: usize, handler: impl Handler + 'static) -> Self {
+        Self::start_with_room(8192, places, capacity, workers, handler)
+    }
+
+    fn start_with_room(
+        message_room: usize,
+        places: u64,
+        capacity: u32,
+        workers: usize,
+        handler: impl Handler + 'static,
+    ) -> Self {
         static NEXT: AtomicI32 = AtomicI32::new(0);
         let base = 0x5000_0000 + (std::process::id().cast_signed() << 8);
         let queue = (0..1000)
@@ -33,7 +43,7 @@ impl Service {
             workers,
             outbox_capacity: capacity,
             response_ttl: Duration::from_secs(600),
-            message_room: 8192,
+            message_room,
             client_limit: 1000,
         };
         let recreate = Box::new(|| Err("not in this test".to_owned()));
@@ -294,4 +304,24 @@ fn a_junk_flood_of_empty_messages_does_not_keep_others_from_their_answers() {
         done.store(true, Ordering::Relaxed);
         assert!(results.into_iter().all(|result| result.is_ok()));
     });
+}
+
+/// As after `kernel.msgmax` was raised under a running server.
+#[test]
+fn messages_wider_than_a_landing_slot_are_taken_and_answered_like_others() {
+    for workers in [1, 3] {
+        let service = Service::start_with_room(300, 62, 64, workers, Echo);
+        let mut client = Client::new(service.queue);
+        let mut wide = client.pid.to_ne_bytes().to_vec();
+        wide.resize(4000, b'x');
+        for round in 0..10 {
+            service.queue.send(REQUEST_MTYPE, &wide).unwrap();
+            assert!(client.read().contains("4000 bytes; the limit is 264"));
+            client.ask(&format!("{round}"));
+            assert_eq!(client.read(), format!("Processed: {round}"));
+        }
+        service.queue.send(4_000_000, &wide).unwrap();
+        wait_until("the wide junk is gone", || service.queue.stat().unwrap().messages == 0);
+        service.assert_books_balance();
+    }
 }

@@ -13,7 +13,7 @@ use super::threads::Waker;
 use msgq_core::frame::REQUEST_MTYPE;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::Counters;
-use msgq_core::queue::MessageBuffer;
+use msgq_core::queue::{MessageBuffer, QueueError};
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -219,7 +219,7 @@ impl Janitor {
                 Ok(true) => {}
                 Ok(false) => return Some((found, true)),
                 Err(error) => {
-                    self.cannot_look(error.errno(), &error.to_string());
+                    self.cannot_look(&error);
                     return None;
                 }
             }
@@ -234,10 +234,17 @@ impl Janitor {
         Some((found, false))
     }
 
-    fn cannot_look(&mut self, errno: Errno, error: &str) {
-        if errno == Errno::ENOSYS {
-            self.can_copy = false;
-            log::warn!("{error}: answers of clients that msgqd never saw, and messages of junk types, cannot be found");
+    fn cannot_look(&mut self, error: &QueueError) {
+        match error.errno() {
+            Errno::ENOSYS => {
+                self.can_copy = false;
+                log::warn!(
+                    "{error}: answers of clients that msgqd never saw, and junk of other types, cannot be found"
+                );
+            }
+            // kernel.msgmax was raised after the start.
+            Errno::E2BIG => self.buffer = MessageBuffer::new(),
+            _ => {}
         }
     }
 

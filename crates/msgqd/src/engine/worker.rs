@@ -7,7 +7,7 @@ use crate::handler::{HandlerRequest, Reply};
 use msgq_core::frame::{self, Malformed, REQUEST_MTYPE, Request, Response};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
-use msgq_core::queue::{Queue, QueueError};
+use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -62,24 +62,29 @@ impl Worker {
         let length = match self.shared.table.receive(self.index, &queue, REQUEST_MTYPE) {
             Ok(length) => length,
             Err(error) => {
-                self.receive_failed(&queue, &error);
+                self.receive_failed(slot, queue, &error);
                 return None;
             }
         };
+        self.received(slot, &queue, length, self.shared.table.claimed_pid(self.index, length));
+        Some((queue, length))
+    }
+
+    fn received(&self, slot: &SlotHeader, queue: &Queue, length: usize, claimed_pid: i32) {
         slot.received_at_ns.store(now_ns(), Ordering::Relaxed);
         slot.msqid.store(queue.id(), Ordering::Relaxed);
         slot.body_len.store(u32::try_from(length).unwrap_or(u32::MAX), Ordering::Relaxed);
         slot.sequence.store(self.shared.next_sequence(), Ordering::Relaxed);
-        slot.set_client(self.shared.table.claimed_pid(self.index, length));
+        slot.set_client(claimed_pid);
         slot.set_state(SlotState::Received);
         Counters::add(&self.shared.counters().received);
-        Some((queue, length))
     }
 
-    fn receive_failed(&self, queue: &Queue, error: &QueueError) {
+    fn receive_failed(&self, slot: &SlotHeader, queue: Queue, error: &QueueError) {
         match error.errno() {
             Errno::EINTR => {}
-            _ if error.is_gone() => self.shared.queue_lost(queue, error),
+            Errno::E2BIG => self.receive_wide(slot, queue),
+            _ if error.is_gone() => self.shared.queue_lost(&queue, error),
             _ => {
                 Counters::add(&self.shared.counters().receive_failed);
                 self.shared.events.receive_failed.error(|| format!("cannot receive requests: {error}; trying again"));
@@ -88,13 +93,29 @@ impl Worker {
         }
     }
 
+    /// Takes a message that is wider than the landing slot, since `kernel.msgmax` was raised after the start. Left
+    /// where it is it would block every other request for ever.
+    fn receive_wide(&self, slot: &SlotHeader, queue: Queue) {
+        let mut buffer = MessageBuffer::new();
+        if matches!(queue.try_receive(REQUEST_MTYPE, &mut buffer), Ok(true)) {
+            let body = buffer.body();
+            let claimed_pid = body.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
+            self.received(slot, &queue, body.len(), claimed_pid);
+            self.serve_body(slot, queue, body);
+            slot.set_state(SlotState::Armed);
+        }
+    }
+
     fn serve(&self, slot: &SlotHeader, queue: Queue, length: usize) {
         // One byte more than a request may have is enough to know that it is too long.
         let mut body = [0; frame::BODY_LEN_LP64 + 1];
         let Some(body) = body.get_mut(..length.min(frame::BODY_LEN_LP64 + 1)) else { return };
-        if !self.shared.table.read_request(self.index, body) {
-            return;
+        if self.shared.table.read_request(self.index, body) {
+            self.serve_body(slot, queue, body);
         }
+    }
+
+    fn serve_body(&self, slot: &SlotHeader, queue: Queue, body: &[u8]) {
         let events = &self.shared.events;
         match frame::decode_request(body) {
             Ok(request) => {
@@ -110,7 +131,8 @@ impl Worker {
             Err(Malformed::TooLong { claimed_pid, .. }) => {
                 Counters::add(&self.shared.counters().malformed_long);
                 if let Some(in_hand) = self.admit(slot, queue, claimed_pid) {
-                    let error = Malformed::TooLong { len: length, claimed_pid };
+                    let len = usize::try_from(slot.body_len.load(Ordering::Relaxed)).unwrap_or(body.len());
+                    let error = Malformed::TooLong { len, claimed_pid };
                     events.long.warn(|| format!("refused a request of client {claimed_pid}: {error}"));
                     self.answer(&in_hand, &Reply::error(&error.to_string()), frame::BODY_LEN_ILP32);
                 }

@@ -43,6 +43,9 @@ impl Manager {
         self.extended = Some(Instant::now());
         let microseconds = u32::try_from(needed.as_micros()).unwrap_or(u32::MAX);
         self.notify(&[NotifyState::ExtendTimeoutUsec(microseconds), NotifyState::Status(status)]);
+        if self.watchdog.is_some() {
+            self.notify(&[NotifyState::Watchdog]);
+        }
     }
 
     /// How long the main thread may sleep without missing the watchdog.
