@@ -55,6 +55,7 @@ pub(super) struct Shared {
     alarm: OwnedFd,
     alarmed: AtomicBool,
     crowded: AtomicBool,
+    congested: AtomicBool,
     offer_limit: AtomicUsize,
     last_sender: AtomicI32,
     heartbeats: AtomicU64,
@@ -99,6 +100,7 @@ impl Shared {
             alarm,
             alarmed: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
+            congested: AtomicBool::new(false),
             offer_limit: AtomicUsize::new(1),
             last_sender: AtomicI32::new(0),
             heartbeats: AtomicU64::new(0),
@@ -170,6 +172,23 @@ impl Shared {
     /// How many answers may rest in the queue by the courier's doing.
     pub(super) fn offer_limit(&self) -> usize {
         self.offer_limit.load(Ordering::Relaxed)
+    }
+
+    /// True from when a worker found the queue full until nothing in the outbox is ready to go.
+    ///
+    /// Meanwhile all answers go through the outbox. Every receive wakes all senders that wait for room; a worker that
+    /// wins some of that room past them keeps the herd alive, since the client that it answers joins it again at once.
+    /// Left to themselves the workers drain all requests into memory, and the herd is gone.
+    pub(super) fn is_congested(&self) -> bool {
+        self.congested.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin_congestion(&self) {
+        self.congested.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_congestion(&self) {
+        self.congested.store(false, Ordering::Relaxed);
     }
 
     /// True when room in the queue is wanted by somebody.

@@ -200,6 +200,7 @@ impl Worker {
         match shared.clients.may_send_directly(in_hand.client, in_hand.generation) {
             Err(Gone) => Counters::add(&shared.counters().client_gone),
             Ok(false) => self.post(in_hand, message),
+            Ok(true) if shared.is_congested() => self.post(in_hand, message),
             Ok(true) => match in_hand.queue.try_send_framed(message) {
                 Ok(()) => {
                     Counters::add(&shared.counters().answered);
@@ -207,6 +208,7 @@ impl Worker {
                 }
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     Counters::add(&shared.counters().queue_full);
+                    shared.begin_congestion();
                     self.post(in_hand, message);
                 }
                 Err(error) => shared.count_failure(in_hand.client, &error),
