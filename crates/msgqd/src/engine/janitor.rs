@@ -93,17 +93,19 @@ impl Janitor {
         let mut dead = Vec::new();
         while !self.shared.is_stopping() {
             self.shared.clients.wait_for_deaths(pause, &mut dead);
-            // Under pressure the alarm stays on: rounds follow each other anyway, and nobody pays for another alarm.
+            // Under pressure rounds follow each other anyway: nobody pays for another alarm.
             if pause > UNDER_PRESSURE {
-                self.shared.quiet_alarm();
+                self.shared.rearm_alarm();
+            } else {
+                self.shared.mute_alarm();
             }
             for client in dead.drain(..) {
                 self.bury(client);
             }
             let next = self.round();
-            // Quieted before the last look, so that whoever comes after that look sounds it again.
+            // Armed before the last look, so that whoever comes after that look sounds it again.
             if pause <= UNDER_PRESSURE && next > UNDER_PRESSURE {
-                self.shared.quiet_alarm();
+                self.shared.rearm_alarm();
                 pause = self.round();
             } else {
                 pause = next;

@@ -145,11 +145,16 @@ impl Shared {
         }
     }
 
-    /// The janitor has woken up.
-    pub(super) fn quiet_alarm(&self) {
-        if self.alarmed.swap(false, Ordering::SeqCst) {
-            let _ = rustix::io::read(&self.alarm, &mut [0_u8; 8]);
-        }
+    /// The janitor is about to look at everything: whoever comes from now on wakes it again.
+    pub(super) fn rearm_alarm(&self) {
+        // In this order: an alarm between the two is seen by the look, and leaves no flag behind without a wake-up.
+        self.mute_alarm();
+        self.alarmed.store(false, Ordering::SeqCst);
+    }
+
+    /// The janitor sleeps its time out, whoever sounded the alarm; nobody sounds it again until it is rearmed.
+    pub(super) fn mute_alarm(&self) {
+        let _ = rustix::io::read(&self.alarm, &mut [0_u8; 8]);
     }
 
     /// Keeps what the queue's fill means for the others.
