@@ -7,6 +7,7 @@
 
 use super::post::{check_offers, delivered};
 use super::shared::Shared;
+use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Courier {
     shared: Arc<Shared>,
     buffer: MessageBuffer,
+    /// Answers that may be sent before the next look at the queue's fill.
+    budget: u64,
 }
 
 enum Sent {
@@ -37,7 +40,7 @@ const LAST_LOOK: Duration = Duration::from_millis(10);
 impl Courier {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let buffer = MessageBuffer::with_body_room(shared.settings.message_room);
-        Self { shared, buffer }
+        Self { shared, buffer, budget: 0 }
     }
 
     pub(super) fn run(mut self) {
@@ -123,13 +126,16 @@ impl Courier {
         }
     }
 
-    fn send(&self, queue: &Queue, message: &[u8], client: ClientPid) -> Sent {
+    fn send(&mut self, queue: &Queue, message: &[u8], client: ClientPid) -> Sent {
         match queue.rests(client.as_mtype()) {
             Ok(true) => return Sent::TooEarly,
             Ok(false) => {}
             Err(error) => return Sent::Failed(error),
         }
-        wait_for_half(queue);
+        if self.budget == 0 {
+            self.budget = wait_for_half(queue);
+        }
+        self.budget = self.budget.saturating_sub(1);
         loop {
             if self.shared.is_stopping() || self.shared.courier_cancel.load(Ordering::SeqCst) == client.get() {
                 return Sent::Cancelled;
@@ -143,17 +149,21 @@ impl Courier {
     }
 }
 
-/// Waits until the queue is half empty, about a millisecond at most.
+/// Waits until the queue is half empty, about a millisecond at most; returns how many answers fill half of the rest.
 ///
 /// Each answer lets its client send the next request. Given out no faster than requests are taken, they find the queue
 /// with room, and no herd of blocked senders forms again.
-fn wait_for_half(queue: &Queue) {
+fn wait_for_half(queue: &Queue) -> u64 {
     for _ in 0..HALF_LOOKS {
-        match queue.stat() {
-            Ok(stat) if stat.bytes > stat.max_bytes / 2 => std::thread::sleep(HALF_PAUSE),
-            _ => return,
+        let Ok(stat) = queue.stat() else { return 0 };
+        let half = stat.max_bytes / 2;
+        if stat.bytes <= half {
+            let places = (half - stat.bytes) / 2 / u64::try_from(BODY_LEN_LP64).unwrap_or(u64::MAX);
+            return places.max(1);
         }
+        std::thread::sleep(HALF_PAUSE);
     }
+    1
 }
 
 const HALF_LOOKS: usize = 10;

@@ -52,6 +52,7 @@ pub(super) struct Shared {
     pub(super) receipt: Mutex<()>,
     outbox: Mutex<Outbox>,
     letters: Condvar,
+    courier_waits: AtomicBool,
     alarm: OwnedFd,
     alarmed: AtomicBool,
     crowded: AtomicBool,
@@ -97,6 +98,7 @@ impl Shared {
             receipt: Mutex::new(()),
             outbox: Mutex::new(Outbox::new(settings.outbox_capacity)),
             letters: Condvar::new(),
+            courier_waits: AtomicBool::new(false),
             alarm,
             alarmed: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
@@ -130,12 +132,19 @@ impl Shared {
         outbox: MutexGuard<'a, Outbox>,
         limit: Duration,
     ) -> MutexGuard<'a, Outbox> {
+        // Stored under the lock: whoever puts a letter in afterwards sees it, and whoever did before was noticed.
+        self.courier_waits.store(true, Ordering::Relaxed);
         let woken = self.letters.wait_timeout(outbox, limit);
-        woken.unwrap_or_else(PoisonError::into_inner).0
+        let outbox = woken.unwrap_or_else(PoisonError::into_inner).0;
+        self.courier_waits.store(false, Ordering::Relaxed);
+        outbox
     }
 
+    /// To be called after the outbox was changed and given up.
     pub(super) fn wake_courier(&self) {
-        self.letters.notify_one();
+        if self.courier_waits.swap(false, Ordering::Relaxed) {
+            self.letters.notify_one();
+        }
     }
 
     /// Wakes the janitor out of its sleep; once is enough until it has looked.

@@ -200,7 +200,7 @@ impl Worker {
         match shared.clients.may_send_directly(in_hand.client, in_hand.generation) {
             Err(Gone) => Counters::add(&shared.counters().client_gone),
             Ok(false) => self.post(in_hand, message),
-            Ok(true) if shared.is_congested() => self.post(in_hand, message),
+            Ok(true) if shared.is_congested() && !is_half_empty(&in_hand.queue) => self.post(in_hand, message),
             Ok(true) => match in_hand.queue.try_send_framed(message) {
                 Ok(()) => {
                     Counters::add(&shared.counters().answered);
@@ -240,6 +240,10 @@ fn framed<'a>(message: &'a mut [u8; RESPONSE_MESSAGE_LEN], client: ClientPid, bo
         *to = *from;
     }
     message.get(..len).unwrap_or_default()
+}
+
+fn is_half_empty(queue: &Queue) -> bool {
+    queue.stat().is_ok_and(|stat| stat.bytes <= stat.max_bytes / 2)
 }
 
 const RECEIVE_PAUSE: Duration = Duration::from_millis(200);
