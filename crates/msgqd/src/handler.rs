@@ -6,6 +6,7 @@ pub use echo::Echo;
 
 use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
 use msgq_core::identity::ClientPid;
+use std::time::Instant;
 
 /// One request, as a handler sees it.
 #[derive(Debug, Clone, Copy)]
@@ -16,12 +17,31 @@ pub struct HandlerRequest<'a> {
     pub id: u64,
     /// The text, 0 to 256 bytes, any bytes but NUL.
     pub text: &'a [u8],
+    /// When it was taken from the queue. A handler's own deadline counts from here.
+    pub received_at: Instant,
+}
+
+/// What became of a request, for the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outcome {
+    /// The handler did its work and says so.
+    #[default]
+    Done,
+    /// The operator's program answered that it failed.
+    Failed,
+    /// The deadline passed first.
+    TimedOut,
+    /// The operator's program broke while it worked: it died, closed its output, or answered nonsense.
+    Broken,
+    /// The operator's program could not be asked at all: it cannot be started or reached.
+    Unavailable,
 }
 
 /// The answer, built in place: no allocation, and never longer than a frame can carry.
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: i32,
+    outcome: Outcome,
     text: [u8; TEXT_ROOM],
     len: usize,
 }
@@ -33,16 +53,34 @@ impl Reply {
     /// An empty answer with status 0.
     #[must_use]
     pub fn new() -> Self {
-        Self { status: 0, text: [0; TEXT_ROOM], len: 0 }
+        Self { status: 0, outcome: Outcome::Done, text: [0; TEXT_ROOM], len: 0 }
     }
 
     /// An error (-1) with a text that says what happened.
     #[must_use]
     pub fn error(text: &str) -> Self {
+        Self::failure(Outcome::Failed, text)
+    }
+
+    /// An error (-1) with a text that says what happened, counted as `outcome`.
+    #[must_use]
+    pub fn failure(outcome: Outcome, text: &str) -> Self {
         let mut reply = Self::new();
         reply.set_status(-1);
+        reply.outcome = outcome;
         reply.push(text.as_bytes());
         reply
+    }
+
+    /// Sets how the request is counted.
+    pub fn set_outcome(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// How the request is counted.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
     }
 
     /// Sets the status: 0 is success, -1 an error; other numbers are the handler's own.
@@ -93,4 +131,15 @@ pub trait Handler: Send + Sync {
 
     /// A word for the log and for STATUS=.
     fn name(&self) -> &'static str;
+
+    /// A sentence while the operator's logic is down as a whole, for STATUS= and `msgqctl stat`; `None` while it works.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    /// The service ends, or another handler takes over: no request is in `handle` any more. Ends what was started, at
+    /// the latest at `deadline`.
+    fn stop(&self, deadline: Instant) {
+        let _ = deadline;
+    }
 }

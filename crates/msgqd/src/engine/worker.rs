@@ -11,7 +11,7 @@ use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Worker {
     shared: Arc<Shared>,
@@ -176,7 +176,12 @@ impl Worker {
     }
 
     fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
-        self.shared.handler.handle(&HandlerRequest { client: in_hand.client, id: in_hand.sequence, text: request.text })
+        self.shared.handler.handle(&HandlerRequest {
+            client: in_hand.client,
+            id: in_hand.sequence,
+            text: request.text,
+            received_at: Instant::now(),
+        })
     }
 
     fn answer(&self, in_hand: &InHand<'_>, reply: &Reply, response_len: usize) {
