@@ -9,7 +9,8 @@ mod settings;
 
 pub use error::ConfigError;
 pub use settings::{
-    Config, HandlerConfig, KeyError, KeySetting, LogConfig, LogLevel, QueueConfig, ServiceConfig, Workers,
+    Config, HandlerConfig, KeyError, KeySetting, LogConfig, LogLevel, OnCrash, QueueConfig, QueueFate, ServiceConfig,
+    Workers,
 };
 
 use std::fs::File;

@@ -55,11 +55,35 @@ fn shared_memory_directory(uid: u32) -> PathBuf {
     PathBuf::from(format!("/dev/shm/msgqd-{uid}"))
 }
 
+/// Where a daemon that starts now may keep its files, best first. The second is for a machine whose first is no memory
+/// file system.
+#[must_use]
+pub fn directories_to_use() -> Vec<PathBuf> {
+    let mut directories = vec![runtime_directory(), shared_memory_directory(nix::unistd::geteuid().as_raw())];
+    directories.dedup();
+    directories
+}
+
 /// The lock file of a queue in this process's IPC namespace.
 #[must_use]
 pub fn lock_path(directory: &Path, key: QueueKey) -> PathBuf {
-    let namespace = std::fs::metadata("/proc/self/ns/ipc").map_or(0, |metadata| metadata.ino());
-    directory.join(format!("queue-{key}-ipc{namespace}.lock"))
+    directory.join(format!("{}.lock", stem(key)))
+}
+
+/// The table file of a queue in this process's IPC namespace.
+#[must_use]
+pub fn table_path(directory: &Path, key: QueueKey) -> PathBuf {
+    directory.join(format!("{}.table", stem(key)))
+}
+
+fn stem(key: QueueKey) -> String {
+    format!("queue-{key}-ipc{}", ipc_namespace())
+}
+
+/// The inode of this process's IPC namespace; 0 where /proc hides it.
+#[must_use]
+pub fn ipc_namespace() -> u64 {
+    std::fs::metadata("/proc/self/ns/ipc").map_or(0, |metadata| metadata.ino())
 }
 
 /// Asks the kernel whether the file is locked, without locking it.

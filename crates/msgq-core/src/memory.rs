@@ -1,4 +1,4 @@
-//! A mapped region of memory that several threads, and later several processes, look at.
+//! A mapped region of memory that several threads and processes look at.
 //!
 //! The region never hands out a reference to bytes: bytes are copied in and out, so that no reference can ever stand
 //! against a concurrent write of the kernel or of another process. What is shared without an owner is made of atomics.
@@ -6,6 +6,7 @@
 use crate::sysv;
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
+use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 
@@ -29,6 +30,10 @@ unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
 unsafe impl Shared for crate::inflight::SlotHeader {}
 // SAFETY: `Counters` is `repr(C)` and holds atomic integers only.
 unsafe impl Shared for crate::inflight::Counters {}
+// SAFETY: `TableHeader` is `repr(C)` and holds atomic integers only.
+unsafe impl Shared for crate::inflight::TableHeader {}
+// SAFETY: `ClientEntry` is `repr(C)` and holds atomic integers only.
+unsafe impl Shared for crate::inflight::ClientEntry {}
 // SAFETY: `Histogram` is `repr(C)` and holds atomic integers only.
 unsafe impl Shared for crate::inflight::Histogram {}
 
@@ -47,6 +52,16 @@ impl Region {
             options.populate();
         }
         Ok(Self { map: MmapRaw::from(options.map_anon()?) })
+    }
+
+    /// The first `len` bytes of a file, which must have them, shared with all who map it. All pages are brought in.
+    pub(crate) fn file(file: &File, len: usize) -> io::Result<Self> {
+        Ok(Self { map: MmapOptions::new().len(len).populate().map_raw(file)? })
+    }
+
+    /// Keeps all pages in memory (mlock(2)).
+    pub(crate) fn lock(&self) -> io::Result<()> {
+        self.map.lock()
     }
 
     fn at(&self, offset: usize, len: usize) -> Option<*mut u8> {

@@ -22,6 +22,11 @@ pub struct Arguments {
     #[arg(long)]
     pub check_config: bool,
 
+    /// Do with the queue what on_failure says, unless a server runs, and exit. For the service manager, once it has given
+    /// up on the server
+    #[arg(long, conflicts_with = "check_config")]
+    pub after_failure: bool,
+
     /// Serve the queue with this key, decimal or hexadecimal with 0x; overrides the configuration
     #[arg(long, value_name = "KEY", allow_negative_numbers = true)]
     pub key: Option<QueueKey>,

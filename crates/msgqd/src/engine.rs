@@ -2,68 +2,100 @@
 //!
 //! Knows queues, tables and the handler trait; knows nothing of systemd, configuration files or kinds of handlers.
 
+mod admission;
 mod clients;
 mod courier;
 mod events;
 mod janitor;
 pub mod outbox;
 mod post;
+mod recovery;
 mod shared;
+mod test_switches;
 mod threads;
 mod worker;
 
 pub use shared::{EngineSettings, Recreate};
 
 use crate::handler::Handler;
+use msgq_core::config::OnCrash;
 use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Geometry, SlotState, Table};
+use msgq_core::inflight::{Phase, SlotState, Table};
 use msgq_core::queue::Queue;
 use shared::Shared;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use test_switches::kill_point;
 use threads::Crew;
+
+/// Where the engine keeps what it holds for clients.
+pub struct Storage {
+    /// An empty table of the geometry that the settings ask for.
+    pub table: Table,
+    /// The table of an earlier daemon that is known to be dead.
+    pub left: Option<Table>,
+    /// What is done with requests in it.
+    pub on_crash: OnCrash,
+    /// Puts the new table into the place of the earlier one.
+    pub publish: Box<dyn FnOnce() -> io::Result<()>>,
+}
+
+impl Storage {
+    /// A table in private memory, and nothing left of an earlier daemon.
+    ///
+    /// # Errors
+    /// ENOMEM.
+    pub fn anonymous(settings: &EngineSettings) -> io::Result<Self> {
+        let table = Table::anonymous(settings.geometry())?;
+        Ok(Self { table, left: None, on_crash: OnCrash::Retry, publish: Box::new(|| Ok(())) })
+    }
+}
 
 /// A running engine. Dropping it without [`Engine::stop`] leaves its threads running.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    crew: Crew,
+    workers: Crew,
+    others: Crew,
 }
 
 impl Engine {
-    /// Starts the threads. When this returns, all workers receive.
+    /// Finishes what an earlier daemon left, and starts the threads. When this returns, all workers receive.
     ///
     /// `recreate` makes the queue anew when somebody removes it under the engine.
     ///
     /// # Errors
-    /// When memory or threads cannot be had.
+    /// When memory or threads cannot be had, or the table cannot be published.
     pub fn start(
         queue: Queue,
         settings: EngineSettings,
         handler: Arc<dyn Handler>,
         recreate: Recreate,
+        storage: Storage,
     ) -> io::Result<Self> {
-        let geometry = Geometry {
-            workers: settings.workers,
-            capacity: settings.outbox_capacity,
-            message_room: settings.message_room,
-        };
-        let table = Table::anonymous(geometry)?;
-        let shared = Arc::new(Shared::new(queue, settings, table, handler, recreate)?);
+        let shared = Arc::new(Shared::new(queue, settings, storage.table, handler, recreate)?);
         if let Some(own) = ClientPid::new(std::process::id().cast_signed()) {
             shared.clients.refuse_own(own);
         }
-        let mut crew = Crew::new();
+        if let Some(left) = storage.left {
+            recovery::recover(&shared, &left, storage.on_crash);
+        }
+        kill_point("recovery-before-publish");
+        (storage.publish)()?;
+        kill_point("recovery-published");
+        let mut others = Crew::new();
         let courier = courier::Courier::new(Arc::clone(&shared));
-        let courier = crew.spawn("courier", move || courier.run())?;
+        let courier = others.spawn("courier", move || courier.run())?;
         let janitor = janitor::Janitor::new(Arc::clone(&shared), courier);
-        crew.spawn("janitor", move || janitor.run())?;
+        others.spawn("janitor", move || janitor.run())?;
+        let mut workers = Crew::new();
         for index in 0..shared.settings.workers {
             let worker = worker::Worker::new(Arc::clone(&shared), index);
-            crew.spawn(&format!("worker-{index}"), move || worker.run())?;
+            workers.spawn(&format!("worker-{index}"), move || worker.run())?;
         }
-        Ok(Self { shared, crew })
+        shared.table.header().set_phase(Phase::Serving);
+        Ok(Self { shared, workers, others })
     }
 
     /// The queue that is served now; another one than at the start if it was removed meanwhile.
@@ -78,13 +110,16 @@ impl Engine {
         &self.shared.table
     }
 
+    /// The table, for after the engine's end.
+    #[must_use]
+    pub fn table_handle(&self) -> Arc<Table> {
+        Arc::clone(&self.shared.table)
+    }
+
     /// How many requests are with a worker now.
     #[must_use]
     pub fn in_hand(&self) -> usize {
-        (0..self.shared.settings.workers)
-            .filter_map(|worker| self.shared.table.landing(worker))
-            .filter(|slot| slot.state() != Some(SlotState::Armed))
-            .count()
+        self.shared.table.landings().filter(|slot| slot.state() != Some(SlotState::Armed)).count()
     }
 
     /// How many answers wait in the outbox.
@@ -116,11 +151,23 @@ impl Engine {
         self.shared.set_ending();
     }
 
+    /// Receives no more requests, and waits until those in hand are answered or in the outbox, at most until
+    /// `deadline`. What the queue holds waits there. False when a worker did not come to its end.
+    #[must_use]
+    pub fn stop_receiving(&mut self, deadline: Instant) -> bool {
+        self.shared.close_intake();
+        self.workers.stop(deadline, WAKE_PAUSE)
+    }
+
     /// Stops all threads and waits for them, at most until `deadline`. False when one did not stop, which only a
     /// handler that does not return can cause.
     #[must_use]
     pub fn stop(mut self, deadline: Instant) -> bool {
         self.shared.set_stopping();
-        self.crew.stop(deadline, Duration::from_millis(2))
+        let workers = self.workers.stop(deadline, WAKE_PAUSE);
+        self.others.stop(deadline, WAKE_PAUSE) && workers
     }
 }
+
+/// Time between two signals to a thread that is to stop.
+const WAKE_PAUSE: Duration = Duration::from_millis(2);

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stdout(), "{name}: ok");
             ExitCode::SUCCESS
         }
-        Ok(config) => serve(&config),
+        Ok(config) => serve(&config, arguments.after_failure),
         Err(error) => fail(&error),
     }
 }
@@ -33,11 +33,12 @@ fn load(arguments: &Arguments) -> Result<Config, String> {
     Ok(config)
 }
 
-fn serve(config: &Config) -> ExitCode {
+fn serve(config: &Config, after_failure: bool) -> ExitCode {
     if let Err(error) = msgqd::logging::init(config.log.level) {
         return fail(&error.to_string());
     }
-    match msgqd::service::run(config) {
+    let ended = if after_failure { msgqd::service::after_failure(config) } else { msgqd::service::run(config) };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");

@@ -7,16 +7,17 @@ mod drain;
 mod instance;
 mod manager;
 mod signals;
+mod storage;
 
 use crate::engine::{Engine, EngineSettings};
 use crate::handler::{Echo, Handler};
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
-use instance::Instance;
+use instance::{ClaimError, Instance};
 use manager::Manager;
-use msgq_core::config::{Config, Workers};
+use msgq_core::config::{Config, QueueFate, Workers};
 use msgq_core::limits;
-use msgq_core::queue::QueueKey;
+use msgq_core::queue::{Queue, QueueKey};
 use signals::Signals;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let client_limit = client_limit();
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
-    let instance = Instance::claim(key).map_err(StartError)?;
+    let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
     let plan = Arc::new(QueuePlan::new(key, &config.queue).map_err(StartError)?);
     let queue = plan.acquire().map_err(StartError)?;
     let handler: Arc<dyn Handler> = Arc::new(Echo);
@@ -51,15 +52,55 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
         client_limit,
     };
+    let storage =
+        storage::prepare(&instance, &settings, &queue, handler.name(), config.service.on_crash).map_err(StartError)?;
     let recreate = Arc::clone(&plan);
-    let engine = Engine::start(queue, settings, Arc::clone(&handler), Box::new(move || recreate.acquire()))
+    let engine = Engine::start(queue, settings, Arc::clone(&handler), Box::new(move || recreate.acquire()), storage)
         .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
     announce(&engine, key, handler.name(), settings.workers);
     let mut manager = Manager::new();
     manager.ready(&engine);
     serve(&engine, &signals, &mut manager);
-    drain::end(engine, config.service.drain_timeout, &plan, &signals, &mut manager);
-    drop(instance);
+    let limit = config.service.drain_timeout;
+    match config.service.on_stop {
+        QueueFate::Remove => {
+            drain::end(engine, limit, &plan, &signals, &mut manager);
+            instance.remove_table();
+        }
+        QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
+    }
+    Ok(())
+}
+
+/// The service manager has given up on the daemon: does with the queue what `on_failure` says, so that clients who
+/// still wait learn of it. Nothing while a server runs.
+///
+/// # Errors
+/// When the queue cannot be removed.
+pub fn after_failure(config: &Config) -> Result<(), StartError> {
+    let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
+    let _instance = match Instance::claim(key) {
+        Ok(instance) => instance,
+        Err(error @ ClaimError::Taken { .. }) => {
+            log::info!("nothing to do: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(StartError(error.to_string())),
+    };
+    let Ok(queue) = Queue::open(key) else {
+        log::info!("nothing to do: there is no queue {key}");
+        return Ok(());
+    };
+    if config.service.on_failure == QueueFate::Keep {
+        log::warn!("the service failed; queue {key} stays (on_failure = \"keep\"), and its clients wait");
+        return Ok(());
+    }
+    let waiting = queue.stat().map_or(0, |stat| stat.messages);
+    queue.remove().map_err(|error| StartError(error.to_string()))?;
+    log::warn!(
+        "the service failed: removed queue {key} with {waiting} waiting messages (on_failure = \"remove\"), so that \
+         clients who wait get EIDRM"
+    );
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 pub struct DaemonBuilder {
     key: Arc<ScratchKey>,
     directory: Arc<TempDir>,
+    runtime_directory: Arc<TempDir>,
     settings: BTreeMap<&'static str, String>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -32,6 +33,7 @@ impl DaemonBuilder {
         Self {
             key: Arc::new(ScratchKey::new()),
             directory: Arc::new(tempfile::tempdir().unwrap()),
+            runtime_directory: Arc::new(tempfile::tempdir_in("/dev/shm").unwrap()),
             settings: BTreeMap::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -100,7 +102,13 @@ impl DaemonBuilder {
         self.key.key()
     }
 
-    /// Its runtime directory, which also holds its configuration file.
+    /// Its runtime directory, in memory.
+    #[must_use]
+    pub fn runtime_directory(&self) -> &Path {
+        self.runtime_directory.path()
+    }
+
+    /// A directory for its configuration and other files of the test.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -111,7 +119,9 @@ impl DaemonBuilder {
     pub fn command(&self) -> Command {
         let mut command = match self.user {
             Some(id) => {
-                nix::unistd::chown(self.directory(), Some(Uid::from_raw(id)), None).unwrap();
+                for directory in [self.directory(), self.runtime_directory()] {
+                    nix::unistd::chown(directory, Some(Uid::from_raw(id)), None).unwrap();
+                }
                 as_user(id, &self.copy_for_everyone(&msgqd()))
             }
             None => Command::new(msgqd()),
@@ -119,7 +129,7 @@ impl DaemonBuilder {
         for name in ["NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID", "RUST_LOG", "INVOCATION_ID"] {
             command.env_remove(name);
         }
-        command.env("RUNTIME_DIRECTORY", self.directory());
+        command.env("RUNTIME_DIRECTORY", self.runtime_directory());
         if self.key_argument {
             command.args(["--key", &self.key().to_string()]);
         }

@@ -28,6 +28,9 @@ pub(super) struct Service {
     pub(super) drain_timeout_ms: Option<Spanned<i64>>,
     pub(super) outbox_capacity: Option<Spanned<i64>>,
     pub(super) response_ttl_s: Option<Spanned<i64>>,
+    pub(super) on_crash: Option<Spanned<String>>,
+    pub(super) on_stop: Option<Spanned<String>>,
+    pub(super) on_failure: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

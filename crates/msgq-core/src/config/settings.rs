@@ -82,6 +82,32 @@ pub struct ServiceConfig {
     pub outbox_capacity: u32,
     /// How long an answer may wait for its client.
     pub response_ttl: Duration,
+    /// What is done with a request that a daemon had in hand when it died.
+    pub on_crash: OnCrash,
+    /// What becomes of the queue when the daemon is asked to end.
+    pub on_stop: QueueFate,
+    /// What becomes of the queue when the service manager gives up on the daemon.
+    pub on_failure: QueueFate,
+}
+
+/// What is done with a request that a daemon had in hand when it died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnCrash {
+    /// The handler runs again.
+    #[default]
+    Retry,
+    /// The client gets an error that says so.
+    Fail,
+}
+
+/// What becomes of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueueFate {
+    /// It is removed, and whoever waits at it gets EIDRM.
+    #[default]
+    Remove,
+    /// It stays, and whoever waits at it waits for the next daemon.
+    Keep,
 }
 
 /// How many workers.
@@ -148,6 +174,9 @@ impl Default for ServiceConfig {
             drain_timeout: Duration::from_millis(5000),
             outbox_capacity: 4096,
             response_ttl: Duration::from_secs(600),
+            on_crash: OnCrash::Retry,
+            on_stop: QueueFate::Remove,
+            on_failure: QueueFate::Remove,
         }
     }
 }
@@ -186,6 +215,9 @@ pub(super) fn validate(raw: &raw::Config) -> Result<Config, Invalid> {
             drain_timeout: or(raw.service.drain_timeout_ms.as_ref(), milliseconds, defaults.service.drain_timeout)?,
             outbox_capacity: or(raw.service.outbox_capacity.as_ref(), capacity, defaults.service.outbox_capacity)?,
             response_ttl: or(raw.service.response_ttl_s.as_ref(), seconds, defaults.service.response_ttl)?,
+            on_crash: or(raw.service.on_crash.as_ref(), on_crash, defaults.service.on_crash)?,
+            on_stop: or(raw.service.on_stop.as_ref(), fate, defaults.service.on_stop)?,
+            on_failure: or(raw.service.on_failure.as_ref(), fate, defaults.service.on_failure)?,
         },
         handler: or(raw.handler.kind.as_ref(), handler, defaults.handler)?,
         log: LogConfig { level: or(raw.log.level.as_ref(), level, defaults.log.level)? },
@@ -274,6 +306,23 @@ fn workers(value: &Spanned<Value>) -> Result<Workers, Invalid> {
     allowed.ok_or_else(|| {
         let message = format!("workers = {} is not possible", value.get_ref());
         Invalid::new(value.span(), message, format!("write \"auto\" or a number from 1 to {MAX_WORKERS}"))
+    })
+}
+
+fn on_crash(value: &Spanned<String>) -> Result<OnCrash, Invalid> {
+    one_of(value, &[("retry", OnCrash::Retry), ("fail", OnCrash::Fail)])
+}
+
+fn fate(value: &Spanned<String>) -> Result<QueueFate, Invalid> {
+    one_of(value, &[("remove", QueueFate::Remove), ("keep", QueueFate::Keep)])
+}
+
+fn one_of<T: Copy>(value: &Spanned<String>, words: &[(&str, T)]) -> Result<T, Invalid> {
+    let found = words.iter().find(|(word, _)| word == value.get_ref());
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let known: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let help = format!("write {}", known.join(" or "));
+        Invalid::new(value.span(), format!("{:?} is not possible here", value.get_ref()), help)
     })
 }
 

@@ -4,7 +4,7 @@ macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// Counters of the daemon. They only grow, and are written without locks.
         ///
-        /// The books balance: `received + adopted` equals the sum of all fates ([`CountersSnapshot::fates`]) and what
+        /// The books balance: `received + adopted + recovered` equals the sum of all fates ([`CountersSnapshot::fates`]) and what
         /// is in hand or in the outbox at that moment.
         #[derive(Debug)]
         #[repr(C)]
@@ -30,6 +30,9 @@ macro_rules! counters {
         }
 
         impl CountersSnapshot {
+            /// Names of all counters, in the order of their declaration.
+            pub(super) const NAMES: &[&str] = &[$(stringify!($name),)+];
+
             /// Name and value of each counter, in the order of their declaration.
             #[must_use]
             pub fn entries(&self) -> Vec<(&'static str, u64)> {
@@ -84,6 +87,30 @@ counters! {
     receive_failed,
     /// Scans of the queue by the janitor.
     scans,
+    /// Answers of an earlier daemon that were taken over into the outbox, made by it or after it.
+    recovered,
+    /// Requests that an earlier daemon had in hand and that were handled again.
+    recovered_rerun,
+    /// Requests that an earlier daemon had in hand and that were answered with an error: `on_crash` says so, or the
+    /// daemon died three times over them.
+    recovered_refused,
+    /// Answers of an earlier daemon that had reached their client or the queue already.
+    recovered_delivered,
+    /// Requests and answers of an earlier daemon whose client is dead.
+    recovered_gone,
+    /// Answers that an earlier daemon was sending when it died, and of which nothing shows whether they were read; they
+    /// are not sent again.
+    recovered_ambiguous,
+    /// Requests that the handler did.
+    handler_done,
+    /// Requests that the handler answered with an error.
+    handler_failed,
+    /// Requests for which the handler took too long.
+    handler_timed_out,
+    /// Requests over which the operator's program broke.
+    handler_broken,
+    /// Requests for which the operator's program could not be started or reached.
+    handler_unavailable,
 }
 
 impl Counters {
@@ -94,7 +121,13 @@ impl Counters {
 }
 
 impl CountersSnapshot {
-    /// Requests and adopted answers whose story has ended, one way or the other.
+    /// All that came in and must have a fate in the end.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.received + self.adopted + self.recovered
+    }
+
+    /// Requests, adopted and recovered answers whose story has ended, one way or the other.
     #[must_use]
     pub fn fates(&self) -> u64 {
         self.answered

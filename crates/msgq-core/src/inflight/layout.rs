@@ -1,5 +1,7 @@
+use super::header::TableHeader;
 use super::{Counters, Histogram, RESPONSE_MESSAGE_LEN, SlotHeader};
 use crate::sysv::MTYPE_LEN;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// How many slots of each kind a table has, and how wide its landing slots are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +12,37 @@ pub struct Geometry {
     pub capacity: u32,
     /// Longest body that a landing slot takes, in bytes: `kernel.msgmax`, so that no message is too long to receive.
     pub message_room: usize,
+    /// Clients that are watched at the same time.
+    pub clients: u32,
+}
+
+/// A client that is watched, and who it is.
+#[derive(Debug)]
+#[repr(C)]
+pub struct ClientEntry {
+    pid: AtomicI32,
+    reserved: AtomicU32,
+    identity: AtomicU64,
+}
+
+impl ClientEntry {
+    /// The client's number and its pidfs inode (0: the kernel gives none); `None` when the entry is free.
+    #[must_use]
+    pub fn get(&self) -> Option<(i32, u64)> {
+        let pid = self.pid.load(Ordering::Acquire);
+        (pid != 0).then(|| (pid, self.identity.load(Ordering::Relaxed)))
+    }
+
+    /// Enters a client. The number comes last, so that whoever sees it sees the identity.
+    pub fn set(&self, pid: i32, identity: u64) {
+        self.identity.store(identity, Ordering::Relaxed);
+        self.pid.store(pid, Ordering::Release);
+    }
+
+    /// Frees the entry.
+    pub fn clear(&self) {
+        self.pid.store(0, Ordering::Release);
+    }
 }
 
 /// Offsets of everything in the table, in bytes; all slots start at a multiple of 64, a cache line.
@@ -18,6 +51,7 @@ pub(super) struct Layout {
     geometry: Geometry,
     landing_len: usize,
     responses: usize,
+    clients: usize,
     total_len: usize,
 }
 
@@ -26,22 +60,29 @@ const LINE: usize = 64;
 const HEADER_LEN: usize = 4096;
 const COUNTERS: usize = HEADER_LEN;
 const HISTOGRAM: usize = (COUNTERS + size_of::<Counters>()).next_multiple_of(LINE);
-const LANDINGS: usize = (HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
+const HANDLER_HISTOGRAM: usize = (HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
+const LANDINGS: usize = (HANDLER_HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
+const _: () = assert!(size_of::<TableHeader>() <= HEADER_LEN);
 const LANDING_RESPONSE: usize = size_of::<SlotHeader>();
-const LANDING_REQUEST: usize = LANDING_RESPONSE + RESPONSE_MESSAGE_LEN;
+const LANDING_MESSAGE: usize = LANDING_RESPONSE + RESPONSE_MESSAGE_LEN;
 const RESPONSE_LEN: usize = (size_of::<SlotHeader>() + RESPONSE_MESSAGE_LEN).next_multiple_of(LINE);
 
 impl Layout {
+    pub(super) const HEADER_LEN: usize = HEADER_LEN;
+
     /// `None` when the sizes overflow.
     pub(super) fn new(geometry: Geometry) -> Option<Self> {
-        let landing_len = LANDING_REQUEST
+        let landing_len = LANDING_MESSAGE
             .checked_add(MTYPE_LEN)?
             .checked_add(geometry.message_room)?
             .checked_next_multiple_of(LINE)?;
-        let responses = landing_len.checked_mul(geometry.workers)?.checked_add(LANDINGS)?;
+        let landings = geometry.workers.checked_add(1)?;
+        let responses = landing_len.checked_mul(landings)?.checked_add(LANDINGS)?;
         let capacity = usize::try_from(geometry.capacity).ok()?;
-        let total_len = RESPONSE_LEN.checked_mul(capacity)?.checked_add(responses)?;
-        Some(Self { geometry, landing_len, responses, total_len })
+        let clients = RESPONSE_LEN.checked_mul(capacity)?.checked_add(responses)?;
+        let client_count = usize::try_from(geometry.clients).ok()?;
+        let total_len = size_of::<ClientEntry>().checked_mul(client_count)?.checked_add(clients)?;
+        Some(Self { geometry, landing_len, responses, clients, total_len })
     }
 
     pub(super) fn geometry(&self) -> Geometry {
@@ -60,16 +101,25 @@ impl Layout {
         HISTOGRAM
     }
 
-    pub(super) fn landing(&self, worker: usize) -> Option<usize> {
-        (worker < self.geometry.workers).then(|| LANDINGS + worker * self.landing_len)
+    pub(super) fn handler_histogram(&self) -> usize {
+        HANDLER_HISTOGRAM
     }
 
-    pub(super) fn landing_response(&self, worker: usize) -> Option<usize> {
-        self.landing(worker).map(|offset| offset + LANDING_RESPONSE)
+    pub(super) fn landing(&self, index: usize) -> Option<usize> {
+        (index <= self.geometry.workers).then(|| LANDINGS + index * self.landing_len)
     }
 
-    pub(super) fn landing_request(&self, worker: usize) -> Option<usize> {
-        self.landing(worker).map(|offset| offset + LANDING_REQUEST)
+    pub(super) fn landing_response(&self, index: usize) -> Option<usize> {
+        self.landing(index).map(|offset| offset + LANDING_RESPONSE)
+    }
+
+    pub(super) fn landing_message(&self, index: usize) -> Option<usize> {
+        self.landing(index).map(|offset| offset + LANDING_MESSAGE)
+    }
+
+    pub(super) fn client(&self, index: u32) -> Option<usize> {
+        let index = usize::try_from(index).ok().filter(|_| index < self.geometry.clients)?;
+        Some(self.clients + index * size_of::<ClientEntry>())
     }
 
     pub(super) fn response(&self, index: u32) -> Option<usize> {

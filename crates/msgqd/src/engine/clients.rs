@@ -18,14 +18,14 @@
 
 use super::shared::Shared;
 use msgq_core::identity::{ClientHandle, ClientPid};
-use msgq_core::inflight::SlotState;
+use msgq_core::inflight::{SlotState, Table};
 use msgq_core::pid_flags::PidFlags;
 use rustix::event::{Timespec, epoll};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const KNOWN: u8 = 1;
@@ -58,24 +58,34 @@ pub(super) struct Clients {
     flags: PidFlags,
     watched: Mutex<Watched>,
     epoll: OwnedFd,
-    limit: usize,
+    /// Holds the list of those who are watched, for whoever has to finish this daemon's work.
+    table: Arc<Table>,
 }
 
 #[derive(Debug, Default)]
 struct Watched {
-    handles: HashMap<ClientPid, ClientHandle>,
+    handles: HashMap<ClientPid, Entry>,
     /// In the order of their arrival; may name clients that are gone.
     arrivals: VecDeque<ClientPid>,
+    /// Free entries of the table's list.
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    handle: ClientHandle,
+    index: u32,
 }
 
 impl Clients {
-    /// Watches at most `limit` clients at a time.
-    pub(super) fn new(limit: usize) -> io::Result<Self> {
+    /// Watches at most as many clients at a time as the table has entries for.
+    pub(super) fn new(table: Arc<Table>) -> io::Result<Self> {
+        let free = (0..table.geometry().clients).rev().collect();
         Ok(Self {
             flags: PidFlags::new()?,
-            watched: Mutex::default(),
+            watched: Mutex::new(Watched { free, ..Watched::default() }),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            limit,
+            table,
         })
     }
 
@@ -118,7 +128,7 @@ impl Clients {
         if byte.load(Ordering::SeqCst) & KNOWN != 0 {
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         }
-        if watched.handles.len() >= self.limit {
+        if watched.free.is_empty() {
             self.forget_oldest(&mut watched);
         }
         let Some(handle) = ClientHandle::open(client)? else { return Ok(None) };
@@ -127,8 +137,14 @@ impl Clients {
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         };
         let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));
+        let Some(index) = watched.free.pop() else {
+            return Err(io::Error::other("more clients wait for answers than can be watched"));
+        };
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
-        watched.handles.insert(client, handle);
+        if let Some(entry) = self.table.client(index) {
+            entry.set(client.get(), handle.identity().unwrap_or(0));
+        }
+        watched.handles.insert(client, Entry { handle, index });
         watched.arrivals.push_back(client);
         let flags = byte.fetch_or(KNOWN | ASKED, Ordering::SeqCst);
         Ok(Some(Generation::of(flags)))
@@ -149,9 +165,17 @@ impl Clients {
             if let Some(byte) = self.byte(client) {
                 byte.fetch_and(!KNOWN, Ordering::SeqCst);
             }
-            watched.handles.remove(&client);
+            self.let_loose(watched, client);
             return;
         }
+    }
+
+    fn let_loose(&self, watched: &mut Watched, client: ClientPid) {
+        let Some(entry) = watched.handles.remove(&client) else { return };
+        if let Some(listed) = self.table.client(entry.index) {
+            listed.clear();
+        }
+        watched.free.push(entry.index);
     }
 
     /// True when the client that was admitted as `generation` is still the one that has the number, and lives.
@@ -162,7 +186,7 @@ impl Clients {
             return false;
         }
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.handles.get(&client).is_none_or(|handle| !handle.is_dead().unwrap_or(false))
+        watched.handles.get(&client).is_none_or(|entry| !entry.handle.is_dead().unwrap_or(false))
     }
 
     /// Which holder of the number the client is now.
@@ -206,10 +230,10 @@ impl Clients {
     /// The client is dead: its number may be anybody's from now on.
     pub(super) fn forget_dead(&self, client: ClientPid) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.handles.remove(&client);
+        self.let_loose(&mut watched, client);
         // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
         if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
-            let Watched { handles, arrivals } = &mut *watched;
+            let Watched { handles, arrivals, .. } = &mut *watched;
             arrivals.retain(|client| handles.contains_key(client));
         }
         if let Some(byte) = self.byte(client) {

@@ -5,11 +5,13 @@
 //! nothing more of that client is sent until the offer is read or taken back. So at most one answer of a waiting line
 //! rests, and one receive takes it back without a chance to change the order.
 
-use super::post::{check_offers, delivered};
+use super::post::{check_offers, delivered, withdraw};
+use super::recovery;
 use super::shared::Shared;
+use super::test_switches::kill_point;
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
+use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::sync::Arc;
@@ -56,7 +58,7 @@ impl Courier {
         let mut look = FIRST_LOOK;
         while !shared.is_stopping() {
             if outbox.offer_count() > 0 {
-                check_offers(&shared, &mut outbox, &mut self.buffer);
+                check_offers(&shared, &mut outbox);
             }
             if outbox.offer_count() < shared.offer_limit() {
                 let retry_at = Instant::now() + RETRY_AFTER;
@@ -82,8 +84,13 @@ impl Courier {
         let queue = shared.queue_with_id(header.msqid.load(Ordering::Relaxed));
         let mut message = [0; RESPONSE_MESSAGE_LEN];
         let len = shared.table.read_response(slot, &mut message);
+        if header.doubtful.load(Ordering::Relaxed) != 0 {
+            return self.try_doubtful(client, slot, header, &queue, message.get(..len).unwrap_or_default());
+        }
         header.set_state(SlotState::Sending);
+        kill_point("courier-sending");
         let sent = self.send(&queue, message.get(..len).unwrap_or_default(), client);
+        kill_point("courier-sent");
         let mut outbox = shared.outbox();
         shared.courier_client.store(0, Ordering::SeqCst);
         let still_wanted = outbox.phase(client) == Some(super::outbox::Phase::Sending(slot));
@@ -123,6 +130,42 @@ impl Courier {
                     outbox.release(slot);
                 }
             }
+        }
+    }
+
+    /// An answer of which it is not known whether a daemon that died had sent it already.
+    ///
+    /// A newer request of the client shows that it had. Otherwise it is sent, without waiting, and looked after at once:
+    /// handed over, its client was waiting for it; resting, its client was not, has it, and must not find it again.
+    fn try_doubtful(&mut self, client: ClientPid, slot: u32, header: &SlotHeader, queue: &Queue, message: &[u8]) {
+        let shared = Arc::clone(&self.shared);
+        let asked_again = !shared.outbox().waiting(client).is_empty()
+            || shared.in_hand_of(client).next().is_some()
+            || recovery::request_waits(queue, client, &mut self.buffer);
+        header.set_state(SlotState::Sending);
+        let sent = if asked_again { Ok(()) } else { queue.try_send_framed(message) };
+        let mut outbox = shared.outbox();
+        shared.courier_client.store(0, Ordering::SeqCst);
+        let still_wanted = outbox.phase(client) == Some(super::outbox::Phase::Sending(slot));
+        match sent {
+            Err(error) if error.errno() == Errno::EAGAIN && still_wanted => {
+                header.set_state(SlotState::Ready);
+                let sequence = header.sequence.load(Ordering::Relaxed);
+                return outbox.not_sent(client, slot, sequence, Instant::now() + RETRY_AFTER);
+            }
+            Err(error) if error.errno() != Errno::EAGAIN => shared.count_failure(client, &error),
+            _ if asked_again => Counters::add(&shared.counters().recovered_delivered),
+            Ok(()) if queue.rests(client.as_mtype()).unwrap_or(false) && withdraw(&shared, client, queue) => {
+                Counters::add(&shared.counters().recovered_ambiguous);
+            }
+            _ => {}
+        }
+        if still_wanted {
+            delivered(&shared, &mut outbox, client, slot);
+        } else {
+            header.set_state(SlotState::Armed);
+            outbox.release(slot);
+            Counters::add(&shared.counters().client_gone);
         }
     }
 

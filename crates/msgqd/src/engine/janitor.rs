@@ -160,7 +160,7 @@ impl Janitor {
         if outbox.is_empty() {
             return false;
         }
-        check_offers(&shared, &mut outbox, &mut self.buffer);
+        check_offers(&shared, &mut outbox);
         outbox.wake_parked(Instant::now());
         let ready = outbox.has_ready();
         drop(outbox);
@@ -282,7 +282,7 @@ impl Janitor {
         let excess = is_held && found.count > shared.offers_of(client);
         if pressure && (excess || (!is_held && resting.since.elapsed() >= REST_LIMIT)) {
             self.call_courier_off(client);
-            if adopt(&shared, client, &mut self.buffer) {
+            if adopt(&shared, client) {
                 self.seen.remove(&client);
             }
         }

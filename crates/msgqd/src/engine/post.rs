@@ -3,10 +3,11 @@
 use super::clients::{Generation, wait_for_direct_sends};
 use super::outbox::{Admission, Outbox, Phase};
 use super::shared::{Shared, now_ns};
-use msgq_core::frame::is_response_len;
+use super::test_switches::kill_point;
+use msgq_core::frame::{BODY_LEN_LP64, is_response_len};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
-use msgq_core::queue::{MessageBuffer, Queue};
+use msgq_core::queue::Queue;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,34 @@ pub(super) struct Letter<'a> {
     pub(super) queue: Queue,
     /// mtype and body.
     pub(super) message: &'a [u8],
+    pub(super) origin: Origin,
+}
+
+/// Where an answer stands in the table until it stands in a response slot.
+///
+/// A daemon that is killed in between leaves it in both, and must leave it in one at least. So its first place is given
+/// up last, but still under the outbox's lock: the courier cannot have sent the answer by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A worker's landing slot. The two are recognised as one by the number of the request.
+    Landing(usize),
+    /// The recall slot. It names the response slot.
+    Recall,
+    /// The table of an earlier daemon.
+    Earlier {
+        /// Its daemon died while it sent it.
+        doubtful: bool,
+    },
+}
+
+/// Puts mtype and body together.
+pub(super) fn framed<'a>(message: &'a mut [u8; RESPONSE_MESSAGE_LEN], client: ClientPid, body: &[u8]) -> &'a [u8] {
+    let mtype = client.as_mtype().to_ne_bytes();
+    let len = mtype.len() + body.len();
+    for (to, from) in message.iter_mut().zip(mtype.iter().chain(body)) {
+        *to = *from;
+    }
+    message.get(..len).unwrap_or_default()
 }
 
 /// How long an offer may rest while others wait for room.
@@ -35,6 +64,10 @@ pub(super) fn post(shared: &Shared, letter: &Letter<'_>) {
         settle(shared, &mut outbox);
     }
     store(shared, &mut outbox, letter);
+    if let Origin::Landing(index) = letter.origin {
+        kill_point("posting");
+        shared.table.finish_landing(index);
+    }
     drop(outbox);
     shared.wake_courier();
     shared.alarm_janitor();
@@ -78,8 +111,12 @@ fn store(shared: &Shared, outbox: &mut Outbox, letter: &Letter<'_>) {
     header.received_at_ns.store(letter.received_at_ns, Ordering::Relaxed);
     header.generation.store(letter.generation.number(), Ordering::Relaxed);
     header.msqid.store(letter.queue.id(), Ordering::Relaxed);
-    header.body_len.store(u32::try_from(letter.message.len().saturating_sub(8)).unwrap_or(0), Ordering::Relaxed);
+    header.doubtful.store(u32::from(letter.origin == Origin::Earlier { doubtful: true }), Ordering::Relaxed);
+    header.set_body_len(letter.message.len().saturating_sub(8));
     shared.table.write_response(slot, letter.message);
+    if letter.origin == Origin::Recall {
+        announce_recall(shared, Some(slot));
+    }
     header.set_state(SlotState::Ready);
     shared.clients.hold(client);
     outbox.insert(client, slot, letter.sequence);
@@ -96,6 +133,13 @@ fn shed(shared: &Shared, victim: ClientPid, held: u32) {
     });
 }
 
+/// Notes in the recall slot for which response slot its message is meant.
+fn announce_recall(shared: &Shared, slot: Option<u32>) {
+    if let Some(recall) = shared.table.landing(shared.table.recall()) {
+        recall.sequence.store(slot.map_or(0, |slot| u64::from(slot) + 1), Ordering::SeqCst);
+    }
+}
+
 /// The answer in `slot` has ended; the line may have.
 pub(super) fn delivered(shared: &Shared, outbox: &mut Outbox, client: ClientPid, slot: u32) {
     Counters::add(&shared.counters().answered_late);
@@ -109,7 +153,7 @@ pub(super) fn delivered(shared: &Shared, outbox: &mut Outbox, client: ClientPid,
 }
 
 /// Looks what became of every offer: read, still resting, to be taken back, or expired.
-pub(super) fn check_offers(shared: &Shared, outbox: &mut Outbox, buffer: &mut MessageBuffer) {
+pub(super) fn check_offers(shared: &Shared, outbox: &mut Outbox) {
     let others_wait = shared.others_wait(outbox);
     for (client, slot, since) in outbox.offers() {
         let Some(header) = shared.table.response(slot) else { continue };
@@ -117,7 +161,7 @@ pub(super) fn check_offers(shared: &Shared, outbox: &mut Outbox, buffer: &mut Me
         match queue.rests(client.as_mtype()) {
             Ok(false) => delivered(shared, outbox, client, slot),
             Ok(true) if others_wait && since.elapsed() >= REST_LIMIT => {
-                take_back(shared, outbox, client, slot, &queue, buffer);
+                take_back(shared, outbox, client, slot, &queue);
             }
             Ok(true) if !others_wait && since.elapsed() >= SETTLE_TIME && outbox.let_rest(client, slot) => {
                 Counters::add(&shared.counters().answered_late);
@@ -130,31 +174,45 @@ pub(super) fn check_offers(shared: &Shared, outbox: &mut Outbox, buffer: &mut Me
     }
 }
 
-fn take_back(
-    shared: &Shared,
-    outbox: &mut Outbox,
-    client: ClientPid,
-    slot: u32,
-    queue: &Queue,
-    buffer: &mut MessageBuffer,
-) {
-    match queue.try_receive(client.as_mtype(), buffer) {
-        Ok(true) if is_body_of(shared, slot, buffer.body()) => {
+/// Takes the offer in `slot` out of the queue, through the recall slot: what is killed in between shows there whether
+/// the client or this daemon has it.
+fn take_back(shared: &Shared, outbox: &mut Outbox, client: ClientPid, slot: u32, queue: &Queue) {
+    let recall = shared.table.recall();
+    announce_recall(shared, Some(slot));
+    match shared.table.try_receive(recall, queue, client.as_mtype()) {
+        Ok(Some(length)) if is_recalled_body_of(shared, slot, length) => {
+            kill_point("taking-back");
             Counters::add(&shared.counters().recalled);
             let Some(header) = shared.table.response(slot) else { return };
             header.set_state(SlotState::Ready);
             outbox.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
         }
-        Ok(true) => Counters::add(&shared.counters().orphans_junk),
-        Ok(false) => delivered(shared, outbox, client, slot),
+        Ok(Some(_)) => Counters::add(&shared.counters().orphans_junk),
+        Ok(None) => delivered(shared, outbox, client, slot),
         Err(_) => {}
     }
+    shared.table.finish_landing(recall);
 }
 
-fn is_body_of(shared: &Shared, slot: u32, body: &[u8]) -> bool {
+/// Takes one answer of this client back that was offered a moment ago and rests; true when it was there.
+pub(super) fn withdraw(shared: &Shared, client: ClientPid, queue: &Queue) -> bool {
+    let recall = shared.table.recall();
+    announce_recall(shared, None);
+    let taken = matches!(shared.table.try_receive(recall, queue, client.as_mtype()), Ok(Some(_)));
+    shared.table.finish_landing(recall);
+    taken
+}
+
+fn recalled<'a>(shared: &Shared, body: &'a mut [u8; BODY_LEN_LP64], length: usize) -> Option<&'a [u8]> {
+    let body = body.get_mut(..length)?;
+    shared.table.read_landed(shared.table.recall(), body).then_some(body)
+}
+
+fn is_recalled_body_of(shared: &Shared, slot: u32, length: usize) -> bool {
     let mut message = [0; RESPONSE_MESSAGE_LEN];
     let len = shared.table.read_response(slot, &mut message);
-    message.get(8..len) == Some(body)
+    let mut body = [0; BODY_LEN_LP64];
+    message.get(8..len).is_some_and(|stored| recalled(shared, &mut body, length) == Some(stored))
 }
 
 /// Takes all that rests in the queue for a living client into its line, in order. Called when others wait for room.
@@ -163,7 +221,7 @@ fn is_body_of(shared: &Shared, slot: u32, body: &[u8]) -> bool {
 /// be excluded is that the client wakes up and reads in the few microseconds between two of the takes; it then gets
 /// the later answer first. False while the courier has an answer of this client in the send call, which could land
 /// between two takes: the caller calls it off first.
-pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuffer) -> bool {
+pub(super) fn adopt(shared: &Shared, client: ClientPid) -> bool {
     let mut outbox = shared.outbox();
     let mut offered = match outbox.phase(client) {
         Some(Phase::Sending(_)) => return false,
@@ -176,22 +234,24 @@ pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuff
     // The courier offers only when nothing else rests. So what rests without an offer was sent before anything was
     // held, and is older than all in the line; what rests beside an offer was put there by somebody else, and goes last.
     let sequence = if offered.is_some() { u64::MAX } else { 0 };
+    let recall = shared.table.recall();
     for _ in 0..ADOPT_LIMIT {
-        if !matches!(queue.try_receive(client.as_mtype(), buffer), Ok(true)) {
-            break;
-        }
-        if let Some(slot) = offered.take_if(|slot| is_body_of(shared, *slot, buffer.body())) {
+        announce_recall(shared, offered);
+        let Ok(Some(length)) = shared.table.try_receive(recall, &queue, client.as_mtype()) else { break };
+        if let Some(slot) = offered.take_if(|slot| is_recalled_body_of(shared, *slot, length)) {
             Counters::add(&shared.counters().recalled);
             let Some(header) = shared.table.response(slot) else { continue };
             header.set_state(SlotState::Ready);
             outbox.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
-        } else if is_response_len(buffer.body().len()) {
+        } else if is_response_len(length) {
             Counters::add(&shared.counters().adopted);
-            store_adopted(shared, &mut outbox, client, sequence, buffer);
+            store_adopted(shared, &mut outbox, client, sequence, length);
         } else {
             Counters::add(&shared.counters().orphans_junk);
         }
+        shared.table.finish_landing(recall);
     }
+    shared.table.finish_landing(recall);
     if outbox.phase(client).is_none() {
         shared.clients.let_go(client);
     }
@@ -200,20 +260,18 @@ pub(super) fn adopt(shared: &Shared, client: ClientPid, buffer: &mut MessageBuff
     true
 }
 
-fn store_adopted(shared: &Shared, outbox: &mut Outbox, client: ClientPid, sequence: u64, buffer: &MessageBuffer) {
+fn store_adopted(shared: &Shared, outbox: &mut Outbox, client: ClientPid, sequence: u64, length: usize) {
+    let mut body = [0; BODY_LEN_LP64];
+    let Some(body) = recalled(shared, &mut body, length) else { return };
     let mut message = [0; RESPONSE_MESSAGE_LEN];
-    let bytes = client.as_mtype().to_ne_bytes();
-    let len = bytes.len() + buffer.body().len();
-    for (to, from) in message.iter_mut().zip(bytes.iter().chain(buffer.body())) {
-        *to = *from;
-    }
     let letter = Letter {
         client,
         generation: shared.clients.generation(client),
         sequence,
         received_at_ns: now_ns(),
         queue: shared.queue(),
-        message: message.get(..len).unwrap_or_default(),
+        message: framed(&mut message, client, body),
+        origin: Origin::Recall,
     };
     store(shared, outbox, &letter);
 }

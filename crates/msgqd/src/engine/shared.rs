@@ -6,7 +6,7 @@ use super::outbox::{Outbox, Phase};
 use super::post;
 use crate::handler::Handler;
 use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, SlotState, Table};
+use msgq_core::inflight::{Counters, Geometry, SlotHeader, SlotState, Table};
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
 use nix::errno::Errno;
@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Makes the queue anew after somebody removed it; the error is a sentence for the log.
 pub type Recreate = Box<dyn Fn() -> Result<Queue, String> + Send + Sync>;
@@ -36,9 +36,22 @@ pub struct EngineSettings {
     pub client_limit: usize,
 }
 
+impl EngineSettings {
+    /// The table that an engine with these settings needs.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        Geometry {
+            workers: self.workers,
+            capacity: self.outbox_capacity,
+            message_room: self.message_room,
+            clients: u32::try_from(self.client_limit).unwrap_or(u32::MAX),
+        }
+    }
+}
+
 pub(super) struct Shared {
     pub(super) settings: EngineSettings,
-    pub(super) table: Table,
+    pub(super) table: Arc<Table>,
     pub(super) handler: Arc<dyn Handler>,
     pub(super) pid_max: i32,
     pub(super) clients: Clients,
@@ -64,9 +77,17 @@ pub(super) struct Shared {
     msqid: AtomicI32,
     recreate: Recreate,
     recreating: Mutex<()>,
+    intake_closed: AtomicBool,
     stopping: AtomicBool,
     ending: AtomicBool,
     sequence: AtomicU64,
+    clock: Clock,
+}
+
+/// Turns moments into what stands in the table. One reading of the clock serves both.
+struct Clock {
+    base: Instant,
+    base_ns: u64,
 }
 
 impl fmt::Debug for Shared {
@@ -83,7 +104,8 @@ impl Shared {
         handler: Arc<dyn Handler>,
         recreate: Recreate,
     ) -> io::Result<Self> {
-        let clients = Clients::new(settings.client_limit)?;
+        let table = Arc::new(table);
+        let clients = Clients::new(Arc::clone(&table))?;
         let alarm = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(clients.epoll(), &alarm, epoll::EventData::new_u64(ALARM), epoll::EventFlags::IN)?;
         let shared = Self {
@@ -110,9 +132,11 @@ impl Shared {
             msqid: AtomicI32::new(queue.id()),
             recreate,
             recreating: Mutex::new(()),
+            intake_closed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             sequence: AtomicU64::new(0),
+            clock: Clock { base: Instant::now(), base_ns: now_ns() },
         };
         shared.note_fill(&queue.stat().map_err(io::Error::other)?);
         Ok(shared)
@@ -221,11 +245,14 @@ impl Shared {
     /// True when a worker still has an earlier request of this client. Requests are numbered under `receipt`, so a
     /// worker that has a later one sees the earlier ones in their slots.
     pub(super) fn is_earlier_in_hand(&self, client: ClientPid, sequence: u64) -> bool {
-        (0..self.settings.workers).filter_map(|worker| self.table.landing(worker)).any(|slot| {
-            slot.state() != Some(SlotState::Armed)
-                && slot.client() == client.get()
-                && slot.sequence.load(Ordering::Relaxed) < sequence
-        })
+        self.in_hand_of(client).any(|slot| slot.sequence.load(Ordering::Relaxed) < sequence)
+    }
+
+    /// Slots of workers that have a request of this client.
+    pub(super) fn in_hand_of(&self, client: ClientPid) -> impl Iterator<Item = &SlotHeader> {
+        self.table
+            .landings()
+            .filter(move |slot| slot.state() != Some(SlotState::Armed) && slot.client() == client.get())
     }
 
     pub(super) fn count_failure(&self, client: ClientPid, error: &QueueError) {
@@ -242,6 +269,7 @@ impl Shared {
 
     pub(super) fn count_heartbeat(&self) {
         self.heartbeats.fetch_add(1, Ordering::Relaxed);
+        self.table.header().set_beat_at_ns(now_ns());
     }
 
     pub(super) fn heartbeats(&self) -> u64 {
@@ -261,11 +289,32 @@ impl Shared {
         self.sequence.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Requests are numbered from behind this one on.
+    pub(super) fn continue_after(&self, sequence: u64) {
+        self.sequence.fetch_max(sequence, Ordering::Relaxed);
+    }
+
+    /// A moment in nanoseconds of `CLOCK_MONOTONIC`, which [`Instant`] is made of on Linux.
+    pub(super) fn nanoseconds(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.clock.base);
+        self.clock.base_ns.saturating_add(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// True when no more requests are to be received.
+    pub(super) fn is_intake_closed(&self) -> bool {
+        self.intake_closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn close_intake(&self) {
+        self.intake_closed.store(true, Ordering::Release);
+    }
+
     pub(super) fn set_stopping(&self) {
+        self.close_intake();
         self.stopping.store(true, Ordering::Release);
         self.letters.notify_all();
         self.alarm_janitor();
@@ -303,6 +352,7 @@ impl Shared {
         match (self.recreate)() {
             Ok(queue) => {
                 self.msqid.store(queue.id(), Ordering::Release);
+                self.table.header().set_msqid(queue.id());
                 post::drop_all(self);
                 Counters::add(&self.counters().queue_recreated);
                 log::warn!("serving the new queue, msqid {}; clients that were waiting got EIDRM", queue.id());

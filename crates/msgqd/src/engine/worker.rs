@@ -1,12 +1,15 @@
 //! A worker: receive, check, handle, answer. It never waits in msgsnd.
 
+use super::admission;
 use super::clients::{Generation, Gone};
-use super::post::{self, Letter};
-use super::shared::{Shared, now_ns};
+use super::post::{self, Letter, Origin, framed};
+use super::shared::Shared;
+use super::test_switches::{self, kill_point};
 use crate::handler::{HandlerRequest, Reply};
 use msgq_core::frame::{self, Malformed, REQUEST_MTYPE, Request, Response};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::sync::atomic::Ordering;
@@ -24,8 +27,16 @@ struct InHand<'a> {
     client: ClientPid,
     generation: Generation,
     sequence: u64,
-    received_at_ns: u64,
+    received_at: Instant,
     queue: Queue,
+}
+
+/// A request that was just received.
+#[derive(Clone, Copy)]
+struct Receipt {
+    queue: Queue,
+    length: usize,
+    at: Instant,
 }
 
 /// After a handler that took longer than this, the client is asked after by its pidfd. Below, the janitor's note of a
@@ -43,41 +54,58 @@ impl Worker {
         }
         let shared = Arc::clone(&self.shared);
         let Some(slot) = shared.table.landing(self.index) else { return };
-        while !shared.is_stopping() {
-            if let Some((queue, length)) = self.receive(slot) {
-                self.serve(slot, queue, length);
-                slot.set_state(SlotState::Armed);
+        while !shared.is_intake_closed() {
+            if let Some(receipt) = self.receive(slot) {
+                self.serve(slot, receipt);
+                shared.table.finish_landing(self.index);
             }
         }
     }
 
     /// Receives and numbers one request; `None` when there is none.
-    fn receive(&self, slot: &SlotHeader) -> Option<(Queue, usize)> {
+    fn receive(&self, slot: &SlotHeader) -> Option<Receipt> {
         let several = self.shared.settings.workers > 1;
         let _receipt = several.then(|| self.shared.receipt.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.shared.is_stopping() {
+        if self.shared.is_intake_closed() {
             return None;
         }
         let queue = self.shared.queue();
-        let length = match self.shared.table.receive(self.index, &queue, REQUEST_MTYPE) {
+        let received = if test_switches::receives_through_stack() {
+            self.receive_through_stack(&queue)
+        } else {
+            self.shared.table.receive(self.index, &queue, REQUEST_MTYPE)
+        };
+        let length = match received {
             Ok(length) => length,
             Err(error) => {
                 self.receive_failed(slot, queue, &error);
                 return None;
             }
         };
-        self.received(slot, &queue, length, self.shared.table.claimed_pid(self.index, length));
-        Some((queue, length))
+        kill_point("received");
+        Some(self.received(slot, queue, length))
     }
 
-    fn received(&self, slot: &SlotHeader, queue: &Queue, length: usize, claimed_pid: i32) {
-        slot.received_at_ns.store(now_ns(), Ordering::Relaxed);
+    /// The naive way, to show that tests notice what it loses.
+    fn receive_through_stack(&self, queue: &Queue) -> Result<usize, QueueError> {
+        let mut message = [0; limits::DEFAULT_MSGMAX];
+        let length = queue.receive_framed(REQUEST_MTYPE, &mut message)?;
+        let body = message.get(8..8 + length).unwrap_or_default();
+        self.shared.table.store_landed(self.index, REQUEST_MTYPE, body);
+        Ok(length)
+    }
+
+    fn received(&self, slot: &SlotHeader, queue: Queue, length: usize) -> Receipt {
+        let at = Instant::now();
+        slot.received_at_ns.store(self.shared.nanoseconds(at), Ordering::Relaxed);
         slot.msqid.store(queue.id(), Ordering::Relaxed);
-        slot.body_len.store(u32::try_from(length).unwrap_or(u32::MAX), Ordering::Relaxed);
+        slot.set_body_len(length);
+        slot.crashes.store(0, Ordering::Relaxed);
         slot.sequence.store(self.shared.next_sequence(), Ordering::Relaxed);
-        slot.set_client(claimed_pid);
+        slot.set_client(self.shared.table.claimed_pid(self.index, length));
         slot.set_state(SlotState::Received);
         Counters::add(&self.shared.counters().received);
+        Receipt { queue, length, at }
     }
 
     fn receive_failed(&self, slot: &SlotHeader, queue: Queue, error: &QueueError) {
@@ -98,28 +126,27 @@ impl Worker {
     fn receive_wide(&self, slot: &SlotHeader, queue: Queue) {
         let mut buffer = MessageBuffer::new();
         if matches!(queue.try_receive(REQUEST_MTYPE, &mut buffer), Ok(true)) {
-            let body = buffer.body();
-            let claimed_pid = body.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
-            self.received(slot, &queue, body.len(), claimed_pid);
-            self.serve_body(slot, queue, body);
-            slot.set_state(SlotState::Armed);
+            self.shared.table.store_landed(self.index, REQUEST_MTYPE, buffer.body());
+            let receipt = self.received(slot, queue, buffer.body().len());
+            self.serve(slot, receipt);
+            self.shared.table.finish_landing(self.index);
         }
     }
 
-    fn serve(&self, slot: &SlotHeader, queue: Queue, length: usize) {
+    fn serve(&self, slot: &SlotHeader, receipt: Receipt) {
         // One byte more than a request may have is enough to know that it is too long.
         let mut body = [0; frame::BODY_LEN_LP64 + 1];
-        let Some(body) = body.get_mut(..length.min(frame::BODY_LEN_LP64 + 1)) else { return };
-        if self.shared.table.read_request(self.index, body) {
-            self.serve_body(slot, queue, body);
+        let Some(body) = body.get_mut(..receipt.length.min(frame::BODY_LEN_LP64 + 1)) else { return };
+        if self.shared.table.read_landed(self.index, body) {
+            self.serve_body(slot, receipt, body);
         }
     }
 
-    fn serve_body(&self, slot: &SlotHeader, queue: Queue, body: &[u8]) {
+    fn serve_body(&self, slot: &SlotHeader, receipt: Receipt, body: &[u8]) {
         let events = &self.shared.events;
         match frame::decode_request(body) {
             Ok(request) => {
-                if let Some(in_hand) = self.admit(slot, queue, request.claimed_pid) {
+                if let Some(in_hand) = self.admit(slot, receipt, request.claimed_pid) {
                     let reply = self.handle(&in_hand, &request);
                     self.answer(&in_hand, &reply, request.response_len);
                 }
@@ -130,9 +157,8 @@ impl Worker {
             }
             Err(Malformed::TooLong { claimed_pid, .. }) => {
                 Counters::add(&self.shared.counters().malformed_long);
-                if let Some(in_hand) = self.admit(slot, queue, claimed_pid) {
-                    let len = usize::try_from(slot.body_len.load(Ordering::Relaxed)).unwrap_or(body.len());
-                    let error = Malformed::TooLong { len, claimed_pid };
+                if let Some(in_hand) = self.admit(slot, receipt, claimed_pid) {
+                    let error = Malformed::TooLong { len: receipt.length, claimed_pid };
                     events.long.warn(|| format!("refused a request of client {claimed_pid}: {error}"));
                     self.answer(&in_hand, &Reply::error(&error.to_string()), frame::BODY_LEN_ILP32);
                 }
@@ -140,47 +166,20 @@ impl Worker {
         }
     }
 
-    fn admit<'a>(&self, slot: &'a SlotHeader, queue: Queue, claimed_pid: i32) -> Option<InHand<'a>> {
-        let (shared, counters) = (&self.shared, self.shared.counters());
-        let possible = ClientPid::new(claimed_pid)
-            .filter(|client| client.get() < shared.pid_max && !shared.clients.is_own(*client));
-        let Some(client) = possible else {
-            Counters::add(&counters.refused_pid);
-            shared.events.impossible_pid.warn(|| {
-                format!(
-                    "dropped a request that names PID {claimed_pid}, which no client can have (1 < PID < {}, not the \
-                     server's own)",
-                    shared.pid_max
-                )
-            });
-            return None;
-        };
-        let generation = shared.clients.admit(client).unwrap_or_else(|error| {
-            shared.events.receive_failed.error(|| format!("cannot watch client {client}: {error}"));
-            msgq_core::identity::number_is_in_use(client).then(|| shared.clients.generation(client))
-        });
-        let Some(generation) = generation else {
-            Counters::add(&counters.refused_nobody);
-            shared.events.nobody.warn(|| {
-                format!(
-                    "dropped a request that names PID {client}: no living process or thread has it; the client \
-                         died, or runs in another PID namespace"
-                )
-            });
-            return None;
-        };
+    fn admit<'a>(&self, slot: &'a SlotHeader, receipt: Receipt, claimed_pid: i32) -> Option<InHand<'a>> {
+        let (client, generation) = admission::admit(&self.shared, claimed_pid)?;
         slot.generation.store(generation.number(), Ordering::Relaxed);
         let sequence = slot.sequence.load(Ordering::Relaxed);
-        let received_at_ns = slot.received_at_ns.load(Ordering::Relaxed);
-        Some(InHand { slot, client, generation, sequence, received_at_ns, queue })
+        Some(InHand { slot, client, generation, sequence, received_at: receipt.at, queue: receipt.queue })
     }
 
     fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
+        kill_point("handling");
         self.shared.handler.handle(&HandlerRequest {
             client: in_hand.client,
             id: in_hand.sequence,
             text: request.text,
-            received_at: Instant::now(),
+            received_at: in_hand.received_at,
         })
     }
 
@@ -191,8 +190,9 @@ impl Worker {
         let message = framed(&mut message, in_hand.client, response.as_bytes());
         shared.table.write_landing_response(self.index, message);
         in_hand.slot.set_state(SlotState::Ready);
-        let took = now_ns().saturating_sub(in_hand.received_at_ns);
-        if u128::from(took) > SLOW.as_nanos() && !shared.clients.is_same(in_hand.client, in_hand.generation) {
+        kill_point("answered");
+        let took = in_hand.received_at.elapsed();
+        if took > SLOW && !shared.clients.is_same(in_hand.client, in_hand.generation) {
             Counters::add(&shared.counters().client_gone);
             return;
         }
@@ -202,14 +202,16 @@ impl Worker {
         }
         // SENDING is stored before HELD is loaded: see `clients`.
         in_hand.slot.set_state(SlotState::Sending);
+        kill_point("sending");
         match shared.clients.may_send_directly(in_hand.client, in_hand.generation) {
             Err(Gone) => Counters::add(&shared.counters().client_gone),
             Ok(false) => self.post(in_hand, message),
             Ok(true) if shared.is_congested() && !is_half_empty(&in_hand.queue) => self.post(in_hand, message),
             Ok(true) => match in_hand.queue.try_send_framed(message) {
                 Ok(()) => {
+                    kill_point("sent");
                     Counters::add(&shared.counters().answered);
-                    shared.table.latency().record(took);
+                    shared.table.latency().record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
                 }
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     Counters::add(&shared.counters().queue_full);
@@ -230,21 +232,13 @@ impl Worker {
                 client: in_hand.client,
                 generation: in_hand.generation,
                 sequence: in_hand.sequence,
-                received_at_ns: in_hand.received_at_ns,
+                received_at_ns: self.shared.nanoseconds(in_hand.received_at),
                 queue: in_hand.queue,
                 message,
+                origin: Origin::Landing(self.index),
             },
         );
     }
-}
-
-fn framed<'a>(message: &'a mut [u8; RESPONSE_MESSAGE_LEN], client: ClientPid, body: &[u8]) -> &'a [u8] {
-    let mtype = client.as_mtype().to_ne_bytes();
-    let len = mtype.len() + body.len();
-    for (to, from) in message.iter_mut().zip(mtype.iter().chain(body)) {
-        *to = *from;
-    }
-    message.get(..len).unwrap_or_default()
 }
 
 fn is_half_empty(queue: &Queue) -> bool {

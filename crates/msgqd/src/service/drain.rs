@@ -4,6 +4,7 @@ use super::acquire::QueuePlan;
 use super::manager::Manager;
 use super::signals::Signals;
 use crate::engine::Engine;
+use msgq_core::inflight::Phase;
 use msgq_core::queue::{Queue, QueueSettings};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 pub(super) fn end(engine: Engine, limit: Duration, plan: &QueuePlan, signals: &Signals, manager: &mut Manager) {
     manager.stopping("Draining: no new requests, answering what is queued");
     engine.set_ending();
+    engine.table().header().set_phase(Phase::Draining);
     let queue = engine.queue();
     close_door(&queue, plan.mode());
     log::info!("stopping: the queue is closed for new requests, draining for at most {} ms", limit.as_millis());
@@ -31,6 +33,31 @@ pub(super) fn end(engine: Engine, limit: Duration, plan: &QueuePlan, signals: &S
         let _ = engine.stop(drained + LEAVE_LIMIT);
     }
     log::info!("stopped: queue removed; {}; {books}", outcome.sentence());
+}
+
+/// Ends the service and leaves the queue, with the requests in it, to the next one. What is in hand is finished; answers
+/// that cannot be delivered within `limit` stay in the table.
+pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, manager: &mut Manager) {
+    manager.stopping("Finishing what is in hand; the queue stays");
+    manager.extend(limit + LEAVE_LIMIT + Duration::from_secs(1), "Finishing what is in hand; the queue stays");
+    engine.set_ending();
+    let table = engine.table_handle();
+    table.header().set_phase(Phase::Draining);
+    log::info!("stopping: finishing what is in hand for at most {} ms, the queue stays", limit.as_millis());
+    let deadline = Instant::now() + limit;
+    let finished = engine.stop_receiving(deadline);
+    while engine.in_outbox() > 0 && Instant::now() < deadline && !signals.take_stop() {
+        signals.wait(PAUSE);
+    }
+    let (books, left) = (books(&engine), engine.in_outbox());
+    let stopped = engine.stop(Instant::now() + LEAVE_LIMIT);
+    if finished && stopped {
+        table.header().set_ended_at_s(super::storage::unix_time_s());
+        table.header().set_phase(Phase::Ended);
+    } else {
+        log::warn!("a handler did not come to its end in time: the next server answers its request by on_crash");
+    }
+    log::info!("stopped: queue kept for the next start; {left} answer(s) wait in the table for it; {books}");
 }
 
 /// All counters that moved.

@@ -1,9 +1,10 @@
-//! One instance for each queue: a locked file in the runtime directory.
+//! One instance for each queue: a locked file in the runtime directory, and beside it the table.
 //!
 //! The lock is the kernel's (an open-file-description lock), so it ends with the process however that ends. The file
-//! name holds the key and the IPC namespace, since the same key in another namespace is another queue.
+//! names hold the key and the IPC namespace, since the same key in another namespace is another queue.
 
-use msgq_core::instance::{LockState, lock_path, lock_state, runtime_directory};
+use msgq_core::inflight::is_memory_file_system;
+use msgq_core::instance::{LockState, directories_to_use, lock_path, lock_state, table_path};
 use msgq_core::queue::QueueKey;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -15,52 +16,92 @@ use std::path::{Path, PathBuf};
 /// The right to serve a queue, for as long as the value lives.
 #[derive(Debug)]
 pub(super) struct Instance {
-    held: Option<(File, PathBuf)>,
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    _lock: File,
+    lock_path: PathBuf,
+    table_path: Option<PathBuf>,
+}
+
+/// Why a queue cannot be claimed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClaimError {
+    /// Another instance has it.
+    #[error(
+        "another msgqd (PID {pid}) already serves queue {key}; stop that one first (systemctl stop msgqd, or kill \
+         {pid}), or serve another queue with --key"
+    )]
+    Taken { key: QueueKey, pid: i32 },
+    /// The lock cannot be had for another reason.
+    #[error("cannot lock {path}: {error}", path = .path.display())]
+    Lock { path: PathBuf, error: io::Error },
 }
 
 impl Instance {
-    /// Claims the queue; the error is a sentence that names the instance that has it.
-    pub(super) fn claim(key: QueueKey) -> Result<Self, String> {
-        let directory = runtime_directory();
-        if let Err(error) = create_directory(&directory) {
-            log::warn!(
-                "cannot use {} ({error}): a second server on this queue would not be noticed",
-                directory.display()
-            );
-            return Ok(Self { held: None });
-        }
+    /// Claims the queue.
+    pub(super) fn claim(key: QueueKey) -> Result<Self, ClaimError> {
+        let Some((directory, in_memory)) = choose_directory() else { return Ok(Self { held: None }) };
         let path = lock_path(&directory, key);
         for _ in 0..ATTEMPTS {
             match lock(&path) {
-                Ok(Some(file)) => return Ok(Self { held: Some((file, path)) }),
+                Ok(Some(lock)) => {
+                    let table_path = in_memory.then(|| table_path(&directory, key));
+                    return Ok(Self { held: Some(Held { _lock: lock, lock_path: path, table_path }) });
+                }
                 Ok(None) => {
                     if let LockState::Held(pid) = lock_state(&path) {
-                        return Err(refusal(key, pid));
+                        return Err(ClaimError::Taken { key, pid });
                     }
                 }
-                Err(error) => return Err(format!("cannot lock {}: {error}", path.display())),
+                Err(error) => return Err(ClaimError::Lock { path, error }),
             }
         }
-        Err(format!("cannot lock {}: other instances start and stop all the time", path.display()))
+        let error = io::Error::other("other instances start and stop all the time");
+        Err(ClaimError::Lock { path, error })
     }
-}
 
-impl Drop for Instance {
-    fn drop(&mut self) {
-        if let Some((_, path)) = &self.held {
+    /// Where the table belongs; `None` where no memory file system can be had.
+    pub(super) fn table_path(&self) -> Option<&Path> {
+        self.held.as_ref()?.table_path.as_deref()
+    }
+
+    /// The queue is gone, and so is all that the table tells of it.
+    pub(super) fn remove_table(&self) {
+        if let Some(path) = self.table_path() {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-const ATTEMPTS: usize = 50;
-
-fn refusal(key: QueueKey, pid: i32) -> String {
-    format!(
-        "another msgqd (PID {pid}) already serves queue {key}; stop that one first (systemctl stop msgqd, or kill \
-         {pid}), or serve another queue with --key"
-    )
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            let _ = std::fs::remove_file(&held.lock_path);
+        }
+    }
 }
+
+/// The first directory in memory, or else the first that can be used; and whether it is in memory.
+fn choose_directory() -> Option<(PathBuf, bool)> {
+    let mut usable = Vec::new();
+    for directory in directories_to_use() {
+        match create_directory(&directory) {
+            Ok(()) if is_memory_file_system(&directory).unwrap_or(false) => return Some((directory, true)),
+            Ok(()) => usable.push(directory),
+            Err(error) => log::debug!("cannot use {}: {error}", directory.display()),
+        }
+    }
+    if usable.is_empty() {
+        let tried: Vec<String> = directories_to_use().iter().map(|path| path.display().to_string()).collect();
+        log::warn!("cannot use any of {}: a second server on this queue would not be noticed", tried.join(", "));
+    }
+    usable.into_iter().next().map(|directory| (directory, false))
+}
+
+const ATTEMPTS: usize = 50;
 
 fn create_directory(directory: &Path) -> io::Result<()> {
     match std::fs::DirBuilder::new().mode(0o755).create(directory) {

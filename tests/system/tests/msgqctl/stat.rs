@@ -87,7 +87,7 @@ fn stat_of_a_flooded_queue_ends_and_says_that_there_may_be_more() {
 fn stat_tells_which_daemon_serves_and_that_a_dead_one_does_not() {
     let daemon = Daemon::start();
     let (key, pid) = (daemon.key(), daemon.pid());
-    let directory = daemon.builder().directory().to_path_buf();
+    let directory = daemon.builder().runtime_directory().to_path_buf();
     let server = || {
         let mut command = msgqctl(key, &["--json", "stat"]);
         let finished = Process::run(command.env("RUNTIME_DIRECTORY", &directory)).succeeded();

@@ -1,0 +1,164 @@
+//! The table as a file: making it, finding what an earlier daemon left, and reading it from outside.
+
+use super::header::{LAYOUT, MAGIC};
+use super::layout::Layout;
+use super::{About, Geometry, Table, layout_of};
+use crate::memory::Region;
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::libc;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// `TMPFS_MAGIC` and `RAMFS_MAGIC` of `include/uapi/linux/magic.h`.
+const MEMORY_FILE_SYSTEMS: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+/// No table of ours is as long: 65536 answers and 256 landing slots of 1 MiB.
+const LONGEST_FILE: u64 = 512 << 20;
+
+/// Why a file is no table that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// It cannot be opened, read or mapped.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It does not begin as a table does.
+    #[error("it is not a table of msgqd")]
+    NoTable,
+    /// Another version of the daemon wrote it.
+    #[error("it was written by msgqd {version}, whose layout this version does not know")]
+    OtherLayout {
+        /// The writer's version, or what stands in its place.
+        version: String,
+    },
+    /// The machine was restarted since.
+    #[error("it was written before the machine was started")]
+    OtherBoot,
+    /// It is shorter or longer than its header says.
+    #[error("it has {len} bytes where its header asks for {expected}")]
+    WrongLength {
+        /// Its length, in bytes.
+        len: u64,
+        /// What its header asks for, in bytes.
+        expected: u64,
+    },
+}
+
+/// True when files of this directory are in memory, so that writing to their pages never waits for a disk.
+///
+/// # Errors
+/// As statfs(2).
+pub fn is_memory_file_system(directory: &Path) -> io::Result<bool> {
+    let kind = rustix::fs::statfs(directory)?.f_type;
+    Ok(MEMORY_FILE_SYSTEMS.contains(&kind))
+}
+
+impl Table {
+    /// Makes a table in a new file that only its user and group can read, all pages present.
+    ///
+    /// # Errors
+    /// When the file exists, or its memory cannot be had.
+    pub fn create(path: &Path, geometry: Geometry, about: &About) -> io::Result<Self> {
+        let layout = layout_of(geometry)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(path)?;
+        let len = layout.total_len();
+        // Reserved at once: a hole that cannot be filled later would be a SIGBUS.
+        fallocate(&file, FallocateFlags::empty(), 0, i64::try_from(len).map_err(io::Error::other)?)?;
+        let table = Self { region: Region::file(&file, len)?, layout };
+        table.header().write(&geometry, boot_id(), about);
+        Ok(table)
+    }
+
+    /// Keeps all pages of the table in memory, so that the kernel never has to wait for one.
+    ///
+    /// # Errors
+    /// As mlock(2): ENOMEM or EPERM at the limit of locked memory (`LimitMEMLOCK=`).
+    pub fn lock_in_memory(&self) -> io::Result<()> {
+        self.region.lock()
+    }
+
+    /// Opens the table that an earlier daemon left, to finish what is in it; `None` when there is no file. The caller
+    /// knows that the earlier daemon is dead, and nobody else writes the file.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be used.
+    pub fn open_left(path: &Path) -> Result<Option<Self>, TableError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).custom_flags(libc::O_NOFOLLOW);
+        let mut file = match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mut head = vec![0; Layout::HEADER_LEN];
+        let read = read_fully(&mut file, &mut head)?;
+        let layout = check(head.get(..read).unwrap_or_default(), file.metadata()?.len())?;
+        let table = Self { region: Region::file(&file, layout.total_len())?, layout };
+        Ok(Some(table))
+    }
+
+    /// Reads a table as it is at this moment, for a look from outside. Copied rather than mapped, so that nothing its
+    /// owner does to the file can hurt the reader; what is written meanwhile may be half there.
+    ///
+    /// # Errors
+    /// [`TableError`] when it cannot be read or is no table of this version.
+    pub fn read(path: &Path) -> Result<Self, TableError> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+        let mut bytes = Vec::new();
+        file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+        Self::parse(&bytes)
+    }
+
+    /// A table made of bytes that anybody may have written.
+    ///
+    /// # Errors
+    /// [`TableError`] when they are no table of this version, this boot, and its own length.
+    pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
+        let layout = check(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        let region = Region::anonymous(layout.total_len(), true)?;
+        region.write(0, bytes);
+        Ok(Self { region, layout })
+    }
+}
+
+/// Checks the first bytes of a file of `len` bytes.
+fn check(head: &[u8], len: u64) -> Result<Layout, TableError> {
+    let head = head.get(..Layout::HEADER_LEN).ok_or(TableError::NoTable)?;
+    let region = Region::anonymous(Layout::HEADER_LEN, true)?;
+    region.write(0, head);
+    let header = region.shared::<super::TableHeader>(0).ok_or(TableError::NoTable)?;
+    if header.magic.load(Ordering::Acquire) != MAGIC {
+        return Err(TableError::NoTable);
+    }
+    if header.layout.load(Ordering::Relaxed) != LAYOUT {
+        return Err(TableError::OtherLayout { version: header.about().version });
+    }
+    if !header.boot_id.iter().map(|word| word.load(Ordering::Relaxed)).eq(boot_id()) {
+        return Err(TableError::OtherBoot);
+    }
+    let layout = header.geometry().and_then(Layout::new).ok_or(TableError::NoTable)?;
+    let expected = u64::try_from(layout.total_len()).unwrap_or(u64::MAX);
+    if len == expected { Ok(layout) } else { Err(TableError::WrongLength { len, expected }) }
+}
+
+fn read_fully(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
+
+/// `/proc/sys/kernel/random/boot_id` as a number; 0 where it is hidden.
+fn boot_id() -> [u64; 2] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let half = |range| digits.get(range).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    [half(0..16), half(16..32)]
+}

@@ -1,0 +1,239 @@
+use super::Geometry;
+use super::counters::CountersSnapshot;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+/// `msgqdTBL` in the byte order of the machine.
+pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"msgqdTBL");
+const TEXT_WORDS: usize = 4;
+
+/// Changes with everything that a reader of another version would misread: names and number of the counters, sizes of
+/// the parts, and this room's own version of the meaning of all else.
+pub(super) const LAYOUT: u64 = {
+    let mut hash = fnv(0xcbf2_9ce4_8422_2325, b"slots 1");
+    let mut index = 0;
+    while index < CountersSnapshot::NAMES.len() {
+        hash = fnv(hash, CountersSnapshot::NAMES[index].as_bytes());
+        index += 1;
+    }
+    let sizes = [
+        size_of::<TableHeader>(),
+        size_of::<super::Counters>(),
+        size_of::<super::Histogram>(),
+        size_of::<super::SlotHeader>(),
+        size_of::<super::ClientEntry>(),
+    ];
+    let mut index = 0;
+    while index < sizes.len() {
+        hash = fnv(hash, &sizes[index].to_ne_bytes());
+        index += 1;
+    }
+    hash
+};
+
+/// FNV-1a over bytes and their number.
+const fn fnv(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut index = 0;
+    while index < bytes.len() {
+        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
+    }
+    (hash ^ bytes.len() as u64).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// In front of the table: what it is, whose it is, and what its daemon does.
+#[derive(Debug)]
+#[repr(C)]
+pub struct TableHeader {
+    pub(super) magic: AtomicU64,
+    pub(super) layout: AtomicU64,
+    pub(super) boot_id: [AtomicU64; 2],
+    ipc_namespace: AtomicU64,
+    key: AtomicI32,
+    msqid: AtomicI32,
+    owner: AtomicI32,
+    phase: AtomicU32,
+    owner_identity: AtomicU64,
+    started_at_s: AtomicU64,
+    ended_at_s: AtomicU64,
+    beat_at_ns: AtomicU64,
+    workers: AtomicU32,
+    capacity: AtomicU32,
+    clients: AtomicU32,
+    in_outbox: AtomicU32,
+    message_room: AtomicU64,
+    version: [AtomicU64; TEXT_WORDS],
+    handler: [AtomicU64; TEXT_WORDS],
+}
+
+pub(super) static NOWHERE: TableHeader = TableHeader {
+    magic: AtomicU64::new(0),
+    layout: AtomicU64::new(0),
+    boot_id: [const { AtomicU64::new(0) }; 2],
+    ipc_namespace: AtomicU64::new(0),
+    key: AtomicI32::new(0),
+    msqid: AtomicI32::new(0),
+    owner: AtomicI32::new(0),
+    phase: AtomicU32::new(0),
+    owner_identity: AtomicU64::new(0),
+    started_at_s: AtomicU64::new(0),
+    ended_at_s: AtomicU64::new(0),
+    beat_at_ns: AtomicU64::new(0),
+    workers: AtomicU32::new(0),
+    capacity: AtomicU32::new(0),
+    clients: AtomicU32::new(0),
+    in_outbox: AtomicU32::new(0),
+    message_room: AtomicU64::new(0),
+    version: [const { AtomicU64::new(0) }; TEXT_WORDS],
+    handler: [const { AtomicU64::new(0) }; TEXT_WORDS],
+};
+
+/// What a daemon does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Phase {
+    /// It finishes what an earlier one had in hand.
+    Starting = 1,
+    /// It serves.
+    Serving = 2,
+    /// It was asked to end and finishes what it has.
+    Draining = 3,
+    /// It ended in order.
+    Ended = 4,
+}
+
+/// Whose table it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Key of the queue; 0: none.
+    pub key: i32,
+    /// The queue.
+    pub msqid: i32,
+    /// Inode of the IPC namespace, as in `/proc/self/ns/ipc`; 0: unknown.
+    pub ipc_namespace: u64,
+    /// The daemon's PID.
+    pub owner: i32,
+    /// The daemon's pidfs inode; 0: the kernel gives none.
+    pub owner_identity: u64,
+    /// Unix time of the start, in seconds.
+    pub started_at_s: u64,
+    /// The daemon's version.
+    pub version: String,
+    /// The handler's name.
+    pub handler: String,
+}
+
+impl TableHeader {
+    pub(super) fn write(&self, geometry: &Geometry, boot_id: [u64; 2], about: &About) {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        for (to, from) in self.boot_id.iter().zip(boot_id) {
+            to.store(from, Ordering::Relaxed);
+        }
+        self.ipc_namespace.store(about.ipc_namespace, Ordering::Relaxed);
+        self.key.store(about.key, Ordering::Relaxed);
+        self.set_msqid(about.msqid);
+        self.owner.store(about.owner, Ordering::Relaxed);
+        self.owner_identity.store(about.owner_identity, Ordering::Relaxed);
+        self.started_at_s.store(about.started_at_s, Ordering::Relaxed);
+        self.workers.store(number(geometry.workers), Ordering::Relaxed);
+        self.capacity.store(geometry.capacity, Ordering::Relaxed);
+        self.clients.store(geometry.clients, Ordering::Relaxed);
+        self.message_room.store(u64::try_from(geometry.message_room).unwrap_or(u64::MAX), Ordering::Relaxed);
+        write_text(&self.version, &about.version);
+        self.set_handler(&about.handler);
+        self.set_phase(Phase::Starting);
+        self.layout.store(LAYOUT, Ordering::Relaxed);
+        // Last: whoever sees it sees a header that is complete.
+        self.magic.store(MAGIC, Ordering::Release);
+    }
+
+    /// How many slots the writer made, whatever that is worth.
+    pub(super) fn geometry(&self) -> Option<Geometry> {
+        Some(Geometry {
+            workers: usize::try_from(self.workers.load(Ordering::Relaxed)).ok()?,
+            capacity: self.capacity.load(Ordering::Relaxed),
+            message_room: usize::try_from(self.message_room.load(Ordering::Relaxed)).ok()?,
+            clients: self.clients.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Whose table it is.
+    #[must_use]
+    pub fn about(&self) -> About {
+        About {
+            key: self.key.load(Ordering::Relaxed),
+            msqid: self.msqid(),
+            ipc_namespace: self.ipc_namespace.load(Ordering::Relaxed),
+            owner: self.owner.load(Ordering::Relaxed),
+            owner_identity: self.owner_identity.load(Ordering::Relaxed),
+            started_at_s: self.started_at_s.load(Ordering::Relaxed),
+            version: read_text(&self.version),
+            handler: read_text(&self.handler),
+        }
+    }
+
+    /// The queue that is served.
+    #[must_use]
+    pub fn msqid(&self) -> i32 {
+        self.msqid.load(Ordering::Acquire)
+    }
+
+    /// Sets the queue that is served.
+    pub fn set_msqid(&self, msqid: i32) {
+        self.msqid.store(msqid, Ordering::Release);
+    }
+
+    /// Sets the handler's name; what is beyond 32 bytes is cut.
+    pub fn set_handler(&self, name: &str) {
+        write_text(&self.handler, name);
+    }
+
+    /// What the daemon does, or did when it died; `None` when another program wrote there.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        let phases = [Phase::Starting, Phase::Serving, Phase::Draining, Phase::Ended];
+        let phase = self.phase.load(Ordering::Acquire);
+        phases.into_iter().find(|known| *known as u32 == phase)
+    }
+
+    /// Sets what the daemon does.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u32, Ordering::Release);
+    }
+
+    /// Unix time of the end in order, in seconds; 0: not yet.
+    #[must_use]
+    pub fn ended_at_s(&self) -> u64 {
+        self.ended_at_s.load(Ordering::Relaxed)
+    }
+
+    /// Sets the time of the end.
+    pub fn set_ended_at_s(&self, unix_time_s: u64) {
+        self.ended_at_s.store(unix_time_s, Ordering::Relaxed);
+    }
+
+    /// When the daemon last looked after itself, in nanoseconds of `CLOCK_MONOTONIC`.
+    #[must_use]
+    pub fn beat_at_ns(&self) -> u64 {
+        self.beat_at_ns.load(Ordering::Relaxed)
+    }
+
+    /// Sets when the daemon last looked after itself.
+    pub fn set_beat_at_ns(&self, now_ns: u64) {
+        self.beat_at_ns.store(now_ns, Ordering::Relaxed);
+    }
+}
+
+fn write_text(words: &[AtomicU64; TEXT_WORDS], text: &str) {
+    let mut bytes = [0; TEXT_WORDS * 8];
+    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+        *to = from;
+    }
+    for (word, chunk) in words.iter().zip(bytes.as_chunks::<8>().0) {
+        word.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
+    }
+}
+
+fn read_text(words: &[AtomicU64; TEXT_WORDS]) -> String {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
+    crate::escape::escape(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+}

@@ -1,0 +1,82 @@
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+
+/// What stands in front of every slot.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct SlotHeader {
+    state: AtomicU32,
+    client: AtomicI32,
+    /// Number of the request in the order of receipt; 0: none yet.
+    pub sequence: AtomicU64,
+    /// When the request was received, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub received_at_ns: AtomicU64,
+    body_len: AtomicU32,
+    /// The queue that the request came from.
+    pub msqid: AtomicI32,
+    /// Which holder of the client's number asked, as the engine counts them.
+    pub generation: AtomicU32,
+    /// How often a daemon died with this request in hand.
+    pub crashes: AtomicU32,
+    /// 1: it is not known whether this answer was sent by a daemon that died while it sent it.
+    pub doubtful: AtomicU32,
+    reserved: [AtomicU32; 3],
+}
+
+/// Where a slot is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SlotState {
+    /// Empty, or waiting for a request.
+    Armed = 0,
+    /// Holds a request.
+    Received = 1,
+    /// Holds an answer.
+    Ready = 2,
+    /// Its answer is in the send call.
+    Sending = 3,
+    /// Its answer rests in the queue.
+    Offered = 4,
+}
+
+impl SlotHeader {
+    /// Where the slot is now; `None` when another program wrote there.
+    #[must_use]
+    pub fn state(&self) -> Option<SlotState> {
+        match self.state.load(Ordering::SeqCst) {
+            0 => Some(SlotState::Armed),
+            1 => Some(SlotState::Received),
+            2 => Some(SlotState::Ready),
+            3 => Some(SlotState::Sending),
+            4 => Some(SlotState::Offered),
+            _ => None,
+        }
+    }
+
+    /// Moves the slot on. Sequentially consistent: the engine's rule for direct sends is an argument over the order of
+    /// this store and a load of the client's flags (see `msgqd::engine::clients`).
+    pub fn set_state(&self, state: SlotState) {
+        self.state.store(state as u32, Ordering::SeqCst);
+    }
+
+    /// Whose request or answer the slot holds; 0: nobody's.
+    #[must_use]
+    pub fn client(&self) -> i32 {
+        self.client.load(Ordering::SeqCst)
+    }
+
+    /// Sets whose request or answer the slot holds.
+    pub fn set_client(&self, pid: i32) {
+        self.client.store(pid, Ordering::SeqCst);
+    }
+
+    /// Length of the body in the slot, in bytes: of the request while RECEIVED, of the response from READY on.
+    #[must_use]
+    pub fn body_len(&self) -> usize {
+        usize::try_from(self.body_len.load(Ordering::Acquire)).unwrap_or(0)
+    }
+
+    /// Sets the length of the body in the slot, in bytes.
+    pub fn set_body_len(&self, len: usize) {
+        self.body_len.store(u32::try_from(len).unwrap_or(u32::MAX), Ordering::Release);
+    }
+}

@@ -1,0 +1,42 @@
+//! Who may be answered: the checks of the PID that a request names.
+
+use super::clients::Generation;
+use super::shared::Shared;
+use msgq_core::identity::{ClientPid, number_is_in_use};
+use msgq_core::inflight::Counters;
+
+/// The client that a request names, watched from now on; `None`, counted and logged, when nobody can be answered.
+pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Generation)> {
+    let counters = shared.counters();
+    let Some(client) = possible(shared, claimed_pid) else {
+        Counters::add(&counters.refused_pid);
+        shared.events.impossible_pid.warn(|| {
+            format!(
+                "dropped a request that names PID {claimed_pid}, which no client can have (1 < PID < {}, not the \
+                 server's own)",
+                shared.pid_max
+            )
+        });
+        return None;
+    };
+    let generation = shared.clients.admit(client).unwrap_or_else(|error| {
+        shared.events.receive_failed.error(|| format!("cannot watch client {client}: {error}"));
+        number_is_in_use(client).then(|| shared.clients.generation(client))
+    });
+    let Some(generation) = generation else {
+        Counters::add(&counters.refused_nobody);
+        shared.events.nobody.warn(|| {
+            format!(
+                "dropped a request that names PID {client}: no living process or thread has it; the client died, or \
+                 runs in another PID namespace"
+            )
+        });
+        return None;
+    };
+    Some((client, generation))
+}
+
+/// The PID as that of a client; `None` when no client can have it.
+pub(super) fn possible(shared: &Shared, claimed_pid: i32) -> Option<ClientPid> {
+    ClientPid::new(claimed_pid).filter(|client| client.get() < shared.pid_max && !shared.clients.is_own(*client))
+}

@@ -1,0 +1,118 @@
+//! Answers that a daemon was sending when it died: was it before or after the kernel took them?
+//!
+//! In order of their weight: the answer rests in the queue, so it was sent. Its client asked again, so it has its answer.
+//! Otherwise the answer is sent once more, without waiting, and looked after at once. Handed over directly, its client
+//! was waiting for it. Resting, its client was not waiting: it has its answer, and must not find it a second time. So it
+//! is taken back; that a client was only slow to come is not excluded, and counted as ambiguous.
+
+use super::Recovery;
+use crate::engine::post;
+use msgq_core::frame::REQUEST_MTYPE;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::Counters;
+use msgq_core::queue::{MessageBuffer, Queue};
+use nix::errno::Errno;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+pub(super) enum Verdict {
+    /// Its client has it, or it is in the queue.
+    Delivered,
+    /// The queue is full, so nothing can be found out yet.
+    Open,
+}
+
+/// What is in the queue before anybody takes something out.
+pub(super) struct QueueView {
+    resting: HashSet<Vec<u8>>,
+    asking: HashSet<i32>,
+}
+
+/// More messages than this, or a longer look, and the rest of the queue is not seen.
+const VIEW_LIMIT: usize = 16_384;
+const VIEW_TIME: Duration = Duration::from_secs(1);
+/// The same for one client, while the service runs.
+const ASK_LIMIT: usize = 256;
+const ASK_TIME: Duration = Duration::from_millis(2);
+
+impl QueueView {
+    pub(super) fn look(queue: &Queue) -> Self {
+        let mut view = Self { resting: HashSet::new(), asking: HashSet::new() };
+        scan(queue, &mut MessageBuffer::new(), VIEW_LIMIT, VIEW_TIME, |mtype, body| {
+            if mtype == REQUEST_MTYPE {
+                view.asking.extend(claimed_pid(body));
+            } else {
+                view.resting.insert(with_mtype(mtype, body));
+            }
+            false
+        });
+        view
+    }
+}
+
+/// True when a request of this client waits in the queue, as far as a short look shows.
+pub(in crate::engine) fn request_waits(queue: &Queue, client: ClientPid, buffer: &mut MessageBuffer) -> bool {
+    scan(queue, buffer, ASK_LIMIT, ASK_TIME, |mtype, body| {
+        mtype == REQUEST_MTYPE && claimed_pid(body) == Some(client.get())
+    })
+}
+
+/// Shows messages to `found` until it says true.
+fn scan(
+    queue: &Queue,
+    buffer: &mut MessageBuffer,
+    limit: usize,
+    time: Duration,
+    mut found: impl FnMut(i64, &[u8]) -> bool,
+) -> bool {
+    let started = Instant::now();
+    for index in 0..limit {
+        if !matches!(queue.peek(index, buffer), Ok(true)) || started.elapsed() >= time {
+            return false;
+        }
+        if found(buffer.mtype(), buffer.body()) {
+            return true;
+        }
+    }
+    false
+}
+
+fn claimed_pid(body: &[u8]) -> Option<i32> {
+    body.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes))
+}
+
+fn with_mtype(mtype: i64, body: &[u8]) -> Vec<u8> {
+    mtype.to_ne_bytes().iter().chain(body).copied().collect()
+}
+
+/// Decides over an answer that was being sent.
+pub(super) fn settle(
+    recovery: &Recovery<'_>,
+    view: &QueueView,
+    client: ClientPid,
+    message: &[u8],
+    asked_again: bool,
+) -> Verdict {
+    let (queue, counters) = (&recovery.queue, recovery.shared.counters());
+    if view.resting.contains(message) || view.asking.contains(&client.get()) || asked_again {
+        Counters::add(&counters.recovered_delivered);
+        return Verdict::Delivered;
+    }
+    match queue.try_send_framed(message) {
+        Err(error) if error.errno() == Errno::EAGAIN => Verdict::Open,
+        Err(error) => {
+            recovery.shared.count_failure(client, &error);
+            Verdict::Delivered
+        }
+        Ok(()) => {
+            let rests = queue.rests(client.as_mtype()).unwrap_or(false);
+            let fate = if rests && post::withdraw(recovery.shared, client, queue) {
+                &counters.recovered_ambiguous
+            } else {
+                &counters.recovered_delivered
+            };
+            Counters::add(fate);
+            Verdict::Delivered
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The table's file: what an earlier server left is opened, and a new one is made beside it.
+
+use super::instance::Instance;
+use crate::engine::{EngineSettings, Storage};
+use msgq_core::config::OnCrash;
+use msgq_core::identity::{ClientHandle, ClientPid};
+use msgq_core::inflight::{About, Phase, Table};
+use msgq_core::instance::ipc_namespace;
+use msgq_core::queue::{Queue, QueueKey};
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The storage for an engine; errors are sentences for the log.
+pub(super) fn prepare(
+    instance: &Instance,
+    settings: &EngineSettings,
+    queue: &Queue,
+    handler: &str,
+    on_crash: OnCrash,
+) -> Result<Storage, String> {
+    let Some(path) = instance.table_path().filter(|_| !is_switched_off()) else {
+        log::warn!(
+            "no memory file system (tmpfs) can be had for the table: requests that are in hand when the server is \
+             killed will be lost; set RUNTIME_DIRECTORY to a directory in one"
+        );
+        return in_private_memory(settings);
+    };
+    let left = open_left(path, queue.key())?;
+    let new = path.with_extension("table.new");
+    match create(&new, settings, queue, handler) {
+        Ok(table) => {
+            let path = path.to_owned();
+            let publish = Box::new(move || std::fs::rename(&new, &path));
+            Ok(Storage { table, left, on_crash, publish })
+        }
+        Err(error) => {
+            log::warn!(
+                "cannot make the table {}: {error}; requests that are in hand when the server is killed will be lost",
+                new.display()
+            );
+            let _ = std::fs::remove_file(&new);
+            let path = path.to_owned();
+            let publish = Box::new(move || match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            });
+            Ok(Storage { left, on_crash, publish, ..in_private_memory(settings)? })
+        }
+    }
+}
+
+fn in_private_memory(settings: &EngineSettings) -> Result<Storage, String> {
+    Storage::anonymous(settings).map_err(|error| format!("no memory for the table: {error}"))
+}
+
+/// The table in private memory, for a comparison.
+#[cfg(feature = "test-switches")]
+fn is_switched_off() -> bool {
+    std::env::var("MSGQD_TEST_TABLE").is_ok_and(|value| value == "anonymous")
+}
+
+#[cfg(not(feature = "test-switches"))]
+fn is_switched_off() -> bool {
+    false
+}
+
+fn create(path: &Path, settings: &EngineSettings, queue: &Queue, handler: &str) -> io::Result<Table> {
+    // From a server that was killed while it started.
+    let _ = std::fs::remove_file(path);
+    let owner = std::process::id().cast_signed();
+    let identity = ClientPid::new(owner).and_then(|own| ClientHandle::open(own).ok().flatten()?.identity());
+    let about = About {
+        key: queue.key().map_or(0, QueueKey::raw),
+        msqid: queue.id(),
+        ipc_namespace: ipc_namespace(),
+        owner,
+        owner_identity: identity.unwrap_or(0),
+        started_at_s: unix_time_s(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        handler: handler.to_owned(),
+    };
+    let table = Table::create(path, settings.geometry(), &about)?;
+    if let Err(error) = table.lock_in_memory() {
+        log::warn!(
+            "cannot lock the table in memory ({error}): a request that is being received while its page is swapped out \
+             would be lost if the server is killed at that moment; raise the limit of locked memory (LimitMEMLOCK=)"
+        );
+    }
+    Ok(table)
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_time_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// What an earlier server left for this queue; `None`, and said why, when it is of no use.
+fn open_left(path: &Path, key: Option<QueueKey>) -> Result<Option<Table>, String> {
+    let name = path.display();
+    let table = match Table::open_left(path) {
+        Ok(Some(table)) => table,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            log::warn!("cannot use the table of an earlier server, {name}: {error}; what it held is lost");
+            return Ok(None);
+        }
+    };
+    let about = table.header().about();
+    if about.key != key.map_or(0, QueueKey::raw) || about.ipc_namespace != ipc_namespace() {
+        log::warn!("cannot use the table of an earlier server, {name}: it is that of another queue");
+        return Ok(None);
+    }
+    if is_alive(&about) {
+        return Err(format!(
+            "the server with PID {} still runs and writes {name}, though it does not hold the lock; did somebody \
+             remove the lock file? Stop it first (kill {})",
+            about.owner, about.owner
+        ));
+    }
+    let version = &about.version;
+    match table.header().phase() {
+        Some(Phase::Ended) => log::info!("an earlier server (PID {}, version {version}) ended in order", about.owner),
+        _ => log::warn!(
+            "an earlier server (PID {}, version {version}) was killed or crashed; finishing what it had in hand",
+            about.owner
+        ),
+    }
+    Ok(Some(table))
+}
+
+/// True when the process that wrote the table is still there, and not another one with its number.
+fn is_alive(about: &About) -> bool {
+    let handle = ClientPid::new(about.owner).and_then(|owner| ClientHandle::open(owner).ok().flatten());
+    let identity = handle.and_then(|handle| handle.identity());
+    identity.is_some_and(|identity| identity == about.owner_identity)
+}
