@@ -61,7 +61,7 @@ fuzzing() {
         skip "fuzzing" "cargo-fuzz could not be built"
         return
     fi
-    for target in frame config; do
+    for target in frame config table; do
         step "fuzz-$target" fuzz "$target" "$seconds"
     done
 }

@@ -124,21 +124,28 @@ impl CountersSnapshot {
     /// All that came in and must have a fate in the end.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.received + self.adopted + self.recovered
+        sum(&[self.received, self.adopted, self.recovered])
     }
 
     /// Requests, adopted and recovered answers whose story has ended, one way or the other.
     #[must_use]
     pub fn fates(&self) -> u64 {
-        self.answered
-            + self.answered_late
-            + self.malformed_short
-            + self.refused_pid
-            + self.refused_nobody
-            + self.client_gone
-            + self.shed
-            + self.expired
-            + self.queue_removed
-            + self.send_failed
+        sum(&[
+            self.answered,
+            self.answered_late,
+            self.malformed_short,
+            self.refused_pid,
+            self.refused_nobody,
+            self.client_gone,
+            self.shed,
+            self.expired,
+            self.queue_removed,
+            self.send_failed,
+        ])
     }
+}
+
+/// Saturating: the table may be one that was damaged.
+fn sum(counters: &[u64]) -> u64 {
+    counters.iter().fold(0, |sum, counter| sum.saturating_add(*counter))
 }

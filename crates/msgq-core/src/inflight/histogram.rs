@@ -56,7 +56,8 @@ impl HistogramSnapshot {
     /// How many durations were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
+        // Saturating, as all sums here: the table may be one that was damaged.
+        self.buckets.iter().fold(0, |sum, bucket| sum.saturating_add(*bucket))
     }
 
     /// The duration that `per_mille` of 1000 durations did not exceed, in nanoseconds, rounded up to its bucket;

@@ -286,7 +286,7 @@ impl Shared {
 
     /// Numbers of requests start at 1, since 0 in a slot means that there is none.
     pub(super) fn next_sequence(&self) -> u64 {
-        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+        self.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
 
     /// Requests are numbered from behind this one on.

@@ -56,7 +56,7 @@ fn arm(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) -> bool {
 }
 
 fn finish(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) {
-    let crashes = slot.crashes.fetch_add(1, Ordering::SeqCst) + 1;
+    let crashes = slot.crashes.fetch_add(1, Ordering::SeqCst).saturating_add(1);
     let mut body = [0; BODY_LEN_LP64 + 1];
     let body = body.get_mut(..slot.body_len().min(BODY_LEN_LP64 + 1)).unwrap_or_default();
     let is_ours = slot.msqid.load(Ordering::Relaxed) == recovery.queue.id() && recovery.left.read_landed(index, body);

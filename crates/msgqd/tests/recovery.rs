@@ -1,0 +1,436 @@
+//! Recovery as a library: tables as a daemon that was killed leaves them, one for each state of a slot, and threads as
+//! clients: their thread ids are their PIDs.
+
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+use msgq_core::config::OnCrash;
+use msgq_core::frame::{self, BODY_LEN_LP64, REQUEST_MTYPE, Response};
+use msgq_core::inflight::{CountersSnapshot, SlotHeader, SlotState, Table};
+use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
+use msgqd::engine::{Engine, EngineSettings, Storage};
+use msgqd::handler::Echo;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const WORKERS: usize = 2;
+
+struct Scene {
+    queue: Queue,
+    left: Option<Table>,
+    engine: Option<Engine>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        static NEXT: AtomicI32 = AtomicI32::new(0);
+        let base = 0x5100_0000 + (std::process::id().cast_signed() << 8);
+        let queue = (0..1000)
+            .find_map(|_| Queue::create(QueueKey::new(base + NEXT.fetch_add(1, Ordering::Relaxed))?, 0o600).ok())
+            .unwrap();
+        let left = Table::anonymous(settings().geometry()).unwrap();
+        left.header().set_msqid(queue.id());
+        Self { queue, left: Some(left), engine: None }
+    }
+
+    fn left(&self) -> &Table {
+        self.left.as_ref().unwrap()
+    }
+
+    /// Notes in a slot of the dead daemon.
+    fn note(&self, slot: &SlotHeader, client: i32, sequence: u64, state: SlotState) {
+        slot.set_client(client);
+        slot.sequence.store(sequence, Ordering::Relaxed);
+        slot.msqid.store(self.queue.id(), Ordering::Relaxed);
+        slot.set_state(state);
+    }
+
+    fn landed(&self, worker: usize, client: i32, text: &str) {
+        let body = frame::encode_request(client, text.as_bytes());
+        self.left().store_landed(worker, REQUEST_MTYPE, &body);
+    }
+
+    fn received(&self, worker: usize, client: i32, sequence: u64, text: &str) {
+        self.landed(worker, client, text);
+        let slot = self.left().landing(worker).unwrap();
+        slot.set_body_len(BODY_LEN_LP64);
+        self.note(slot, client, sequence, SlotState::Received);
+    }
+
+    fn landing_answer(&self, worker: usize, client: i32, sequence: u64, text: &str, state: SlotState) {
+        self.left().write_landing_response(worker, &message(client, text));
+        self.note(self.left().landing(worker).unwrap(), client, sequence, state);
+    }
+
+    fn outbox_answer(&self, index: u32, client: i32, sequence: u64, text: &str, state: SlotState) {
+        let slot = self.left().response(index).unwrap();
+        slot.set_body_len(BODY_LEN_LP64);
+        self.left().write_response(index, &message(client, text));
+        self.note(slot, client, sequence, state);
+    }
+
+    fn start(&mut self, on_crash: OnCrash) {
+        let storage = Storage { left: self.left.take(), on_crash, ..Storage::anonymous(&settings()).unwrap() };
+        let recreate = Box::new(|| Err("not in this test".to_owned()));
+        self.engine = Some(Engine::start(self.queue, settings(), Arc::new(Echo), recreate, storage).unwrap());
+    }
+
+    fn books(&self) -> CountersSnapshot {
+        let engine = self.engine.as_ref().unwrap();
+        wait_until("nothing is in hand or in the outbox", || engine.in_hand() + engine.in_outbox() == 0);
+        let books = engine.table().counters().snapshot();
+        assert_eq!(books.accepted(), books.fates(), "{books:?}");
+        books
+    }
+
+    fn rests(&self, client: i32) -> bool {
+        self.queue.rests(client.into()).unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.set_ending();
+            assert!(engine.stop(Instant::now() + LIMIT) || std::thread::panicking());
+        }
+        let _ = self.queue.remove();
+    }
+}
+
+fn settings() -> EngineSettings {
+    EngineSettings {
+        workers: WORKERS,
+        outbox_capacity: 64,
+        response_ttl: Duration::from_secs(600),
+        message_room: 8192,
+        client_limit: 64,
+    }
+}
+
+fn message(client: i32, text: &str) -> Vec<u8> {
+    let response = Response::new(0, text.as_bytes(), BODY_LEN_LP64);
+    [&i64::from(client).to_ne_bytes()[..], response.as_bytes()].concat()
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {LIMIT:?}: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A client that reads as many answers as it is asked for.
+struct Client {
+    pid: i32,
+    orders: std::sync::mpsc::Sender<usize>,
+    answers: Receiver<(i32, String)>,
+}
+
+impl Client {
+    fn new(queue: Queue) -> Self {
+        let ((tell_pid, pid), (orders, ordered)) = (channel(), channel::<usize>());
+        let (answered, answers) = channel();
+        std::thread::spawn(move || {
+            let own = nix::unistd::gettid().as_raw();
+            tell_pid.send(own).unwrap();
+            let mut buffer = MessageBuffer::new();
+            for count in ordered {
+                for _ in 0..count {
+                    if queue.receive(own.into(), &mut buffer).is_err() {
+                        return;
+                    }
+                    let view = frame::decode_response(buffer.body()).unwrap();
+                    let _ = answered.send((view.status, String::from_utf8_lossy(view.text).into_owned()));
+                }
+            }
+        });
+        Self { pid: pid.recv().unwrap(), orders, answers }
+    }
+
+    /// Blocks it in msgrcv for so many answers.
+    fn wait_for(&self, answers: usize) {
+        self.orders.send(answers).unwrap();
+        let path = format!("/proc/{}/task/{}/syscall", std::process::id(), self.pid);
+        // 70 is msgrcv on x86-64; elsewhere a little time must do.
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < deadline && !std::fs::read_to_string(&path).is_ok_and(|call| call.starts_with("70 ")) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[track_caller]
+    fn answer(&self) -> (i32, String) {
+        self.answers.recv_timeout(LIMIT).unwrap()
+    }
+
+    fn has_no_answer(&self) -> bool {
+        self.answers.recv_timeout(Duration::from_millis(200)).is_err()
+    }
+}
+
+fn done(text: &str) -> (i32, String) {
+    (0, format!("Processed: {text}"))
+}
+
+#[test]
+fn a_request_that_was_received_and_not_yet_noted_is_answered() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.landed(1, client.pid, "just received");
+    scene.start(OnCrash::Retry);
+    client.wait_for(1);
+    assert_eq!(client.answer(), done("just received"));
+    assert_eq!(scene.books().recovered_rerun, 1);
+}
+
+#[test]
+fn a_request_in_hand_is_run_again_or_answered_with_an_error_as_configured() {
+    for (on_crash, expected) in [(OnCrash::Retry, 0), (OnCrash::Fail, -1)] {
+        let mut scene = Scene::new();
+        let client = Client::new(scene.queue);
+        scene.received(0, client.pid, 9, "in hand");
+        scene.start(on_crash);
+        client.wait_for(1);
+        let (status, text) = client.answer();
+        assert_eq!(status, expected);
+        assert!(text.contains(if expected == 0 { "Processed: in hand" } else { "crashed" }), "{text}");
+        let books = scene.books();
+        assert_eq!((books.recovered_rerun, books.recovered_refused), if expected == 0 { (1, 0) } else { (0, 1) });
+    }
+}
+
+#[test]
+fn a_request_in_hand_at_three_crashes_is_not_tried_again() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.received(0, client.pid, 9, "poison");
+    scene.left().landing(0).unwrap().crashes.store(2, Ordering::Relaxed);
+    scene.start(OnCrash::Retry);
+    client.wait_for(1);
+    let (status, text) = client.answer();
+    assert_eq!(status, -1);
+    assert!(text.contains("died 3 times"), "{text}");
+}
+
+#[test]
+fn answers_that_were_ready_are_sent_once_and_in_the_order_of_the_requests() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.outbox_answer(5, client.pid, 12, "twelve", SlotState::Ready);
+    scene.outbox_answer(3, client.pid, 11, "eleven", SlotState::Ready);
+    // The worker had put twelve into the outbox and not yet given up its own slot.
+    scene.landing_answer(0, client.pid, 12, "twelve", SlotState::Ready);
+    scene.landing_answer(1, client.pid, 13, "thirteen", SlotState::Ready);
+    scene.start(OnCrash::Retry);
+    client.wait_for(4);
+    let answers = [client.answer().1, client.answer().1, client.answer().1];
+    assert_eq!(answers, ["eleven", "twelve", "thirteen"]);
+    assert!(client.has_no_answer());
+    assert_eq!(scene.books().recovered, 3);
+}
+
+#[test]
+fn an_answer_that_may_have_been_sent_reaches_a_client_that_waits() {
+    for place in 0..2 {
+        let mut scene = Scene::new();
+        let client = Client::new(scene.queue);
+        match place {
+            0 => scene.landing_answer(0, client.pid, 4, "sending", SlotState::Sending),
+            _ => scene.outbox_answer(0, client.pid, 4, "sending", SlotState::Sending),
+        }
+        client.wait_for(1);
+        scene.start(OnCrash::Retry);
+        assert_eq!(client.answer().1, "sending");
+        assert_eq!(scene.books().recovered_ambiguous, 0);
+    }
+}
+
+#[test]
+fn an_answer_that_rests_in_the_queue_was_sent() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.landing_answer(0, client.pid, 4, "sent", SlotState::Sending);
+    scene.queue.try_send_framed(&message(client.pid, "sent")).unwrap();
+    scene.start(OnCrash::Retry);
+    client.wait_for(2);
+    assert_eq!(client.answer().1, "sent");
+    assert!(client.has_no_answer());
+    assert_eq!(scene.books().recovered_delivered, 1);
+}
+
+#[test]
+fn a_client_that_asked_again_has_its_answer() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.landing_answer(0, client.pid, 4, "old", SlotState::Sending);
+    scene.queue.try_send(REQUEST_MTYPE, &frame::encode_request(client.pid, b"new")).unwrap();
+    client.wait_for(2);
+    scene.start(OnCrash::Retry);
+    assert_eq!(client.answer(), done("new"));
+    assert!(client.has_no_answer());
+}
+
+#[test]
+fn a_client_whose_next_request_was_in_hand_has_its_answer() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.landing_answer(0, client.pid, 4, "old", SlotState::Sending);
+    scene.received(1, client.pid, 5, "new");
+    client.wait_for(2);
+    scene.start(OnCrash::Retry);
+    assert_eq!(client.answer(), done("new"));
+    assert!(client.has_no_answer());
+}
+
+#[test]
+fn a_client_that_does_not_wait_does_not_find_an_answer_that_may_be_its_second() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.landing_answer(0, client.pid, 4, "perhaps", SlotState::Sending);
+    scene.start(OnCrash::Retry);
+    assert_eq!(scene.books().recovered_ambiguous, 1);
+    assert!(!scene.rests(client.pid));
+}
+
+#[test]
+fn while_the_queue_is_full_of_requests_a_doubtful_answer_waits_until_it_can_be_judged() {
+    let mut scene = Scene::new();
+    let (client, other) = (Client::new(scene.queue), Client::new(scene.queue));
+    let places = u64::try_from(2 * BODY_LEN_LP64).unwrap();
+    scene.queue.set(&QueueSettings { max_bytes: Some(places), ..QueueSettings::default() }).unwrap();
+    for text in ["one", "two"] {
+        scene.queue.try_send(REQUEST_MTYPE, &frame::encode_request(other.pid, text.as_bytes())).unwrap();
+    }
+    scene.outbox_answer(0, client.pid, 4, "blocked in the send", SlotState::Sending);
+    client.wait_for(1);
+    scene.start(OnCrash::Retry);
+    assert_eq!(client.answer().1, "blocked in the send");
+    other.wait_for(2);
+    assert_eq!((other.answer(), other.answer()), (done("one"), done("two")));
+    scene.books();
+}
+
+#[test]
+fn an_offer_is_left_alone_wherever_it_is_unless_it_was_taken_back() {
+    let mut scene = Scene::new();
+    let clients: Vec<Client> = (0..3).map(|_| Client::new(scene.queue)).collect();
+    for (index, client) in (0_u32..).zip(&clients) {
+        scene.outbox_answer(index, client.pid, 4 + u64::from(index), "offer", SlotState::Offered);
+    }
+    // The first rests, the second was read, the third is in the recall slot.
+    scene.queue.try_send_framed(&message(clients[0].pid, "offer")).unwrap();
+    let recall = scene.left().recall();
+    scene.left().store_landed(recall, clients[2].pid.into(), &message(clients[2].pid, "offer")[8..]);
+    scene.left().landing(recall).unwrap().sequence.store(3, Ordering::Relaxed);
+    scene.start(OnCrash::Retry);
+    for client in &clients {
+        client.wait_for(2);
+    }
+    assert_eq!(clients[0].answer().1, "offer");
+    assert_eq!(clients[2].answer().1, "offer");
+    assert!(clients.iter().all(Client::has_no_answer));
+    assert_eq!(scene.books().recovered, 1);
+}
+
+#[test]
+fn an_answer_that_was_being_adopted_is_delivered_once() {
+    for is_stored in [false, true] {
+        let mut scene = Scene::new();
+        let client = Client::new(scene.queue);
+        let recall = scene.left().recall();
+        scene.left().store_landed(recall, client.pid.into(), &message(client.pid, "adopted")[8..]);
+        if is_stored {
+            scene.outbox_answer(0, client.pid, 0, "adopted", SlotState::Ready);
+            scene.left().landing(recall).unwrap().sequence.store(1, Ordering::Relaxed);
+        }
+        scene.start(OnCrash::Retry);
+        client.wait_for(2);
+        assert_eq!(client.answer().1, "adopted");
+        assert!(client.has_no_answer());
+    }
+}
+
+#[test]
+fn nothing_is_sent_to_the_dead_nor_to_those_who_have_their_number_now() {
+    let mut scene = Scene::new();
+    let heir = Client::new(scene.queue);
+    let dead = std::thread::spawn(|| nix::unistd::gettid().as_raw()).join().unwrap();
+    wait_until("the thread is gone", || !std::path::Path::new(&format!("/proc/self/task/{dead}")).exists());
+    scene.received(0, dead, 1, "of the dead");
+    scene.outbox_answer(0, dead, 2, "for the dead", SlotState::Ready);
+    scene.outbox_answer(1, heir.pid, 3, "for its predecessor", SlotState::Ready);
+    scene.received(1, heir.pid, 4, "of its predecessor");
+    scene.left().client(0).unwrap().set(heir.pid, 1);
+    heir.wait_for(1);
+    scene.start(OnCrash::Retry);
+    assert!(heir.has_no_answer());
+    assert_eq!(scene.books().recovered_gone, 4);
+    assert!(!scene.rests(dead));
+}
+
+#[test]
+fn what_belongs_to_another_queue_is_not_sent_to_this_one() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.outbox_answer(0, client.pid, 3, "of another queue", SlotState::Ready);
+    scene.left().response(0).unwrap().msqid.store(scene.queue.id() + 1, Ordering::Relaxed);
+    client.wait_for(1);
+    scene.start(OnCrash::Retry);
+    assert!(client.has_no_answer());
+    assert_eq!(scene.books().recovered, 0);
+}
+
+#[test]
+fn bad_requests_in_hand_end_as_they_do_elsewhere() {
+    let mut scene = Scene::new();
+    let client = Client::new(scene.queue);
+    scene.left().store_landed(0, REQUEST_MTYPE, b"abc");
+    scene.left().store_landed(1, REQUEST_MTYPE, &[&client.pid.to_ne_bytes()[..], &[b'x'; 4000]].concat());
+    scene.start(OnCrash::Retry);
+    client.wait_for(1);
+    let (status, text) = client.answer();
+    assert_eq!(status, -1);
+    assert!(text.contains("264"), "{text}");
+    let books = scene.books();
+    assert_eq!((books.malformed_short, books.malformed_long), (1, 1));
+}
+
+#[test]
+fn a_table_full_of_random_bytes_hurts_nobody() {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    for _ in 0..50 {
+        let mut scene = Scene::new();
+        let bystander = Client::new(scene.queue);
+        bystander.wait_for(1);
+        let states = [SlotState::Armed, SlotState::Received, SlotState::Ready, SlotState::Sending, SlotState::Offered];
+        for index in 0..=WORKERS {
+            let bytes: Vec<u8> = (0..300).map(|_| next().to_ne_bytes()[0]).collect();
+            scene.left().store_landed(index, next().cast_signed(), &bytes);
+        }
+        let responses = (0..64).filter_map(|index| scene.left().response(index));
+        let landings = (0..=WORKERS).filter_map(|index| scene.left().landing(index));
+        for slot in responses.chain(landings) {
+            slot.set_client(-i32::try_from(next() >> 33).unwrap());
+            slot.set_body_len(usize::try_from(next() >> 32).unwrap());
+            slot.sequence.store(next(), Ordering::Relaxed);
+            slot.msqid.store(scene.queue.id(), Ordering::Relaxed);
+            slot.crashes.store(u32::MAX, Ordering::Relaxed);
+            slot.set_state(states[usize::try_from(next() % 5).unwrap()]);
+        }
+        scene.start(OnCrash::Retry);
+        scene.books();
+        assert!(bystander.answers.try_recv().is_err());
+        assert_eq!(scene.queue.stat().unwrap().messages, 0);
+    }
+}
