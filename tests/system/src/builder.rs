@@ -19,6 +19,7 @@ pub struct DaemonBuilder {
     key: Arc<ScratchKey>,
     directory: Arc<TempDir>,
     runtime_directory: Arc<TempDir>,
+    program: PathBuf,
     settings: BTreeMap<&'static str, String>,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -34,6 +35,7 @@ impl DaemonBuilder {
             key: Arc::new(ScratchKey::new()),
             directory: Arc::new(tempfile::tempdir().unwrap()),
             runtime_directory: Arc::new(tempfile::tempdir_in("/dev/shm").unwrap()),
+            program: msgqd(),
             settings: BTreeMap::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -59,6 +61,20 @@ impl DaemonBuilder {
     #[must_use]
     pub fn drain_timeout_ms(self, limit: usize) -> Self {
         self.set("service", &format!("drain_timeout_ms = {limit}"))
+    }
+
+    /// Runs this program instead of the daemon as it is shipped.
+    #[must_use]
+    pub fn program(mut self, program: PathBuf) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// Removes a variable that [`DaemonBuilder::env`] set.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self
     }
 
     /// Adds an argument.
@@ -122,9 +138,9 @@ impl DaemonBuilder {
                 for directory in [self.directory(), self.runtime_directory()] {
                     nix::unistd::chown(directory, Some(Uid::from_raw(id)), None).unwrap();
                 }
-                as_user(id, &self.copy_for_everyone(&msgqd()))
+                as_user(id, &self.copy_for_everyone(&self.program))
             }
-            None => Command::new(msgqd()),
+            None => Command::new(&self.program),
         };
         for name in ["NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID", "RUST_LOG", "INVOCATION_ID"] {
             command.env_remove(name);

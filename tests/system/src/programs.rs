@@ -30,6 +30,20 @@ pub fn msgqctl() -> PathBuf {
     built("msgqctl")
 }
 
+/// The daemon with the places where a test may have it killed; see `engine::test_switches`.
+#[must_use]
+pub fn msgqd_with_switches() -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    let target = repository().join("target/switches");
+    BUILT.get_or_init(|| {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(repository()).args(["build", "--release", "--locked", "--package", "msgqd", "--features"]);
+        let output = command.arg("test-switches").arg("--target-dir").arg(&target).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    });
+    target.join("release/msgqd")
+}
+
 /// The documentation's example clients.
 #[must_use]
 pub fn examples_dir() -> PathBuf {
@@ -42,12 +56,12 @@ pub fn sources_dir() -> PathBuf {
     repository().join("tests/clients")
 }
 
-/// A test client in C (`client`, `crowd`, `hostile`, `load`, `server`, `with_pid`) or the documentation's (`example`), compiled.
+/// A test client in C (`chaos`, `client`, `crowd`, `hostile`, `load`, `server`, `with_pid`) or the documentation's (`example`), compiled.
 #[must_use]
 pub fn test_client(name: &str) -> PathBuf {
     static COMPILED: OnceLock<()> = OnceLock::new();
     COMPILED.get_or_init(|| {
-        for name in ["client", "crowd", "hostile", "load", "server", "with_pid"] {
+        for name in ["chaos", "client", "crowd", "hostile", "load", "server", "with_pid"] {
             compile(&sources_dir().join(name).with_extension("c"), name, &[]).unwrap();
         }
         compile(&examples_dir().join("client.c"), "example", &[]).unwrap();

@@ -1,0 +1,115 @@
+/*
+ * Clients in closed loops that count what a server loses or sends twice. Every request has a number, and every answer
+ * must be the one to it. While the server is away they wait, as their queue stays.
+ *
+ *     chaos KEY CLIENTS LIMIT_SECONDS
+ *
+ * SIGTERM ends it: every client waits for its last answer and looks whether there is one too many. An answer that does
+ * not come within LIMIT_SECONDS is lost. Prints "requests N right N wrong N lost N extra N".
+ */
+#include "wire.h"
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+struct shared {
+    int stop;
+    long requests, right, wrong, lost, extra;
+};
+
+static struct shared *shared;
+
+static void stop(int signal)
+{
+    (void)signal;
+    __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
+}
+
+static void interrupt(int signal)
+{
+    (void)signal;
+}
+
+static void count(long *counter)
+{
+    __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
+}
+
+static int is_right(const struct response *response, const char *text)
+{
+    return response->statusCode == 0 && strncmp(response->responseData, "Processed: ", 11) == 0 &&
+           strcmp(response->responseData + 11, text) == 0;
+}
+
+/* Reads until the right answer comes or the limit has passed. */
+static void fetch(int queue, const char *text, int limit)
+{
+    struct response response;
+    alarm(limit);
+    for (;;) {
+        if (msgrcv(queue, &response, BODY_LEN(response), getpid(), 0) < 0) {
+            if (errno != EINTR)
+                die("msgrcv");
+            count(&shared->lost);
+            fprintf(stderr, "client %d: no answer to \"%s\"\n", getpid(), text);
+            return;
+        }
+        if (is_right(&response, text)) {
+            alarm(0);
+            count(&shared->right);
+            return;
+        }
+        count(&shared->wrong);
+        fprintf(stderr, "client %d: \"%.*s\" (status %d) in answer to \"%s\"\n", getpid(), TEXT_LEN,
+                response.responseData, response.statusCode, text);
+    }
+}
+
+static void client(int queue, int number, int limit)
+{
+    struct sigaction action = {.sa_handler = interrupt};
+    sigaction(SIGALRM, &action, NULL);
+    signal(SIGTERM, SIG_IGN);
+    for (long i = 1; !__atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST); i++) {
+        char text[TEXT_LEN];
+        snprintf(text, sizeof text, "%d-%ld", number, i);
+        if ((errno = send_request(queue, getpid(), text, 0)) != 0)
+            die("msgsnd");
+        count(&shared->requests);
+        fetch(queue, text, limit);
+    }
+    struct response response;
+    usleep(300000);
+    while (receive_response(queue, getpid(), &response, IPC_NOWAIT) == 0)
+        count(&shared->extra);
+    _exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s KEY CLIENTS LIMIT_SECONDS\n", argv[0]);
+        return EXIT_BROKEN;
+    }
+    int queue = open_queue(argv[1]), clients = atoi(argv[2]), limit = atoi(argv[3]), status, broken = 0;
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        die("mmap");
+    struct sigaction action = {.sa_handler = stop};
+    sigaction(SIGTERM, &action, NULL);
+    for (int i = 0; i < clients; i++) {
+        pid_t pid = fork();
+        if (pid < 0)
+            die("fork");
+        if (pid == 0)
+            client(queue, i, limit);
+    }
+    for (int left = clients; left > 0;)
+        if (wait(&status) > 0) {
+            left--;
+            broken |= status != 0;
+        }
+    printf("requests %ld right %ld wrong %ld lost %ld extra %ld\n", shared->requests, shared->right, shared->wrong,
+           shared->lost, shared->extra);
+    return broken ? EXIT_BROKEN : 0;
+}
