@@ -24,7 +24,7 @@ use super::shared::Shared;
 use doubt::QueueView;
 use msgq_core::config::OnCrash;
 use msgq_core::identity::{ClientHandle, ClientPid};
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState, Table};
+use msgq_core::inflight::{Counters, Phase, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState, Table};
 use msgq_core::queue::Queue;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -63,10 +63,11 @@ pub(super) fn recover(shared: &Shared, left: &Table, on_crash: OnCrash) {
     let clients = (0..left.geometry().clients).filter_map(|index| left.client(index)?.get());
     let recovery = Recovery { shared, left, on_crash, identities: clients.collect(), queue: shared.queue() };
     recovery.run();
-    report(shared);
+    let in_order = left.header().phase() == Some(Phase::Ended);
+    report(shared, if in_order { log::Level::Info } else { log::Level::Warn });
 }
 
-fn report(shared: &Shared) {
+fn report(shared: &Shared, level: log::Level) {
     let books = shared.counters().snapshot();
     let numbers = [
         (books.recovered_rerun, "run again"),
@@ -78,7 +79,7 @@ fn report(shared: &Shared) {
     ];
     if numbers.iter().any(|(number, _)| *number > 0) {
         let words: Vec<String> = numbers.iter().map(|(number, word)| format!("{number} {word}")).collect();
-        log::warn!("recovered what an earlier server had in hand: {}", words.join(", "));
+        log::log!(level, "recovered what an earlier server had in hand: {}", words.join(", "));
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// Write permission of group and others: who loses it gets EACCES from msgsnd, also when blocked in it.
 const WRITE_FOR_OTHERS: u32 = 0o022;
 const PAUSE: Duration = Duration::from_millis(2);
+/// Without an answer delivered for so long, no more are expected to be. Longer than an offer needs to settle.
+const NO_PROGRESS: Duration = Duration::from_millis(500);
 /// How long after the queue's removal the threads may take to leave.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -46,9 +48,7 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     log::info!("stopping: finishing what is in hand for at most {} ms, the queue stays", limit.as_millis());
     let deadline = Instant::now() + limit;
     let finished = engine.stop_receiving(deadline);
-    while engine.in_outbox() > 0 && Instant::now() < deadline && !signals.take_stop() {
-        signals.wait(PAUSE);
-    }
+    deliver_what_goes(&engine, deadline, signals);
     let (books, left) = (books(&engine), engine.in_outbox());
     let stopped = engine.stop(Instant::now() + LEAVE_LIMIT);
     if finished && stopped {
@@ -58,6 +58,18 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
         log::warn!("a handler did not come to its end in time: the next server answers its request by on_crash");
     }
     log::info!("stopped: queue kept for the next start; {left} answer(s) wait in the table for it; {books}");
+}
+
+/// Waits while answers leave the outbox. Nobody takes requests out of the queue any more: when it is full of them, the
+/// rest waits in the table like the requests in the queue.
+fn deliver_what_goes(engine: &Engine, deadline: Instant, signals: &Signals) {
+    let (mut least, mut since) = (engine.in_outbox(), Instant::now());
+    while least > 0 && since.elapsed() < NO_PROGRESS && Instant::now() < deadline && !signals.take_stop() {
+        signals.wait(PAUSE);
+        if engine.in_outbox() < least {
+            (least, since) = (engine.in_outbox(), Instant::now());
+        }
+    }
 }
 
 /// All counters that moved.

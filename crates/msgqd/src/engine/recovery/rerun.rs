@@ -116,5 +116,6 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
         return Reply::error("the server crashed while it worked on this request; outcome unknown");
     }
     Counters::add(&counters.recovered_rerun);
+    kill_point("handling");
     recovery.shared.handler.handle(&HandlerRequest { client, id, text: request.text, received_at: Instant::now() })
 }

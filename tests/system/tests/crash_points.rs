@@ -1,0 +1,160 @@
+//! SIGKILL at each step of the way of a request, forced: the server that is started next finishes it, and no client notices
+//! more than that it took a moment.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+
+use msgqd_system_tests::{Daemon, DaemonBuilder, Process, ask, hostile, msgqd_with_switches, test_client, wait_until};
+use nix::sys::signal::Signal;
+use std::process::Command;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const KILL_AT: &str = "MSGQD_TEST_KILL_AT";
+
+fn builder() -> DaemonBuilder {
+    DaemonBuilder::new().program(msgqd_with_switches())
+}
+
+fn wait_for_the_end(mut daemon: Daemon) -> DaemonBuilder {
+    wait_until("the daemon came to the place where it is killed", || !daemon.process().is_running());
+    daemon.builder().clone()
+}
+
+fn chaos(builder: &DaemonBuilder, clients: usize) -> Process {
+    let mut command = Command::new(test_client("chaos"));
+    Process::start(command.args([&builder.key().to_string(), &clients.to_string(), "30"]))
+}
+
+/// Ends the clients, and checks that each got each answer once.
+#[track_caller]
+fn assert_nothing_was_lost(mut clients: Process, daemon: &Daemon) {
+    std::thread::sleep(Duration::from_millis(200));
+    clients.signal(Signal::SIGTERM);
+    let totals = clients.finish().succeeded();
+    assert!(totals.stdout.contains("wrong 0 lost 0 extra 0"), "{}{}\n{}", totals.stdout, totals.stderr, daemon.log());
+    let words: Vec<&str> = totals.stdout.split_whitespace().collect();
+    assert_eq!((words[0], words[1]), ("requests", words[3]), "{}", totals.stdout);
+}
+
+#[track_caller]
+fn assert_answer(client: JoinHandle<(i32, Vec<u8>)>, status: i32, part: &str) {
+    let (answered, text) = client.join().unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(answered, status, "{text}");
+    assert!(text.contains(part), "{text}");
+}
+
+/// Kills the daemon at a place that `clients` in closed loops lead to, at its `count`-th visit.
+#[track_caller]
+fn kill_under_load(builder: DaemonBuilder, place: &str, count: usize, clients: usize) {
+    let killed = builder.env(KILL_AT, format!("{place}:{count}")).start();
+    let load = chaos(killed.builder(), clients);
+    let next = wait_for_the_end(killed).without_env(KILL_AT).start();
+    assert_nothing_was_lost(load, &next);
+    next.stop();
+}
+
+macro_rules! killed {
+    ($($name:ident: $place:literal with $clients:literal clients;)+) => {
+        $(#[test]
+        fn $name() {
+            kill_under_load(builder(), $place, 1, $clients);
+            kill_under_load(builder().workers(3), $place, 500, $clients);
+        })+
+    };
+}
+
+killed! {
+    killed_after_the_receive: "received" with 5 clients;
+    killed_before_the_handler: "handling" with 5 clients;
+    killed_after_the_answer_was_stored: "answered" with 5 clients;
+    killed_before_the_send: "sending" with 5 clients;
+    killed_after_the_send: "sent" with 5 clients;
+    killed_while_the_answer_goes_into_the_outbox: "posting" with 200 clients;
+    killed_before_the_couriers_send: "courier-sending" with 200 clients;
+    killed_after_the_couriers_send: "courier-sent" with 200 clients;
+}
+
+#[test]
+fn killed_while_it_takes_an_offer_back() {
+    let killed = builder().env(KILL_AT, "taking-back:3").start();
+    let _never_reads = Process::start(&mut hostile(killed.key(), &["never_read", "3000"]));
+    let load = chaos(killed.builder(), 100);
+    let next = wait_for_the_end(killed).without_env(KILL_AT).start();
+    assert_nothing_was_lost(load, &next);
+    next.stop();
+}
+
+#[test]
+fn killed_in_the_middle_of_recovery() {
+    for place in ["recovery-rerun", "recovery-before-publish", "recovery-published"] {
+        let killed = builder().env(KILL_AT, "handling:20").start();
+        let load = chaos(killed.builder(), 20);
+        let again = wait_for_the_end(killed).without_env(KILL_AT).env(KILL_AT, place).spawn();
+        let next = wait_for_the_end(again).without_env(KILL_AT).start();
+        assert_nothing_was_lost(load, &next);
+        next.stop();
+    }
+}
+
+#[test]
+fn of_two_that_are_started_at_once_after_a_crash_one_serves() {
+    let killed = builder().env(KILL_AT, "handling:20").start();
+    let load = chaos(killed.builder(), 20);
+    let next = wait_for_the_end(killed).without_env(KILL_AT);
+    let (mut one, mut other) = (next.spawn(), next.spawn());
+    wait_until("one of them gives up", || !one.process().is_running() || !other.process().is_running());
+    let (refused, mut serving) = if one.process().is_running() { (other, one) } else { (one, other) };
+    serving.wait_for_log("serving queue");
+    let refused = refused.finish();
+    assert_eq!(refused.code(), 1);
+    assert!(refused.stderr.contains("already serves queue"), "{}", refused.stderr);
+    assert_nothing_was_lost(load, &serving);
+    serving.stop();
+}
+
+#[test]
+fn a_request_that_is_in_hand_at_three_crashes_is_answered_with_an_error_and_reported() {
+    let killed = builder().env(KILL_AT, "handling").start();
+    let queue = killed.queue();
+    let client = std::thread::spawn(move || ask(&queue, b"poison \x1b[31m"));
+    let mut next = wait_for_the_end(killed);
+    for _ in 0..2 {
+        next = wait_for_the_end(next.spawn());
+    }
+    let daemon = next.without_env(KILL_AT).start();
+    assert_answer(client, -1, "died 3 times");
+    assert!(daemon.log().contains("poison \\u{1b}[31m"), "{}", daemon.log());
+    assert_eq!(queue.stat().unwrap().messages, 0);
+    daemon.stop();
+}
+
+#[test]
+fn with_on_crash_fail_a_request_in_hand_is_answered_with_an_error() {
+    let killed = builder().set("service", "on_crash = \"fail\"").env(KILL_AT, "handling").start();
+    let queue = killed.queue();
+    let client = std::thread::spawn(move || ask(&queue, b"once only"));
+    let daemon = wait_for_the_end(killed).without_env(KILL_AT).start();
+    assert_answer(client, -1, "crashed");
+    assert!(daemon.log().contains("1 answered with an error"), "{}", daemon.log());
+    daemon.stop();
+}
+
+#[test]
+fn with_on_stop_keep_clients_do_not_notice_a_restart() {
+    let mut daemon = DaemonBuilder::new().set("service", "on_stop = \"keep\"").start();
+    let (msqid, load) = (daemon.queue().id(), chaos(daemon.builder(), 100));
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(50));
+        daemon.signal(Signal::SIGTERM);
+        let builder = daemon.builder().clone();
+        let ended = daemon.finish().succeeded();
+        assert!(ended.stderr.contains("queue kept for the next start"), "{}", ended.stderr);
+        daemon = builder.start();
+        assert_eq!(daemon.queue().id(), msqid);
+    }
+    let log = daemon.log();
+    assert!(log.contains("ended in order") && !log.contains("killed or crashed"), "{log}");
+    assert_nothing_was_lost(load, &daemon);
+    daemon.signal(Signal::SIGTERM);
+    let _ = daemon.finish().succeeded();
+}
