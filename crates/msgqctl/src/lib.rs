@@ -7,6 +7,7 @@
 pub mod cli;
 mod cmd;
 mod failure;
+mod inside;
 mod names;
 mod permission;
 mod report;

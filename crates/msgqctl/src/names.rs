@@ -1,5 +1,6 @@
 //! Numbers of users, groups and moments in words.
 
+use msgq_core::identity::{ClientPid, Liveness, liveness};
 use nix::unistd::{Gid, Group, Uid, User};
 use serde::Serialize;
 
@@ -24,6 +25,17 @@ impl Named {
     /// The name, or the number where there is none.
     pub(crate) fn label(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.id.to_string())
+    }
+}
+
+/// Whether the process or thread behind a number lives, in a word.
+pub(crate) fn process_state(pid: i32) -> &'static str {
+    match ClientPid::new(pid).map(liveness) {
+        None => "impossible",
+        Some(Ok(Liveness::Alive)) => "alive",
+        Some(Ok(Liveness::Zombie)) => "zombie",
+        Some(Ok(Liveness::Dead)) => "dead",
+        Some(Err(_)) => "unknown",
     }
 }
 

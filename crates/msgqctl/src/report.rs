@@ -1,9 +1,11 @@
 //! The one place that turns a result into text or JSON.
 
+mod inside;
 mod purge;
 mod send;
 mod stat;
 
+pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, ServerPhase};
 pub(crate) use purge::{KeptClient, PurgeReport, RemovedClient};
 pub(crate) use send::{AnswerReport, LatencyReport, SummaryReport};
 pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Waiting};

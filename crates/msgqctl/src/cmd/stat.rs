@@ -1,10 +1,13 @@
+mod verdict;
+
 use super::Outcome;
 use crate::failure::Failure;
-use crate::names::Named;
+use crate::inside;
+use crate::names::{Named, process_state};
 use crate::report::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Waiting};
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
-use msgq_core::instance::{LockState, candidate_directories, lock_path, lock_state};
+use msgq_core::instance::LockState;
 use msgq_core::orphan::{Resting, Survey, SurveyLimits, reader_of};
 use msgq_core::queue::{QueueKey, QueueStat};
 use nix::errno::Errno;
@@ -20,7 +23,9 @@ pub(crate) fn run(target: &Target) -> Result<Outcome, Failure> {
         }
         Err(error) => return Err(Failure::of_queue(target.key, &error)),
     };
-    let report = StatReport { queue: queue(target.key, &stat), waiting, server: server(target.key, &stat) };
+    let server = server(target.key, &stat);
+    let verdict = verdict::of(&stat, waiting.as_ref(), &server);
+    let report = StatReport { queue: queue(target.key, &stat), waiting, server, verdict };
     Ok(Outcome { diagnostics, ..Outcome::done(report) })
 }
 
@@ -64,13 +69,7 @@ fn client(mtype: i64, resting: Resting) -> Client {
         mtype,
         pid: pid.map(ClientPid::get),
         program: pid.and_then(process_name),
-        state: match pid.map(liveness) {
-            None => "impossible",
-            Some(Ok(Liveness::Alive)) => "alive",
-            Some(Ok(Liveness::Zombie)) => "zombie",
-            Some(Ok(Liveness::Dead)) => "dead",
-            Some(Err(_)) => "unknown",
-        },
+        state: process_state(pid.map_or(0, ClientPid::get)),
         messages: resting.messages,
         bytes: resting.bytes,
     }
@@ -78,27 +77,34 @@ fn client(mtype: i64, resting: Resting) -> Client {
 
 /// msgqd holds a lock for as long as it serves. For any other server the kernel shows only who received last.
 fn server(key: QueueKey, stat: &QueueStat) -> ServerReport {
-    let mut hidden = None;
-    for directory in candidate_directories(stat.uid) {
-        let path = lock_path(&directory, key);
-        match lock_state(&path) {
-            LockState::Held(pid) => {
-                let program = ClientPid::new(pid).and_then(process_name);
-                let name = program.as_deref().unwrap_or("msgqd");
-                let note = format!("{name} (PID {pid}) serves this queue");
-                let lock_file = Some(path.display().to_string());
-                return ServerReport { state: ServerState::Msgqd, pid: Some(pid), program, lock_file, note };
-            }
-            LockState::Hidden => hidden = hidden.or(Some(path)),
-            LockState::Free => {}
-        }
-    }
-    let (state, found) = match hidden {
-        Some(path) => (ServerState::Unknown, format!("this user may not read the lock file {}", path.display())),
-        None => (ServerState::NotFound, "no msgqd holds a lock for this queue".to_owned()),
+    let Some(found) = inside::find(key, stat) else {
+        let note = format!("no msgqd holds a lock for this queue; {}", other_users(stat));
+        return without_daemon(ServerState::NotFound, note);
     };
-    let note = format!("{found}; {}", other_users(stat));
-    ServerReport { state, pid: None, program: None, lock_file: None, note }
+    let report = match found.lock {
+        LockState::Held(pid) => {
+            let program = ClientPid::new(pid).and_then(process_name);
+            let note = format!("{} (PID {pid}) serves this queue", program.as_deref().unwrap_or("msgqd"));
+            let lock_file = Some(found.lock_path.display().to_string());
+            ServerReport { pid: Some(pid), program, lock_file, ..without_daemon(ServerState::Msgqd, note) }
+        }
+        LockState::Hidden => {
+            let hidden = format!("this user may not read the lock file {}", found.lock_path.display());
+            without_daemon(ServerState::Unknown, format!("{hidden}; {}", other_users(stat)))
+        }
+        LockState::Free => {
+            let note = format!("no msgqd holds a lock for this queue; {}", other_users(stat));
+            without_daemon(ServerState::NotFound, note)
+        }
+    };
+    match inside::look(&found, key, stat) {
+        Ok(inside) => ServerReport { inside: Some(inside), ..report },
+        Err(reason) => ServerReport { unknown: Some(reason), ..report },
+    }
+}
+
+fn without_daemon(state: ServerState, note: String) -> ServerReport {
+    ServerReport { state, pid: None, program: None, lock_file: None, note, inside: None, unknown: None }
 }
 
 /// Who of those that used the queue last still lives: a server idles as the last sender while a client that fetched its

@@ -1,4 +1,4 @@
-use super::{Text, counted};
+use super::{InsideReport, Text, counted};
 use crate::names::{Named, utc};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -15,6 +15,8 @@ pub(crate) struct StatReport {
     /// `null` where the kernel cannot show what waits.
     pub(crate) waiting: Option<Waiting>,
     pub(crate) server: ServerReport,
+    /// In one sentence: whether all is well, and what to do if not.
+    pub(crate) verdict: String,
 }
 
 /// The queue itself; names with `_s` are seconds since 1970.
@@ -75,6 +77,10 @@ pub(crate) struct ServerReport {
     pub(crate) program: Option<String>,
     pub(crate) lock_file: Option<String>,
     pub(crate) note: String,
+    /// `null` where `unknown` says why.
+    pub(crate) inside: Option<InsideReport>,
+    /// Why the daemon's inside is not shown; `null` where it is, or where there is no daemon.
+    pub(crate) unknown: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,8 +97,15 @@ pub(crate) enum ServerState {
 impl Text for StatReport {
     fn text(&self) -> String {
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let mut text = self.queue.text(i64::try_from(now_s).unwrap_or(i64::MAX));
+        let now_s = i64::try_from(now_s).unwrap_or(i64::MAX);
+        let mut text = format!("verdict       {}\n{}", self.verdict, self.queue.text(now_s));
         let _ = writeln!(text, "server        {}", self.server.note);
+        if let Some(inside) = &self.server.inside {
+            text.push_str(&inside.text(now_s));
+        }
+        if let Some(reason) = &self.server.unknown {
+            let _ = writeln!(text, "daemon        its numbers are not shown: {reason}");
+        }
         match &self.waiting {
             Some(waiting) => text.push_str(&waiting.text()),
             None => text.push_str("waiting       not shown\n"),
@@ -173,7 +186,7 @@ fn bar(value: u64, limit: u64) -> String {
     format!("[{marks}] {value} of {limit} ({} %)", share(100))
 }
 
-fn moment(at_s: i64, now_s: i64) -> String {
+pub(super) fn moment(at_s: i64, now_s: i64) -> String {
     if at_s == 0 {
         return "never".to_owned();
     }

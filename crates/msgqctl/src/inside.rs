@@ -1,0 +1,159 @@
+//! What the table of a msgqd tells, without asking the daemon: it works while the daemon hangs, and after it died.
+
+use crate::names::process_state;
+use crate::report::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, ServerPhase};
+use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::inflight::{HistogramSnapshot, Phase, SlotHeader, SlotState, Table, TableError};
+use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, lock_state, table_path};
+use msgq_core::queue::{QueueKey, QueueStat};
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A daemon that lives writes into its table at least twice a second.
+const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where a daemon of this queue keeps its files, and whether it lives.
+pub(crate) struct Found {
+    pub(crate) lock: LockState,
+    pub(crate) lock_path: PathBuf,
+    table_path: PathBuf,
+}
+
+/// The directory whose lock is held, or else the first with a table or a lock in it; `None` when there is none.
+pub(crate) fn find(key: QueueKey, stat: &QueueStat) -> Option<Found> {
+    let found = candidate_directories(stat.uid).into_iter().map(|directory| {
+        let lock_path = lock_path(&directory, key);
+        Found { lock: lock_state(&lock_path), lock_path, table_path: table_path(&directory, key) }
+    });
+    let mut all: Vec<Found> = found.collect();
+    let held = all.iter().position(|found| matches!(found.lock, LockState::Held(_)));
+    let left = || all.iter().position(|found| found.lock == LockState::Hidden || exists(&found.table_path));
+    held.or_else(left).map(|index| all.swap_remove(index))
+}
+
+/// True also for what this user may not look at.
+fn exists(path: &Path) -> bool {
+    !matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+/// What the table tells; the error is a sentence that says why it tells nothing.
+pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<InsideReport, String> {
+    let name = found.table_path.display();
+    let table = Table::read(&found.table_path).map_err(|error| explain(&found.table_path, &error))?;
+    let about = table.header().about();
+    if about.key != key.raw() || about.ipc_namespace != ipc_namespace() || table.header().msqid() != stat.msqid {
+        return Err(format!("the table {name} is that of another queue"));
+    }
+    let now_ns = monotonic_ns();
+    let silent = Duration::from_nanos(now_ns.saturating_sub(table.header().beat_at_ns()));
+    let phase = phase(&table, found.lock, silent);
+    let books = table.counters().snapshot();
+    let lives = !matches!(phase, ServerPhase::Died | ServerPhase::Ended);
+    Ok(InsideReport {
+        phase,
+        version: about.version,
+        handler: about.handler,
+        pid: about.owner,
+        started_at_s: about.started_at_s,
+        uptime_s: lives.then(|| unix_time_s().saturating_sub(about.started_at_s)),
+        silent_ms: milliseconds(silent),
+        served: books.answered.saturating_add(books.answered_late),
+        counters: books.entries().into_iter().collect(),
+        in_hand: table
+            .landings()
+            .filter(|slot| slot.state() != Some(SlotState::Armed))
+            .map(|slot| in_hand(slot, now_ns))
+            .collect(),
+        outbox: outbox(&table, now_ns),
+        latency: summary(&table.latency().snapshot()),
+        handler_latency: summary(&table.handler_latency().snapshot()),
+        table_file: name.to_string(),
+    })
+}
+
+fn explain(path: &Path, error: &TableError) -> String {
+    let name = path.display();
+    match error {
+        TableError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("this user may not read the table {name}; members of its group may")
+        }
+        TableError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            format!("the daemon keeps no table: there is no {name}")
+        }
+        _ => format!("the table {name} cannot be used: {error}"),
+    }
+}
+
+fn phase(table: &Table, lock: LockState, silent: Duration) -> ServerPhase {
+    match (table.header().phase(), lock) {
+        (Some(Phase::Ended), _) => ServerPhase::Ended,
+        (_, LockState::Free) => ServerPhase::Died,
+        (Some(Phase::Serving), _) if silent > SILENCE_LIMIT => ServerPhase::Hangs,
+        (Some(Phase::Serving), _) => ServerPhase::Serving,
+        (Some(Phase::Draining), _) => ServerPhase::Draining,
+        _ => ServerPhase::Starting,
+    }
+}
+
+fn in_hand(slot: &SlotHeader, now_ns: u64) -> InHand {
+    let client = slot.client();
+    InHand {
+        client,
+        program: ClientPid::new(client).and_then(process_name),
+        state: process_state(client),
+        request: slot.sequence.load(Ordering::Relaxed),
+        age_ms: age_ms(slot, now_ns),
+    }
+}
+
+fn outbox(table: &Table, now_ns: u64) -> OutboxReport {
+    let capacity = table.geometry().capacity;
+    let slots = (0..capacity).filter_map(|index| table.response(index));
+    let used = slots.filter(|slot| !matches!(slot.state(), Some(SlotState::Armed) | None));
+    let mut rows: HashMap<i32, OutboxRow> = HashMap::new();
+    for slot in used {
+        let client = slot.client();
+        let row = rows.entry(client).or_insert_with(|| OutboxRow {
+            client,
+            program: ClientPid::new(client).and_then(process_name),
+            state: process_state(client),
+            answers: 0,
+            oldest_ms: 0,
+        });
+        row.answers += 1;
+        row.oldest_ms = row.oldest_ms.max(age_ms(slot, now_ns));
+    }
+    let mut clients: Vec<OutboxRow> = rows.into_values().collect();
+    clients.sort_by_key(|row| (std::cmp::Reverse(row.answers), row.client));
+    OutboxReport { answers: clients.iter().map(|row| row.answers).sum(), capacity, clients }
+}
+
+fn age_ms(slot: &SlotHeader, now_ns: u64) -> u64 {
+    now_ns.saturating_sub(slot.received_at_ns.load(Ordering::Relaxed)) / 1_000_000
+}
+
+fn summary(histogram: &HistogramSnapshot) -> Option<LatencySummary> {
+    let microseconds = |per_mille| Some(histogram.quantile_ns(per_mille)?.div_ceil(1000));
+    Some(LatencySummary {
+        count: histogram.count(),
+        p50_us: microseconds(500)?,
+        p99_us: microseconds(990)?,
+        p999_us: microseconds(999)?,
+    })
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn unix_time_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn monotonic_ns() -> u64 {
+    let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) else { return 0 };
+    u64::try_from(Duration::from(now).as_nanos()).unwrap_or(u64::MAX)
+}
