@@ -1,8 +1,10 @@
 //! What stands behind the queue: one trait, and one file for each kind of handler. Knows nothing of the engine.
 
 mod echo;
+mod process;
 
 pub use echo::Echo;
+pub use process::ProgramSettings;
 
 use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
 use msgq_core::identity::ClientPid;

@@ -1,0 +1,174 @@
+//! Programs of the operator's: how they are started, watched and stopped. Shared by the handlers that run some.
+//!
+//! A program gets a process group of its own, three pipes and nothing else of the daemon's: a clean environment, an
+//! empty signal mask, no other descriptor. The pipes are non-blocking on the daemon's side. What belongs to its
+//! process group ends with it.
+
+#![allow(dead_code, unused_imports, reason = "each handler that runs programs uses another part")]
+
+mod io;
+mod running;
+mod stderr;
+
+pub(super) use io::{Chunk, poll_until, read_chunk};
+pub(super) use running::{Process, describe};
+pub(super) use stderr::{Stderr, StderrLog};
+
+use msgq_core::escape::escape;
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow};
+use rustix::fs::{Access, access};
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+/// Where programs without a slash in their name are looked up when the configured environment has no PATH; what
+/// systemd gives to services.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The language of programs when the configured environment has no LANG: no translation, text is UTF-8.
+pub const DEFAULT_LANG: &str = "C.UTF-8";
+
+/// A program of the operator's and what it starts with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProgramSettings {
+    /// The program and its arguments. No shell looks at them. A program without a slash is looked up in the PATH it
+    /// is given; a relative one with a slash counts from the working directory.
+    pub argv: Vec<OsString>,
+    /// The whole environment, but for PATH and LANG, which have a default, and what the handler adds. Nothing is
+    /// inherited from the daemon.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where the program starts; `None`: where the daemon runs.
+    pub working_directory: Option<PathBuf>,
+}
+
+/// What a program reads on its standard input.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// These bytes, and then the end. They are in the pipe before the program starts, so that nobody waits for it to
+    /// read them, and a program that does not is no error. At most [`INPUT_LIMIT`] bytes.
+    Bytes(&'a [u8]),
+    /// What is written to [`Process::stdin`].
+    Pipe,
+}
+
+/// What fits into a pipe in any case, in bytes: PIPE_BUF, which is also the least size of a pipe (pipe(7)).
+pub(super) const INPUT_LIMIT: usize = 4096;
+
+/// Why a program could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the program {program}: {reason}")]
+pub(super) struct SpawnError {
+    program: String,
+    reason: String,
+}
+
+/// A program that can be started any number of times.
+#[derive(Debug)]
+pub(super) struct Program {
+    settings: ProgramSettings,
+    stderr: Arc<StderrLog>,
+}
+
+impl Program {
+    pub(super) fn new(mut settings: ProgramSettings) -> Self {
+        for (name, default) in [("PATH", DEFAULT_PATH), ("LANG", DEFAULT_LANG)] {
+            if !settings.environment.iter().any(|(key, _)| key == name) {
+                settings.environment.push((name.into(), default.into()));
+            }
+        }
+        let name = settings.argv.first().map(|program| Path::new(program).file_name().unwrap_or(program));
+        let stderr = Arc::new(StderrLog::new(escape(name.unwrap_or_default().as_bytes())));
+        Self { settings, stderr }
+    }
+
+    /// The last part of the program's path, escaped.
+    pub(super) fn name(&self) -> &str {
+        self.stderr.program()
+    }
+
+    /// The program as it is configured, escaped.
+    pub(super) fn path(&self) -> String {
+        escape(self.settings.argv.first().map(|program| program.as_bytes()).unwrap_or_default())
+    }
+
+    /// What all started programs wrote on stderr, for the log.
+    pub(super) fn stderr_log(&self) -> &StderrLog {
+        &self.stderr
+    }
+
+    /// Starts the program once, with `variables` added to its environment.
+    ///
+    /// # Errors
+    /// The program cannot be found or run, or the daemon has no descriptor or process left for it.
+    pub(super) fn spawn(&self, input: Input<'_>, variables: &[(&str, &OsStr)]) -> Result<Process, SpawnError> {
+        running::reap_left_behind();
+        self.try_spawn(input, variables)
+            .and_then(|child| Process::new(child, Arc::clone(&self.stderr)))
+            .map_err(|error| SpawnError { program: self.path(), reason: self.reason(&error) })
+    }
+
+    fn try_spawn(&self, input: Input<'_>, variables: &[(&str, &OsStr)]) -> std::io::Result<Child> {
+        let argv = &self.settings.argv;
+        let program = argv.first().ok_or_else(|| std::io::Error::other("no program is configured"))?;
+        let stdin = match input {
+            Input::Pipe => Stdio::piped(),
+            Input::Bytes(bytes) => filled_pipe(bytes)?,
+        };
+        let mut command = Command::new(self.find(program)?);
+        command.arg0(program).args(argv.get(1..).unwrap_or_default()).env_clear();
+        command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(variables.iter().copied());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        if let Some(directory) = &self.settings.working_directory {
+            command.current_dir(directory);
+        }
+        with_empty_signal_mask(|| command.spawn())
+    }
+
+    /// Looked up here and not by the standard library, which would have to fork the whole daemon for it instead of
+    /// using posix_spawn.
+    fn find(&self, program: &OsStr) -> std::io::Result<PathBuf> {
+        if program.as_bytes().contains(&b'/') {
+            return Ok(program.into());
+        }
+        let path = self.settings.environment.iter().rfind(|(name, _)| name == "PATH");
+        let path = path.map(|(_, value)| value.as_os_str()).unwrap_or_default();
+        std::env::split_paths(path)
+            .map(|directory| directory.join(program))
+            .find(|candidate| candidate.is_file() && access(candidate, Access::EXEC_OK).is_ok())
+            .ok_or_else(|| std::io::Error::other("no executable file of this name is in its PATH"))
+    }
+
+    fn reason(&self, error: &std::io::Error) -> String {
+        let directory = self.settings.working_directory.as_ref().filter(|directory| !directory.is_dir());
+        match (directory, error.raw_os_error().map(Errno::from_raw)) {
+            (Some(directory), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
+                format!("its working directory {} cannot be entered", escape(directory.as_os_str().as_bytes()))
+            }
+            (_, Some(errno)) => format!("{} ({errno:?})", errno.desc()),
+            (_, None) => error.to_string(),
+        }
+    }
+}
+
+fn filled_pipe(bytes: &[u8]) -> std::io::Result<Stdio> {
+    if bytes.len() > INPUT_LIMIT {
+        return Err(std::io::Error::other("its input is longer than a pipe holds"));
+    }
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(bytes)?;
+    Ok(reader.into())
+}
+
+/// A new process inherits the mask of the thread that starts it, and that thread may have it from whoever started the
+/// daemon.
+fn with_empty_signal_mask<T>(start: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+    let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let started = start();
+    before.thread_set_mask()?;
+    started
+}

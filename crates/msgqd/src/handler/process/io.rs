@@ -1,0 +1,45 @@
+//! System calls on pipes, which go on after a signal: the daemon's own wake signal interrupts any of them.
+
+use rustix::event::{PollFd, Timespec, poll};
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+/// What one read found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::handler) enum Chunk {
+    /// So many bytes, at least 1.
+    Bytes(usize),
+    /// Nothing at the moment.
+    Empty,
+    /// Nobody has the other end open any more.
+    End,
+}
+
+/// Waits until one of `fds` is ready; false when `deadline` comes first.
+pub(in crate::handler) fn poll_until(fds: &mut [PollFd<'_>], deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout =
+            Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        match poll(fds, Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads once from a non-blocking descriptor.
+pub(in crate::handler) fn read_chunk(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Chunk> {
+    loop {
+        match rustix::io::read(&fd, &mut *buffer) {
+            Ok(0) => return Ok(Chunk::End),
+            Ok(len) => return Ok(Chunk::Bytes(len)),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(Chunk::Empty),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

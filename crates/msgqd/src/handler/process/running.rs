@@ -1,0 +1,209 @@
+//! One process of the operator's, from its start until nothing of it is left.
+
+use super::io::{Chunk, poll_until, read_chunk};
+use super::stderr::{Stderr, StderrLog};
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long output is waited for after the process itself has exited, while something it started holds its stdout.
+const LINGER: Duration = Duration::from_millis(100);
+/// How long a process may take to die of SIGKILL. Longer only when the kernel is stuck in one of its system calls.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Processes that did not die of SIGKILL in time: reaped when they do.
+static LEFT_BEHIND: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// A started process. Dropped, it is killed with its group, and reaped.
+#[derive(Debug)]
+pub(in crate::handler) struct Process {
+    /// `None` once it is reaped, or left behind.
+    child: Option<Child>,
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// Non-blocking; present when started with [`super::Input::Pipe`]. Drop it to close the process's input.
+    pub(in crate::handler) stdin: Option<ChildStdin>,
+    /// Non-blocking. `None` after its end.
+    pub(in crate::handler) stdout: Option<ChildStdout>,
+    /// Call [`Stderr::forward`] when it is readable.
+    pub(in crate::handler) stderr: Stderr,
+}
+
+impl Process {
+    pub(super) fn new(mut child: Child, log: Arc<StderrLog>) -> io::Result<Self> {
+        let stderr = child.stderr.take();
+        let parts = set_up(&child).and_then(|pidfd| Ok((pidfd, Stderr::new(stderr, child.id(), log)?)));
+        let pid = Pid::from_child(&child);
+        match parts {
+            Ok((pidfd, stderr)) => Ok(Self {
+                stdin: child.stdin.take(),
+                stdout: child.stdout.take(),
+                stderr,
+                pid,
+                pidfd,
+                child: Some(child),
+            }),
+            Err(error) => {
+                let _ = kill_process_group(pid, Signal::KILL);
+                let _ = child.wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// Its PID, for the log.
+    pub(in crate::handler) fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// To poll for reading: readable once the process has exited.
+    pub(in crate::handler) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Waits until the process exits; false when `deadline` comes first. Meanwhile what it writes on stdout goes to
+    /// `on_output`, and what it writes on stderr to the log, so that no full pipe holds it up.
+    ///
+    /// # Errors
+    /// None that the caller can do anything about but end the process.
+    pub(in crate::handler) fn run_until(
+        &mut self,
+        deadline: Instant,
+        on_output: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<bool> {
+        // At least one look, so that a process that has exited is seen even after the deadline.
+        loop {
+            let [exited, ..] = self.wait_ready(deadline, true)?;
+            if exited {
+                return Ok(true);
+            }
+            self.take_output(on_output);
+            self.stderr.forward();
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Ends what is left of the process and its group at once, and reaps it. When the process itself has exited,
+    /// first takes what is in its pipes, and gives what else holds its stdout a short time.
+    ///
+    /// `None` when it does not die of SIGKILL in time or somebody else reaped it, which is logged.
+    pub(in crate::handler) fn finish(&mut self, on_output: &mut dyn FnMut(&[u8])) -> Option<ExitStatus> {
+        self.stdin = None;
+        if self.wait_ready(Instant::now(), true).is_ok_and(|[exited, ..]| exited) {
+            self.drain(on_output);
+        }
+        self.kill_and_reap()
+    }
+
+    /// Asks the process group to end (SIGTERM), kills it (SIGKILL) after `grace`, and reaps the process. What it
+    /// writes on stdout meanwhile is dropped.
+    ///
+    /// `None` as for [`Self::finish`].
+    pub(in crate::handler) fn stop(&mut self, grace: Duration) -> Option<ExitStatus> {
+        self.stdin = None;
+        let _ = kill_process_group(self.pid, Signal::TERM);
+        // A stopped process would not see the SIGTERM.
+        let _ = kill_process_group(self.pid, Signal::CONT);
+        let _ = self.run_until(Instant::now() + grace, &mut |_| {});
+        self.kill_and_reap()
+    }
+
+    /// Until the end of stdout, or until it has been quiet or busy for too long.
+    fn drain(&mut self, on_output: &mut dyn FnMut(&[u8])) {
+        let deadline = Instant::now() + LINGER;
+        while self.stdout.is_some() {
+            self.take_output(on_output);
+            self.stderr.forward();
+            let is_ready = self.stdout.is_some() && self.wait_ready(deadline, false).is_ok();
+            if !is_ready || Instant::now() >= deadline {
+                break;
+            }
+        }
+        self.take_output(on_output);
+        self.stderr.forward();
+    }
+
+    /// What is ready: the exit (when asked for), stdout, stderr.
+    fn wait_ready(&self, deadline: Instant, with_exit: bool) -> io::Result<[bool; 3]> {
+        let mut fds = Vec::with_capacity(3);
+        let sources = [with_exit.then(|| self.pidfd.as_fd()), self.stdout.as_ref().map(AsFd::as_fd), self.stderr.fd()];
+        fds.extend(sources.iter().flatten().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)));
+        poll_until(&mut fds, deadline)?;
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        Ok(sources.map(|source| source.is_some() && ready.next().unwrap_or(false)))
+    }
+
+    fn take_output(&mut self, on_output: &mut dyn FnMut(&[u8])) {
+        let mut page = [0; 4096];
+        for _ in 0..READS_AT_ONCE {
+            let Some(stdout) = &self.stdout else { return };
+            match read_chunk(stdout, &mut page) {
+                Ok(Chunk::Bytes(len)) => on_output(page.get(..len).unwrap_or_default()),
+                Ok(Chunk::Empty) => return,
+                Ok(Chunk::End) | Err(_) => self.stdout = None,
+            }
+        }
+    }
+
+    fn kill_and_reap(&mut self) -> Option<ExitStatus> {
+        let mut child = self.child.take()?;
+        // Before it is reaped: afterwards its PID, and so its group's number, may be somebody else's.
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        let mut exit = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        let _ = poll_until(&mut exit, Instant::now() + KILL_LIMIT);
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) => {
+                log::error!("PID {} does not die of SIGKILL; it is left alone until it does", self.pid());
+                LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+            }
+            Err(error) => log::error!("cannot learn how PID {} ended: {error}", self.pid()),
+        }
+        None
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill_and_reap();
+    }
+}
+
+/// Reads in a row before anything else is looked at, of a page each.
+const READS_AT_ONCE: usize = 16;
+
+fn set_up(child: &Child) -> io::Result<OwnedFd> {
+    if let Some(stdin) = &child.stdin {
+        ioctl_fionbio(stdin, true)?;
+    }
+    if let Some(stdout) = &child.stdout {
+        ioctl_fionbio(stdout, true)?;
+    }
+    Ok(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?)
+}
+
+/// Reaps processes that were stuck when they were killed.
+pub(super) fn reap_left_behind() {
+    let mut left = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+}
+
+/// How a process ended, to follow "the command": "ended with exit status 3", "was killed by signal SIGSEGV".
+pub(in crate::handler) fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (_, Some(signal)) => match nix::sys::signal::Signal::try_from(signal) {
+            Ok(known) => format!("was killed by signal {known}"),
+            Err(_) => format!("was killed by signal {signal}"),
+        },
+        _ => "ended".to_owned(),
+    }
+}

@@ -1,0 +1,135 @@
+//! What programs write on stderr: line by line into the daemon's log, within bounds.
+
+use super::io::{Chunk, read_chunk};
+use crate::ratelimit::RateLimit;
+use msgq_core::escape::escape;
+use rustix::io::ioctl_fionbio;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::ChildStderr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Bytes of a line that are kept; the rest of it is dropped.
+const LINE_LIMIT: usize = 1000;
+/// Lines that one process may write for each line that the rate limit admits, so that a report of several lines, such
+/// as a stack trace, stays whole.
+const LINES_AT_ONCE: u32 = 20;
+/// Reads in one call of [`Stderr::forward`], of a page each: a full pipe of the usual size.
+const READS_AT_ONCE: usize = 16;
+
+/// The log lines of all processes of one program.
+#[derive(Debug)]
+pub(in crate::handler) struct StderrLog {
+    program: String,
+    limit: RateLimit,
+}
+
+impl StderrLog {
+    /// `program` is the name for the log, escaped.
+    pub(super) fn new(program: String) -> Self {
+        Self { program, limit: RateLimit::new("lines on stderr") }
+    }
+
+    pub(super) fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// Tells how many lines were left out, once things have calmed down.
+    pub(in crate::handler) fn flush(&self, now: Instant) {
+        if let Some(count) = self.limit.flush(now) {
+            self.report_suppressed(count);
+        }
+    }
+
+    fn admit(&self) -> bool {
+        let admitted = self.limit.admit(Instant::now());
+        if let Some(count @ 1..) = admitted {
+            self.report_suppressed(count);
+        }
+        admitted.is_some()
+    }
+
+    fn report_suppressed(&self, count: u64) {
+        log::warn!("{}: {count} lines on stderr were left out of the log", self.program);
+    }
+}
+
+/// The stderr of one process. Never holds more than one line.
+#[derive(Debug)]
+pub(in crate::handler) struct Stderr {
+    pipe: Option<ChildStderr>,
+    pid: u32,
+    log: Arc<StderrLog>,
+    line: Vec<u8>,
+    line_is_cut: bool,
+    first_line: Option<Vec<u8>>,
+    lines_admitted: u32,
+}
+
+impl Stderr {
+    pub(super) fn new(pipe: Option<ChildStderr>, pid: u32, log: Arc<StderrLog>) -> std::io::Result<Self> {
+        if let Some(pipe) = &pipe {
+            ioctl_fionbio(pipe, true)?;
+        }
+        Ok(Self { pipe, pid, log, line: Vec::new(), line_is_cut: false, first_line: None, lines_admitted: 0 })
+    }
+
+    /// To poll for reading; `None` after its end.
+    pub(in crate::handler) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes what is there and logs whole lines. Does not wait, and takes a bounded amount, so that a flood is no
+    /// endless loop: call it again when [`Self::fd`] is readable.
+    pub(in crate::handler) fn forward(&mut self) {
+        let mut page = [0; 4096];
+        for _ in 0..READS_AT_ONCE {
+            let Some(pipe) = &self.pipe else { return };
+            match read_chunk(pipe, &mut page) {
+                Ok(Chunk::Bytes(len)) => self.take(page.get(..len).unwrap_or_default()),
+                Ok(Chunk::Empty) => return,
+                // A pipe that cannot be read is of no more use than one that has ended.
+                Ok(Chunk::End) | Err(_) => self.pipe = None,
+            }
+        }
+    }
+
+    /// The first line that is not empty, so far, without its newline, cut at 1000 bytes.
+    pub(in crate::handler) fn first_line(&self) -> &[u8] {
+        self.first_line.as_deref().unwrap_or(&self.line)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            let room = LINE_LIMIT - self.line.len();
+            self.line_is_cut |= text.len() > room;
+            self.line.extend(text.iter().take(room));
+            if ends {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        let is_cut = std::mem::take(&mut self.line_is_cut);
+        if line.is_empty() {
+            return;
+        }
+        if self.lines_admitted > 0 || self.log.admit() {
+            self.lines_admitted = self.lines_admitted.checked_sub(1).unwrap_or(LINES_AT_ONCE - 1);
+            let mark = if is_cut { " [cut at 1000 bytes]" } else { "" };
+            log::warn!("{} (PID {}): {}{mark}", self.log.program, self.pid, escape(&line));
+        }
+        self.first_line.get_or_insert(line);
+    }
+}
+
+impl Drop for Stderr {
+    fn drop(&mut self) {
+        self.forward();
+        self.end_line();
+        self.log.flush(Instant::now());
+    }
+}
