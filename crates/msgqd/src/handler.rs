@@ -1,9 +1,11 @@
 //! What stands behind the queue: one trait, and one file for each kind of handler. Knows nothing of the engine.
 
 mod echo;
+mod exec;
 mod process;
 
 pub use echo::Echo;
+pub use exec::{Exec, ExecSettings, Overlong};
 pub use process::ProgramSettings;
 
 use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;

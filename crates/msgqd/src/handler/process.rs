@@ -10,8 +10,8 @@ mod io;
 mod running;
 mod stderr;
 
-pub(super) use io::{Chunk, poll_until, read_chunk};
-pub(super) use running::{Process, describe};
+pub(super) use io::{Chunk, after, poll_until, read_chunk};
+pub(super) use running::{Process, describe, reap_left_behind};
 pub(super) use stderr::{Stderr, StderrLog};
 
 use msgq_core::escape::escape;
@@ -105,7 +105,7 @@ impl Program {
     /// # Errors
     /// The program cannot be found or run, or the daemon has no descriptor or process left for it.
     pub(super) fn spawn(&self, input: Input<'_>, variables: &[(&str, &OsStr)]) -> Result<Process, SpawnError> {
-        running::reap_left_behind();
+        reap_left_behind();
         self.try_spawn(input, variables)
             .and_then(|child| Process::new(child, Arc::clone(&self.stderr)))
             .map_err(|error| SpawnError { program: self.path(), reason: self.reason(&error) })

@@ -4,7 +4,7 @@ use rustix::event::{PollFd, Timespec, poll};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What one read found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,4 +42,9 @@ pub(in crate::handler) fn read_chunk(fd: impl AsFd, buffer: &mut [u8]) -> io::Re
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// `start` and `time` later; a time that no clock can hold counts as a hundred years.
+pub(in crate::handler) fn after(start: Instant, time: Duration) -> Instant {
+    start.checked_add(time).unwrap_or_else(|| start + Duration::from_secs(100 * 365 * 86400))
 }

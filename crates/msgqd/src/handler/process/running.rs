@@ -1,6 +1,6 @@
 //! One process of the operator's, from its start until nothing of it is left.
 
-use super::io::{Chunk, poll_until, read_chunk};
+use super::io::{Chunk, after, poll_until, read_chunk};
 use super::stderr::{Stderr, StderrLog};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
@@ -112,7 +112,7 @@ impl Process {
         let _ = kill_process_group(self.pid, Signal::TERM);
         // A stopped process would not see the SIGTERM.
         let _ = kill_process_group(self.pid, Signal::CONT);
-        let _ = self.run_until(Instant::now() + grace, &mut |_| {});
+        let _ = self.run_until(after(Instant::now(), grace), &mut |_| {});
         self.kill_and_reap()
     }
 
@@ -191,7 +191,7 @@ fn set_up(child: &Child) -> io::Result<OwnedFd> {
 }
 
 /// Reaps processes that were stuck when they were killed.
-pub(super) fn reap_left_behind() {
+pub(in crate::handler) fn reap_left_behind() {
     let mut left = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
     left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }

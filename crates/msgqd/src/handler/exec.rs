@@ -1,0 +1,189 @@
+//! One command of the operator's for each request: text on its stdin, answer from its stdout.
+
+mod output;
+mod slots;
+
+use super::process::{Input, Process, Program, ProgramSettings, SpawnError, after, describe, reap_left_behind};
+use super::{Handler, HandlerRequest, Outcome, Reply};
+use crate::ratelimit::RateLimit;
+use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
+use output::Output;
+use slots::Slots;
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What [`Exec`] runs, and within which limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecSettings {
+    /// The command. `MSGQ_CLIENT_PID`, `MSGQ_REQUEST_ID` and `MSGQ_DEADLINE_MS` (milliseconds left) are added to its
+    /// environment.
+    pub program: ProgramSettings,
+    /// Time for a request, from when it was taken from the queue until the command has ended.
+    pub timeout: Duration,
+    /// Time for the command's process group to end after SIGTERM, before SIGKILL.
+    pub kill_grace: Duration,
+    /// Commands that run at the same time; 0 counts as 1. More requests wait within their time limit.
+    pub max_concurrency: usize,
+    /// What becomes of output that is longer than an answer.
+    pub overlong: Overlong,
+}
+
+/// What becomes of output that is longer than the 255 bytes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlong {
+    /// The client gets an error that says so.
+    #[default]
+    Error,
+    /// The client gets the first 255 bytes, or fewer, so that no UTF-8 character is cut in two.
+    Truncate,
+}
+
+/// Runs one command for each request.
+///
+/// All output is read, however much it is, but no more of it is kept than an answer carries: a command that writes too
+/// much is not killed in the middle of its work, and one that never stops writing ends at the time limit. What the
+/// command leaves running in its process group is killed as soon as it has exited; what still holds its stdout then
+/// gets a tenth of a second more.
+#[derive(Debug)]
+pub struct Exec {
+    program: Program,
+    settings: ExecSettings,
+    slots: Slots,
+    failed_starts: RateLimit,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Exec {
+    /// A handler for this command. Nothing is started yet.
+    #[must_use]
+    pub fn new(settings: ExecSettings) -> Self {
+        Self {
+            program: Program::new(settings.program.clone()),
+            slots: Slots::new(settings.max_concurrency.max(1)),
+            settings,
+            failed_starts: RateLimit::new("failed starts of the command"),
+            trouble: Mutex::new(None),
+        }
+    }
+
+    fn start(&self, request: &HandlerRequest<'_>, deadline: Instant) -> Result<Process, SpawnError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let variables = [
+            ("MSGQ_CLIENT_PID", OsString::from(request.client.get().to_string())),
+            ("MSGQ_REQUEST_ID", OsString::from(request.id.to_string())),
+            ("MSGQ_DEADLINE_MS", OsString::from(left.as_millis().to_string())),
+        ];
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_os_str()));
+        self.program.spawn(Input::Bytes(request.text), &variables)
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    fn cannot_start(&self, error: &SpawnError) -> Reply {
+        let sentence = error.to_string();
+        if let Some(suppressed) = self.failed_starts.admit(Instant::now()) {
+            let note =
+                if suppressed > 0 { format!(" ({suppressed} more since the last report)") } else { String::new() };
+            log::error!("{sentence}; clients get an error until it can be started{note}");
+        }
+        let reply = Reply::failure(Outcome::Unavailable, &sentence);
+        self.set_trouble(Some(sentence));
+        reply
+    }
+
+    fn watch(&self, mut process: Process, deadline: Instant) -> Reply {
+        let mut output = Output::default();
+        match process.run_until(deadline, &mut |bytes| output.take(bytes)) {
+            Ok(true) => {
+                let status = process.finish(&mut |bytes| output.take(bytes));
+                self.answer(status, &output, process.stderr.first_line())
+            }
+            Ok(false) => {
+                process.stop(self.settings.kill_grace);
+                let limit = self.settings.timeout.as_millis();
+                let text = format!("the command did not end within the time limit of {limit} ms and was stopped");
+                Reply::failure(Outcome::TimedOut, &text)
+            }
+            Err(error) => {
+                process.finish(&mut |_| {});
+                Reply::failure(Outcome::Broken, &format!("the command was stopped, for it cannot be watched: {error}"))
+            }
+        }
+    }
+
+    fn answer(&self, status: Option<ExitStatus>, output: &Output, complaint: &[u8]) -> Reply {
+        match status {
+            Some(status) if status.success() => self.success(output),
+            Some(status) => failure(status, complaint),
+            None => Reply::failure(Outcome::Broken, "it is unknown how the command ended"),
+        }
+    }
+
+    fn success(&self, output: &Output) -> Reply {
+        if output.has_nul() {
+            let text = "the command's output contains a NUL byte, which no answer can carry";
+            return Reply::failure(Outcome::Broken, text);
+        }
+        let len = output.text_len();
+        if len > MAX_RESPONSE_TEXT_LEN && self.settings.overlong == Overlong::Error {
+            let text = format!("the command's output has {len} bytes; an answer has room for {MAX_RESPONSE_TEXT_LEN}");
+            return Reply::failure(Outcome::Broken, &text);
+        }
+        let mut reply = Reply::new();
+        reply.push(output.text());
+        reply
+    }
+}
+
+/// The first line of stderr is the command's own explanation; it is cut where an answer ends.
+fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
+    let outcome = if status.signal().is_some() { Outcome::Broken } else { Outcome::Failed };
+    let complaint = complaint.split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii_end();
+    if complaint.is_empty() {
+        return Reply::failure(outcome, &format!("the command {}", describe(status)));
+    }
+    let mut reply = Reply::failure(outcome, "");
+    reply.push(complaint);
+    reply
+}
+
+impl Handler for Exec {
+    fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
+        let deadline = after(request.received_at, self.settings.timeout);
+        let Some(_slot) = self.slots.take(deadline) else {
+            let limit = self.settings.timeout.as_millis();
+            let text = format!("the time limit of {limit} ms passed before the command could be started");
+            return Reply::failure(Outcome::TimedOut, &text);
+        };
+        match self.start(request, deadline) {
+            Ok(process) => {
+                self.set_trouble(None);
+                self.watch(process, deadline)
+            }
+            Err(error) => self.cannot_start(&error),
+        }
+    }
+
+    fn concurrency(&self) -> usize {
+        self.settings.max_concurrency.max(1)
+    }
+
+    fn name(&self) -> &'static str {
+        "exec"
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn stop(&self, _deadline: Instant) {
+        // Every process ended with its request.
+        reap_left_behind();
+        self.program.stderr_log().flush(Instant::now());
+    }
+}
