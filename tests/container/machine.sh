@@ -42,7 +42,8 @@ machine_sources() {
 machine_boot() {
     machine_place=$(mktemp -d "$target/container/live.XXXXXX")
     # A private mount namespace holds every mount, so that all of them end with the container. In it, /sys/fs/cgroup
-    # must be a cgroup2 and /run/systemd/system must exist, or systemd-nspawn does not start a systemd.
+    # must be a cgroup2 and /run/systemd/system must exist, or systemd-nspawn does not start a systemd. mlock, which a
+    # container is refused otherwise, is what a service may do on a machine.
     unshare --mount --propagation private bash -c '
         set -e
         umount -R /sys/fs/cgroup
@@ -55,7 +56,7 @@ machine_boot() {
         mkdir upper work root
         mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
         exec systemd-nspawn --directory=root --boot --register=no --keep-unit --link-journal=no --console=pipe \
-            --private-network --quiet --machine="$3" --bind-ro="$4":/packages
+            --system-call-filter=@memlock --private-network --quiet --machine="$3" --bind-ro="$4":/packages
     ' bash "$machine_place" "$machine_cache" "msgqd-test-$$" "$1" </dev/null >"$target/container/boot.log" 2>&1 &
     machine_launcher=$!
     wait_until 30 find_init || { machine_error="no init: $(tail -n 5 "$target/container/boot.log")"; return 1; }

@@ -33,7 +33,7 @@ the_shipped_configuration_is_good_and_a_conffile() {
 # verify says what it dislikes, and still succeeds.
 the_unit_gives_systemd_nothing_to_complain_about() {
     local complaints
-    complaints=$(inside systemd-analyze verify --man=yes msgqd.service 2>&1)
+    complaints=$(inside systemd-analyze verify --man=yes msgqd.service msgqd-failed.service 2>&1)
     [ -z "$complaints" ] || fail "$complaints"
 }
 
@@ -41,6 +41,7 @@ the_unit_gives_systemd_nothing_to_complain_about() {
 # says why these stay. The threshold is in tenths.
 the_unit_is_exposed_to_nothing_that_it_does_not_need() {
     inside systemd-analyze security --no-pager --threshold=6 msgqd.service
+    inside systemd-analyze security --no-pager --threshold=12 msgqd-failed.service
 }
 
 the_daemon_runs_confined_as_its_own_user() {
@@ -51,6 +52,7 @@ the_daemon_runs_confined_as_its_own_user() {
     grep -qP '^CapEff:\t0+$' <<<"$status"
     grep -qP '^NoNewPrivs:\t1$' <<<"$status"
     grep -qP '^Seccomp:\t2$' <<<"$status"
+    grep -qP "^VmLck:\\s+[1-9]" <<<"$status"
     inside grep -qP '^Max open files +16512 +16512 ' "/proc/$(main_pid)/limits"
 }
 

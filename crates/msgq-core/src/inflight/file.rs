@@ -94,7 +94,9 @@ impl Table {
         };
         let mut head = vec![0; Layout::HEADER_LEN];
         let read = read_fully(&mut file, &mut head)?;
-        let layout = check(head.get(..read).unwrap_or_default(), file.metadata()?.len())?;
+        let head = head.get(..read).unwrap_or_default();
+        let layout = check(head, file.metadata()?.len())?;
+        check_boot(head)?;
         let table = Self { region: Region::file(&file, layout.total_len())?, layout };
         Ok(Some(table))
     }
@@ -112,10 +114,11 @@ impl Table {
         Self::parse(&bytes)
     }
 
-    /// A table made of bytes that anybody may have written.
+    /// A table made of bytes that anybody may have written. Whether they were written since the machine was started is
+    /// not asked: in a container the reader may see another boot id than a confined daemon.
     ///
     /// # Errors
-    /// [`TableError`] when they are no table of this version, this boot, and its own length.
+    /// [`TableError`] when they are no table of this version and its own length.
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
         let layout = check(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
         let region = Region::anonymous(layout.total_len(), true)?;
@@ -126,9 +129,7 @@ impl Table {
 
 /// Checks the first bytes of a file of `len` bytes.
 fn check(head: &[u8], len: u64) -> Result<Layout, TableError> {
-    let head = head.get(..Layout::HEADER_LEN).ok_or(TableError::NoTable)?;
-    let region = Region::anonymous(Layout::HEADER_LEN, true)?;
-    region.write(0, head);
+    let region = header_region(head)?;
     let header = region.shared::<super::TableHeader>(0).ok_or(TableError::NoTable)?;
     if header.magic.load(Ordering::Acquire) != MAGIC {
         return Err(TableError::NoTable);
@@ -136,12 +137,23 @@ fn check(head: &[u8], len: u64) -> Result<Layout, TableError> {
     if header.layout.load(Ordering::Relaxed) != LAYOUT {
         return Err(TableError::OtherLayout { version: header.about().version });
     }
-    if !header.boot_id.iter().map(|word| word.load(Ordering::Relaxed)).eq(boot_id()) {
-        return Err(TableError::OtherBoot);
-    }
     let layout = header.geometry().and_then(Layout::new).ok_or(TableError::NoTable)?;
     let expected = u64::try_from(layout.total_len()).unwrap_or(u64::MAX);
     if len == expected { Ok(layout) } else { Err(TableError::WrongLength { len, expected }) }
+}
+
+fn header_region(head: &[u8]) -> Result<Region, TableError> {
+    let head = head.get(..Layout::HEADER_LEN).ok_or(TableError::NoTable)?;
+    let region = Region::anonymous(Layout::HEADER_LEN, true)?;
+    region.write(0, head);
+    Ok(region)
+}
+
+fn check_boot(head: &[u8]) -> Result<(), TableError> {
+    let region = header_region(head)?;
+    let header = region.shared::<super::TableHeader>(0).ok_or(TableError::NoTable)?;
+    let written = header.boot_id.iter().map(|word| word.load(Ordering::Relaxed));
+    if written.eq(boot_id()) { Ok(()) } else { Err(TableError::OtherBoot) }
 }
 
 fn read_fully(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {

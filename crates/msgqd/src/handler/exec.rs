@@ -184,6 +184,6 @@ impl Handler for Exec {
     fn stop(&self, _deadline: Instant) {
         // Every process ended with its request.
         reap_left_behind();
-        self.program.stderr_log().flush(Instant::now());
+        self.program.stderr_log().close();
     }
 }

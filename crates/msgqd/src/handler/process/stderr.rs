@@ -1,7 +1,7 @@
 //! What programs write on stderr: line by line into the daemon's log, within bounds.
 
 use super::io::{Chunk, read_chunk};
-use crate::ratelimit::RateLimit;
+use crate::ratelimit::{INTERVAL, RateLimit};
 use msgq_core::escape::escape;
 use rustix::io::ioctl_fionbio;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -39,6 +39,11 @@ impl StderrLog {
         if let Some(count) = self.limit.flush(now) {
             self.report_suppressed(count);
         }
+    }
+
+    /// Tells it at once: nothing comes any more.
+    pub(in crate::handler) fn close(&self) {
+        self.flush(Instant::now() + INTERVAL);
     }
 
     fn admit(&self) -> bool {
