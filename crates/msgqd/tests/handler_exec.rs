@@ -215,7 +215,9 @@ fn a_command_starts_with_an_empty_signal_mask_and_no_handler_of_the_daemons() {
     let pipe = 1 << (Signal::SIGPIPE as u32 - 1);
     assert_eq!(signal_set(&answer, "SigBlk:"), 0, "{answer}");
     assert_eq!(signal_set(&answer, "SigCgt:"), 0, "{answer}");
-    assert_eq!(signal_set(&answer, "SigIgn:"), signal_set(&own, "SigIgn:") & !pipe, "{answer}");
+    // glibc's posix_spawn ignores its own two signals, 32 and 33, which no program can use.
+    let standard = (1 << 31) - 1;
+    assert_eq!(signal_set(&answer, "SigIgn:") & standard, signal_set(&own, "SigIgn:") & standard & !pipe, "{answer}");
 }
 
 /// What this process itself was given by whoever started it, and gives on: descriptors without close-on-exec.
@@ -539,7 +541,9 @@ fn after_500_requests_of_every_kind_no_process_and_no_descriptor_is_left() {
         impatient("trap '' TERM; while :; do sleep 1000; done"),
     ];
     let open = || fs::read_dir("/proc/self/fd").unwrap().count();
-    handlers.iter().for_each(|handler| drop(ask(handler, b"warm up")));
+    for handler in &handlers {
+        ask(handler, b"warm up");
+    }
     let before = open();
     std::thread::scope(|scope| {
         for thread in 0..8 {
