@@ -44,6 +44,13 @@ impl DaemonBuilder {
         }
     }
 
+    /// One with the same settings, and a key and directories of its own.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let Self { key, directory, runtime_directory, .. } = Self::new();
+        Self { key, directory, runtime_directory, ..self.clone() }
+    }
+
     /// Adds a line to a table of its configuration file, as in `.set("queue", "mode = \"0600\"")`.
     #[must_use]
     pub fn set(mut self, table: &'static str, line: &str) -> Self {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::queue::QueueKey;
-use msgqd_system_tests::{DaemonBuilder, PlainServer, Process, test_client};
+use msgqd_system_tests::{DaemonBuilder, PlainServer, Process, msgqd_with_switches, test_client};
 use std::process::Command;
 
 const PAIRS: usize = 7;
@@ -36,6 +36,13 @@ fn the_promises_cost_little_with_few_clients_and_keep_hundreds_going_on_a_defaul
         let ratio = paired(|| rate(daemon.key(), clients, 10_000), || rate(plain.key(), clients, 10_000));
         println!("{clients} clients: {ratio:.2} of a plain server's rate");
         assert!(ratio > 0.2, "{ratio:.2} of a plain server's rate with {clients} clients");
+    }
+    let switched = DaemonBuilder::new().program(msgqd_with_switches()).set("queue", "max_bytes = 16384");
+    let (tmpfs, private) = (switched.start(), switched.another().env("MSGQD_TEST_TABLE", "anonymous").start());
+    for clients in [1, 20] {
+        let ratio = paired(|| rate(tmpfs.key(), clients, 10_000), || rate(private.key(), clients, 10_000));
+        println!("{clients} clients: {ratio:.2} of the rate with the table in private memory");
+        assert!(ratio > 0.2, "{ratio:.2} of the rate with the table in private memory, {clients} clients");
     }
     let ratio = paired(|| rate(daemon.key(), 500, 20_000), || rate(daemon.key(), 20, 20_000));
     println!("500 clients: {ratio:.2} of the rate with 20");
