@@ -25,6 +25,7 @@ use msgq_core::queue::Queue;
 use shared::Shared;
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use test_switches::kill_point;
 use threads::Crew;
@@ -58,6 +59,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     workers: Crew,
     others: Crew,
+    retirements: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -89,13 +91,78 @@ impl Engine {
         let courier = others.spawn("courier", move || courier.run())?;
         let janitor = janitor::Janitor::new(Arc::clone(&shared), courier);
         others.spawn("janitor", move || janitor.run())?;
-        let mut workers = Crew::new();
-        for index in 0..shared.settings.workers {
-            let worker = worker::Worker::new(Arc::clone(&shared), index);
-            workers.spawn(&format!("worker-{index}"), move || worker.run())?;
+        let workers = settings.workers;
+        let mut engine = Self { shared, workers: Crew::new(), others, retirements: Vec::new() };
+        engine.hire(workers)?;
+        engine.table().header().set_phase(Phase::Serving);
+        Ok(engine)
+    }
+
+    /// Starts workers until there are as many.
+    fn hire(&mut self, workers: usize) -> io::Result<()> {
+        for index in self.workers.len()..workers {
+            let worker = worker::Worker::new(Arc::clone(&self.shared), index);
+            self.workers.spawn(&format!("worker-{index}"), move || worker.run())?;
         }
-        shared.table.header().set_phase(Phase::Serving);
-        Ok(Self { shared, workers, others })
+        Ok(())
+    }
+
+    /// Changes what can be changed while requests come in. Each request is answered by the old handler or by the new
+    /// one. The old one is stopped once nothing is left in it.
+    ///
+    /// # Errors
+    /// When there is no room for as many workers, an earlier change has not come to its end, or threads cannot be had.
+    /// Nothing is changed then but for the last.
+    pub fn reconfigure(
+        &mut self,
+        handler: Arc<dyn Handler>,
+        workers: usize,
+        response_ttl: Duration,
+    ) -> Result<(), ReconfigureError> {
+        let room = self.table().geometry().workers;
+        if workers > room {
+            return Err(ReconfigureError::TooManyWorkers { workers, room });
+        }
+        self.finish_retirements(Instant::now() + RETIREMENT_LIMIT)?;
+        self.shared.set_response_ttl(response_ttl);
+        self.shared.set_worker_limit(workers);
+        let old = self.shared.replace_handler(handler);
+        let mut superfluous = self.workers.split_off(workers);
+        superfluous.wake();
+        self.show_workers_the_change(&old);
+        let shared = Arc::clone(&self.shared);
+        let retirement = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
+            while !superfluous.stop(Instant::now() + WAKE_PAUSE * 100, WAKE_PAUSE) && !shared.is_stopping() {}
+            while Arc::strong_count(&old) > 1 && !shared.is_stopping() {
+                std::thread::sleep(WAKE_PAUSE);
+            }
+            old.stop(Instant::now() + RETIREMENT_LIMIT);
+        })?;
+        self.retirements.push(retirement);
+        Ok(self.hire(workers)?)
+    }
+
+    /// Wakes workers that wait for a request until they have taken the current handler; the others do when they are done.
+    fn show_workers_the_change(&self, old: &Arc<dyn Handler>) {
+        let deadline = Instant::now() + RETIREMENT_LIMIT;
+        while Arc::strong_count(old) > 1 + self.in_hand() && Instant::now() < deadline {
+            self.workers.wake();
+            std::thread::sleep(WAKE_PAUSE);
+        }
+    }
+
+    /// A slot of a worker that has not left yet cannot be given to another.
+    fn finish_retirements(&mut self, deadline: Instant) -> Result<(), ReconfigureError> {
+        while self.retirements.iter().any(|thread| !thread.is_finished()) {
+            if Instant::now() >= deadline {
+                return Err(ReconfigureError::StillChanging);
+            }
+            std::thread::sleep(WAKE_PAUSE);
+        }
+        for thread in self.retirements.drain(..) {
+            let _ = thread.join();
+        }
+        Ok(())
     }
 
     /// The queue that is served now; another one than at the start if it was removed meanwhile.
@@ -165,9 +232,35 @@ impl Engine {
     pub fn stop(mut self, deadline: Instant) -> bool {
         self.shared.set_stopping();
         let workers = self.workers.stop(deadline, WAKE_PAUSE);
-        self.others.stop(deadline, WAKE_PAUSE) && workers
+        let others = self.others.stop(deadline, WAKE_PAUSE);
+        self.shared.handler().stop(deadline.max(Instant::now() + HANDLER_END));
+        let retired = self.finish_retirements(deadline.max(Instant::now() + HANDLER_END)).is_ok();
+        workers && others && retired
     }
+}
+
+/// Why settings were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconfigureError {
+    /// The table has no slots for as many.
+    #[error("{workers} workers do not fit into the table, which was made for at most {room}; restart to have more")]
+    TooManyWorkers {
+        /// Asked for.
+        workers: usize,
+        /// Possible.
+        room: usize,
+    },
+    /// Requests still run in a handler that was replaced before.
+    #[error("requests still run in the handler that was replaced by the last change; try again when they are done")]
+    StillChanging,
+    /// Threads cannot be had.
+    #[error("no thread can be had: {0}")]
+    Io(#[from] io::Error),
 }
 
 /// Time between two signals to a thread that is to stop.
 const WAKE_PAUSE: Duration = Duration::from_millis(2);
+/// How long a change waits for the one before.
+const RETIREMENT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a handler may take at least to end what it started.
+const HANDLER_END: Duration = Duration::from_secs(1);

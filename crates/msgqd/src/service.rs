@@ -47,6 +47,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
             Workers::Auto => handler.concurrency(),
             Workers::Fixed(workers) => workers,
         },
+        worker_room: WORKER_ROOM,
         outbox_capacity: config.service.outbox_capacity,
         response_ttl: config.service.response_ttl,
         message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
@@ -152,6 +153,8 @@ fn client_limit() -> usize {
     usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
+/// Slots for workers that a reload may add.
+const WORKER_ROOM: usize = 32;
 /// For logs, signals, the table and the handler.
 const RESERVED_DESCRIPTORS: u64 = 64;
 const MOST_CLIENTS: u64 = 16_384;

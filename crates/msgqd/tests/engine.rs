@@ -41,6 +41,7 @@ impl Service {
         queue.set(&QueueSettings { max_bytes: Some(places * room), ..QueueSettings::default() }).unwrap();
         let settings = EngineSettings {
             workers,
+            worker_room: workers,
             outbox_capacity: capacity,
             response_ttl: Duration::from_secs(600),
             message_room,

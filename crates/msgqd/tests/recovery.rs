@@ -103,6 +103,7 @@ impl Drop for Scene {
 fn settings() -> EngineSettings {
     EngineSettings {
         workers: WORKERS,
+        worker_room: WORKERS,
         outbox_capacity: 64,
         response_ttl: Duration::from_secs(600),
         message_room: 8192,

@@ -266,8 +266,7 @@ const EVENTS: usize = 256;
 
 /// Waits until no worker is in a direct send to `client`. HELD is set, so none begins afterwards.
 pub(super) fn wait_for_direct_sends(shared: &Shared, client: ClientPid) {
-    for worker in 0..shared.settings.workers {
-        let Some(slot) = shared.table.landing(worker) else { continue };
+    for slot in shared.table.landings() {
         while slot.state() == Some(SlotState::Sending) && slot.client() == client.get() {
             std::thread::yield_now();
         }

@@ -270,7 +270,7 @@ impl Janitor {
             return removed;
         };
         let resting = self.note(client, found);
-        if resting.silent_since.elapsed() >= shared.settings.response_ttl {
+        if resting.silent_since.elapsed() >= shared.response_ttl() {
             self.seen.remove(&client);
             let removed = self.remove(mtype, limit, &counters.orphans_expired);
             shared.events.expired.warn(|| {

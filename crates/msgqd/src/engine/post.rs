@@ -298,7 +298,7 @@ pub(super) fn drop_all(shared: &Shared) {
 
 /// Drops what waited for longer than `response_ttl`.
 pub(super) fn expire(shared: &Shared) {
-    let limit = u64::try_from(shared.settings.response_ttl.as_nanos()).unwrap_or(u64::MAX);
+    let limit = u64::try_from(shared.response_ttl().as_nanos()).unwrap_or(u64::MAX);
     let now = now_ns();
     let is_old = |header: &SlotHeader| now.saturating_sub(header.received_at_ns.load(Ordering::Relaxed)) > limit;
     let mut outbox = shared.outbox();

@@ -24,11 +24,13 @@ pub type Recreate = Box<dyn Fn() -> Result<Queue, String> + Send + Sync>;
 /// What the engine needs to know, all of it fixed for its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
-    /// Threads that receive and handle.
+    /// Threads that receive and handle, at the start.
     pub workers: usize,
+    /// The most that there can ever be.
+    pub worker_room: usize,
     /// Answers that may wait for room in the queue.
     pub outbox_capacity: u32,
-    /// How long an answer may wait for its client.
+    /// How long an answer may wait for its client, at the start.
     pub response_ttl: Duration,
     /// The longest body that can be received, in bytes: `kernel.msgmax`.
     pub message_room: usize,
@@ -41,7 +43,7 @@ impl EngineSettings {
     #[must_use]
     pub fn geometry(&self) -> Geometry {
         Geometry {
-            workers: self.workers,
+            workers: self.worker_room.max(self.workers),
             capacity: self.outbox_capacity,
             message_room: self.message_room,
             clients: u32::try_from(self.client_limit).unwrap_or(u32::MAX),
@@ -52,7 +54,12 @@ impl EngineSettings {
 pub(super) struct Shared {
     pub(super) settings: EngineSettings,
     pub(super) table: Arc<Table>,
-    pub(super) handler: Arc<dyn Handler>,
+    handler: Mutex<Arc<dyn Handler>>,
+    handler_version: AtomicU64,
+    /// Workers from this index on come to their end.
+    worker_limit: AtomicUsize,
+    several_workers: AtomicBool,
+    response_ttl_ns: AtomicU64,
     pub(super) pid_max: i32,
     pub(super) clients: Clients,
     pub(super) events: Events,
@@ -111,7 +118,11 @@ impl Shared {
         let shared = Self {
             settings,
             table,
-            handler,
+            handler: Mutex::new(handler),
+            handler_version: AtomicU64::new(0),
+            worker_limit: AtomicUsize::new(settings.workers),
+            several_workers: AtomicBool::new(settings.workers > 1),
+            response_ttl_ns: AtomicU64::new(nanoseconds(settings.response_ttl)),
             pid_max: limits::pid_max(),
             clients,
             events: Events::new(),
@@ -140,6 +151,51 @@ impl Shared {
         };
         shared.note_fill(&queue.stat().map_err(io::Error::other)?);
         Ok(shared)
+    }
+
+    pub(super) fn handler(&self) -> Arc<dyn Handler> {
+        Arc::clone(&self.handler.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Grows with every change of the handler, so that a worker sees with one load whether it has the current one.
+    pub(super) fn handler_version(&self) -> u64 {
+        self.handler_version.load(Ordering::Acquire)
+    }
+
+    /// Returns the handler that was in its place.
+    pub(super) fn replace_handler(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
+        self.table.header().set_handler(handler.name());
+        let mut current = self.handler.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *current, handler);
+        self.handler_version.fetch_add(1, Ordering::Release);
+        before
+    }
+
+    /// True when this worker is to come to its end.
+    pub(super) fn is_over_for(&self, worker: usize) -> bool {
+        self.is_intake_closed() || worker >= self.worker_limit.load(Ordering::Acquire)
+    }
+
+    /// True unless there is one worker and always was: the order of receipt then needs no lock.
+    pub(super) fn has_several_workers(&self) -> bool {
+        self.several_workers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_worker_limit(&self, workers: usize) {
+        // Before the second one begins, and for good: the first may be in the middle of a request without the lock, which
+        // is as good as with it as long as nobody else numbers requests.
+        if workers > 1 {
+            self.several_workers.store(true, Ordering::SeqCst);
+        }
+        self.worker_limit.store(workers, Ordering::Release);
+    }
+
+    pub(super) fn response_ttl(&self) -> Duration {
+        Duration::from_nanos(self.response_ttl_ns.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_response_ttl(&self, ttl: Duration) {
+        self.response_ttl_ns.store(nanoseconds(ttl), Ordering::Relaxed);
     }
 
     pub(super) fn queue_with_id(&self, msqid: i32) -> Queue {
@@ -368,6 +424,10 @@ impl Shared {
 /// What epoll says when the alarm, and no client's death, wakes the janitor: no PID.
 const ALARM: u64 = u64::MAX;
 const RECREATE_PAUSE: Duration = Duration::from_millis(200);
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
 
 /// Now, in nanoseconds of `CLOCK_MONOTONIC`.
 pub(super) fn now_ns() -> u64 {

@@ -59,15 +59,29 @@ impl Crew {
         Ok(Waker(thread))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The members from this one on, in a crew of their own.
+    pub(super) fn split_off(&mut self, at: usize) -> Self {
+        Self { members: self.members.split_off(at.min(self.members.len())) }
+    }
+
+    /// Interrupts every member once.
+    pub(super) fn wake(&self) {
+        for member in self.members.iter().filter(|member| !member.left.load(Ordering::Acquire)) {
+            Waker(member.thread).wake();
+        }
+    }
+
     /// Wakes every member until it has left; false when one had not at the deadline.
     pub(super) fn stop(&mut self, deadline: Instant, pause: Duration) -> bool {
         while self.members.iter().any(|member| !member.left.load(Ordering::Acquire)) {
             if Instant::now() >= deadline {
                 return false;
             }
-            for member in self.members.iter().filter(|member| !member.left.load(Ordering::Acquire)) {
-                Waker(member.thread).wake();
-            }
+            self.wake();
             std::thread::sleep(pause);
         }
         self.members.drain(..).all(|member| member.handle.join().is_ok())

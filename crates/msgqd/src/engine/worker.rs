@@ -5,7 +5,7 @@ use super::clients::{Generation, Gone};
 use super::post::{self, Letter, Origin, framed};
 use super::shared::Shared;
 use super::test_switches::{self, kill_point};
-use crate::handler::{HandlerRequest, Reply};
+use crate::handler::{Handler, HandlerRequest, Outcome, Reply};
 use msgq_core::frame::{self, Malformed, REQUEST_MTYPE, Request, Response};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Worker {
     shared: Arc<Shared>,
     index: usize,
+    handler: Arc<dyn Handler>,
+    handler_version: u64,
 }
 
 /// What is known of the request in hand.
@@ -45,16 +47,19 @@ const SLOW: Duration = Duration::from_millis(1);
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, index: usize) -> Self {
-        Self { shared, index }
+        let handler_version = shared.handler_version();
+        let handler = shared.handler();
+        Self { shared, index, handler, handler_version }
     }
 
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         if let Some(own) = ClientPid::new(nix::unistd::gettid().as_raw()) {
             self.shared.clients.refuse_own(own);
         }
         let shared = Arc::clone(&self.shared);
         let Some(slot) = shared.table.landing(self.index) else { return };
-        while !shared.is_intake_closed() {
+        while !shared.is_over_for(self.index) {
+            self.take_current_handler();
             if let Some(receipt) = self.receive(slot) {
                 self.serve(slot, receipt);
                 shared.table.finish_landing(self.index);
@@ -62,11 +67,20 @@ impl Worker {
         }
     }
 
+    /// The version is read first: a handler that is newer than it is taken again, an older one never kept.
+    fn take_current_handler(&mut self) {
+        let version = self.shared.handler_version();
+        if version != self.handler_version {
+            self.handler_version = version;
+            self.handler = self.shared.handler();
+        }
+    }
+
     /// Receives and numbers one request; `None` when there is none.
     fn receive(&self, slot: &SlotHeader) -> Option<Receipt> {
-        let several = self.shared.settings.workers > 1;
+        let several = self.shared.has_several_workers();
         let _receipt = several.then(|| self.shared.receipt.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.shared.is_intake_closed() {
+        if self.shared.is_over_for(self.index) || self.handler_version != self.shared.handler_version() {
             return None;
         }
         let queue = self.shared.queue();
@@ -175,12 +189,14 @@ impl Worker {
 
     fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
         kill_point("handling");
-        self.shared.handler.handle(&HandlerRequest {
+        let reply = self.handler.handle(&HandlerRequest {
             client: in_hand.client,
             id: in_hand.sequence,
             text: request.text,
             received_at: in_hand.received_at,
-        })
+        });
+        count_outcome(self.shared.counters(), reply.outcome());
+        reply
     }
 
     fn answer(&self, in_hand: &InHand<'_>, reply: &Reply, response_len: usize) {
@@ -192,12 +208,13 @@ impl Worker {
         in_hand.slot.set_state(SlotState::Ready);
         kill_point("answered");
         let took = in_hand.received_at.elapsed();
+        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        shared.table.handler_latency().record(took_ns);
         if took > SLOW && !shared.clients.is_same(in_hand.client, in_hand.generation) {
             Counters::add(&shared.counters().client_gone);
             return;
         }
-        let several = shared.settings.workers > 1;
-        if several && shared.is_earlier_in_hand(in_hand.client, in_hand.sequence) {
+        if shared.has_several_workers() && shared.is_earlier_in_hand(in_hand.client, in_hand.sequence) {
             return self.post(in_hand, message);
         }
         // SENDING is stored before HELD is loaded: see `clients`.
@@ -211,7 +228,7 @@ impl Worker {
                 Ok(()) => {
                     kill_point("sent");
                     Counters::add(&shared.counters().answered);
-                    shared.table.latency().record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+                    shared.table.latency().record(took_ns);
                 }
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     Counters::add(&shared.counters().queue_full);
@@ -239,6 +256,17 @@ impl Worker {
             },
         );
     }
+}
+
+/// Counts what became of a request in the handler.
+pub(super) fn count_outcome(counters: &Counters, outcome: Outcome) {
+    Counters::add(match outcome {
+        Outcome::Done => &counters.handler_done,
+        Outcome::Failed => &counters.handler_failed,
+        Outcome::TimedOut => &counters.handler_timed_out,
+        Outcome::Broken => &counters.handler_broken,
+        Outcome::Unavailable => &counters.handler_unavailable,
+    });
 }
 
 fn is_half_empty(queue: &Queue) -> bool {

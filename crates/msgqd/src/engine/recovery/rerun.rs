@@ -5,6 +5,7 @@ use crate::engine::admission;
 use crate::engine::post::framed;
 use crate::engine::shared::now_ns;
 use crate::engine::test_switches::kill_point;
+use crate::engine::worker::count_outcome;
 use crate::handler::{HandlerRequest, Reply};
 use msgq_core::config::OnCrash;
 use msgq_core::escape::escape;
@@ -117,5 +118,8 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
     }
     Counters::add(&counters.recovered_rerun);
     kill_point("handling");
-    recovery.shared.handler.handle(&HandlerRequest { client, id, text: request.text, received_at: Instant::now() })
+    let request = HandlerRequest { client, id, text: request.text, received_at: Instant::now() };
+    let reply = recovery.shared.handler().handle(&request);
+    count_outcome(counters, reply.outcome());
+    reply
 }
