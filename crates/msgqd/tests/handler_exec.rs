@@ -7,13 +7,14 @@ use msgq_core::identity::ClientPid;
 use msgqd::handler::{Exec, ExecSettings, Handler, HandlerRequest, Outcome, Overlong, ProgramSettings, Reply};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -49,6 +50,7 @@ fn settings(argv: &[&str]) -> ExecSettings {
         log::set_logger(&LOG).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
     });
+    INHERITED.get_or_init(inherited_descriptors);
     ExecSettings {
         program: ProgramSettings {
             argv: argv.iter().map(OsString::from).collect(),
@@ -220,7 +222,10 @@ fn a_command_starts_with_an_empty_signal_mask_and_no_handler_of_the_daemons() {
     assert_eq!(signal_set(&answer, "SigIgn:") & standard, signal_set(&own, "SigIgn:") & standard & !pipe, "{answer}");
 }
 
-/// What this process itself was given by whoever started it, and gives on: descriptors without close-on-exec.
+/// What this process itself was given by whoever started it, and gives on. Looked at before the first request.
+static INHERITED: OnceLock<BTreeSet<u32>> = OnceLock::new();
+
+/// Descriptors without close-on-exec.
 fn inherited_descriptors() -> BTreeSet<u32> {
     let mut inherited = BTreeSet::new();
     for entry in fs::read_dir("/proc/self/fdinfo").unwrap().flatten() {
@@ -239,7 +244,7 @@ fn a_command_has_three_descriptors_and_no_other() {
     let _file = fs::File::open("/dev/null").unwrap();
     let answer = text(&ask(&command(&["ls", "/proc/self/fd"]), b""));
     let open: BTreeSet<u32> = answer.lines().map(|line| line.parse().unwrap()).collect();
-    let own: Vec<u32> = open.difference(&inherited_descriptors()).copied().filter(|fd| *fd > 2).collect();
+    let own: Vec<u32> = open.difference(INHERITED.get().unwrap()).copied().filter(|fd| *fd > 2).collect();
     // The one more is the directory that ls itself reads.
     assert_eq!(own.len(), 1, "{answer}");
     assert!(open.is_superset(&BTreeSet::from([0, 1, 2])), "{answer}");
@@ -404,6 +409,18 @@ fn a_command_that_runs_into_the_time_limit_gets_sigterm_and_may_clean_up() {
 }
 
 #[test]
+fn what_a_shell_runs_may_clean_up_although_the_shell_itself_dies_of_sigterm_at_once() {
+    let _guard = with_others();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cleaned-up");
+    let clean_up = format!("sleep 0.1; touch {}; exit", file.display());
+    let script = format!("(trap '{clean_up}' TERM; while :; do sleep 0.01; done); true");
+    let patient = ExecSettings { timeout: Duration::from_millis(300), ..settings(&["sh", "-c", &script]) };
+    assert_eq!(ask(&Exec::new(patient), b"").outcome(), Outcome::TimedOut);
+    assert!(file.exists());
+}
+
+#[test]
 fn commands_that_never_stop_writing_end_at_the_time_limit() {
     let _guard = with_others();
     for script in ["exec yes", "exec yes >&2", "yes >&2 & exec yes"] {
@@ -524,6 +541,34 @@ fn signals_that_wake_the_thread_do_not_disturb_a_request() {
         is_over.store(true, Ordering::Release);
         assert_eq!(summary(&reply), done("undisturbed"));
     });
+}
+
+#[test]
+fn a_daemon_without_free_descriptors_refuses_requests_and_leaks_nothing() {
+    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    let handler = command(&["cat"]);
+    ask(&handler, b"warm up");
+    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = open();
+    let limit = getrlimit(Resource::Nofile);
+    // The count has the descriptor in it with which it was made.
+    let replies: Vec<Reply> = (before as u64 - 1..)
+        .take(16)
+        .map(|count| {
+            setrlimit(Resource::Nofile, Rlimit { current: Some(count), ..limit }).unwrap();
+            ask(&handler, b"text")
+        })
+        .collect();
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let sentence = "cannot start the program cat: Too many open files (EMFILE)";
+    for reply in &replies {
+        let summary = summary(reply);
+        assert!(summary == failed(Outcome::Unavailable, sentence) || summary == done("text"), "{summary:?}");
+    }
+    assert_eq!(replies[0].outcome(), Outcome::Unavailable);
+    assert_eq!(replies[15].outcome(), Outcome::Done);
+    assert_eq!(open(), before);
+    assert_eq!(own_children(), Vec::<String>::new());
 }
 
 #[test]

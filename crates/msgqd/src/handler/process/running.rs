@@ -103,8 +103,11 @@ impl Process {
         self.kill_and_reap()
     }
 
-    /// Asks the process group to end (SIGTERM), kills it (SIGKILL) after `grace`, and reaps the process. What it
-    /// writes on stdout meanwhile is dropped.
+    /// Asks the process group to end (SIGTERM), kills it (SIGKILL) after `grace`, and reaps the process. Output on
+    /// stdout meanwhile is dropped.
+    ///
+    /// The grace time is over sooner when the process has exited and nobody holds its stdout or stderr any more: a
+    /// shell dies of SIGTERM at once, while what it ran may still be cleaning up.
     ///
     /// `None` as for [`Self::finish`].
     pub(in crate::handler) fn stop(&mut self, grace: Duration) -> Option<ExitStatus> {
@@ -112,8 +115,22 @@ impl Process {
         let _ = kill_process_group(self.pid, Signal::TERM);
         // A stopped process would not see the SIGTERM.
         let _ = kill_process_group(self.pid, Signal::CONT);
-        let _ = self.run_until(after(Instant::now(), grace), &mut |_| {});
+        let deadline = after(Instant::now(), grace);
+        if matches!(self.run_until(deadline, &mut |_| {}), Ok(true)) {
+            self.await_end_of_pipes(deadline);
+        }
         self.kill_and_reap()
+    }
+
+    fn await_end_of_pipes(&mut self, deadline: Instant) {
+        loop {
+            self.take_output(&mut |_| {});
+            self.stderr.forward();
+            let are_open = self.stdout.is_some() || self.stderr.fd().is_some();
+            if !are_open || Instant::now() >= deadline || self.wait_ready(deadline, false).is_err() {
+                break;
+            }
+        }
     }
 
     /// Until the end of stdout, or until it has been quiet or busy for too long.
