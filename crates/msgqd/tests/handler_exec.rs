@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -384,16 +384,29 @@ fn what_a_process_left_behind_writes_at_once_still_belongs_to_the_answer() {
     assert_eq!(summary(&ask(&shell("{ sleep 0.02; printf late; } & printf 'early '"), b"")), done("early late"));
 }
 
+/// Runs the script into its time limit, which is longer each time, until it got as far as making the file `ready`.
+fn run_into_the_time_limit(script: &str, kill_grace: Duration, ready: &Path) {
+    for timeout in [300, 1000, 3000, 10_000, 30_000] {
+        let settings = settings(&["sh", "-c", script]);
+        let handler = Exec::new(ExecSettings { timeout: Duration::from_millis(timeout), kill_grace, ..settings });
+        let sentence = format!("the command did not end within the time limit of {timeout} ms and was stopped");
+        assert_eq!(summary(&ask(&handler, b"")), failed(Outcome::TimedOut, &sentence));
+        if ready.exists() {
+            return;
+        }
+    }
+    panic!("the command never got so far");
+}
+
 #[test]
 fn a_command_that_ignores_sigterm_is_killed_with_its_group_after_the_grace_time() {
     let _guard = with_others();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("pid");
-    let script = format!("trap '' TERM; echo $$ > {}; sleep 100000 & while :; do sleep 1000; done", file.display());
-    let handler = impatient(&script);
-    let sentence = "the command did not end within the time limit of 300 ms and was stopped";
-    assert_eq!(summary(&ask(&handler, b"")), failed(Outcome::TimedOut, sentence));
+    let script = format!("trap '' TERM; sleep 100000 & echo $$ > {}; while :; do sleep 1000; done", file.display());
+    run_into_the_time_limit(&script, Duration::from_millis(200), &file);
     let group = fs::read_to_string(file).unwrap();
+    assert_ne!(group, "");
     wait_until("the group is gone", || living_in_group(group.trim()).is_empty());
 }
 
@@ -401,10 +414,10 @@ fn a_command_that_ignores_sigterm_is_killed_with_its_group_after_the_grace_time(
 fn a_command_that_runs_into_the_time_limit_gets_sigterm_and_may_clean_up() {
     let _guard = with_others();
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("cleaned-up");
-    let script = format!("trap 'yes | head -c 200000; touch {}; exit 0' TERM; sleep 1000 & wait", file.display());
-    let patient = ExecSettings { timeout: Duration::from_millis(300), ..settings(&["sh", "-c", &script]) };
-    assert_eq!(ask(&Exec::new(patient), b"").outcome(), Outcome::TimedOut);
+    let [ready, file] = ["ready", "cleaned-up"].map(|name| directory.path().join(name));
+    let clean_up = format!("yes | head -c 200000; touch {}; exit 0", file.display());
+    let script = format!("trap '{clean_up}' TERM; sleep 1000 & touch {}; wait", ready.display());
+    run_into_the_time_limit(&script, LIMIT, &ready);
     assert!(file.exists());
 }
 
@@ -412,11 +425,10 @@ fn a_command_that_runs_into_the_time_limit_gets_sigterm_and_may_clean_up() {
 fn what_a_shell_runs_may_clean_up_although_the_shell_itself_dies_of_sigterm_at_once() {
     let _guard = with_others();
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("cleaned-up");
+    let [ready, file] = ["ready", "cleaned-up"].map(|name| directory.path().join(name));
     let clean_up = format!("sleep 0.1; touch {}; exit", file.display());
-    let script = format!("(trap '{clean_up}' TERM; while :; do sleep 0.01; done); true");
-    let patient = ExecSettings { timeout: Duration::from_millis(300), ..settings(&["sh", "-c", &script]) };
-    assert_eq!(ask(&Exec::new(patient), b"").outcome(), Outcome::TimedOut);
+    let script = format!("(trap '{clean_up}' TERM; touch {}; while :; do sleep 0.01; done); true", ready.display());
+    run_into_the_time_limit(&script, LIMIT, &ready);
     assert!(file.exists());
 }
 
