@@ -386,16 +386,14 @@ fn what_a_process_left_behind_writes_at_once_still_belongs_to_the_answer() {
 
 /// Runs the script into its time limit, which is longer each time, until it got as far as making the file `ready`.
 fn run_into_the_time_limit(script: &str, kill_grace: Duration, ready: &Path) {
-    for timeout in [300, 1000, 3000, 10_000, 30_000] {
+    let got_far_enough = [300, 1000, 3000, 10_000, 30_000].into_iter().any(|timeout| {
         let settings = settings(&["sh", "-c", script]);
         let handler = Exec::new(ExecSettings { timeout: Duration::from_millis(timeout), kill_grace, ..settings });
         let sentence = format!("the command did not end within the time limit of {timeout} ms and was stopped");
         assert_eq!(summary(&ask(&handler, b"")), failed(Outcome::TimedOut, &sentence));
-        if ready.exists() {
-            return;
-        }
-    }
-    panic!("the command never got so far");
+        ready.exists()
+    });
+    assert!(got_far_enough, "the command never made {}", ready.display());
 }
 
 #[test]
