@@ -4,13 +4,14 @@
 //! wrong, the line itself with a caret below, and what to write instead.
 
 mod error;
+mod handler;
 mod raw;
 mod settings;
 
 pub use error::ConfigError;
+pub use handler::{ExecConfig, HandlerConfig, ProgramConfig, UnixConfig, WorkerConfig};
 pub use settings::{
-    Config, HandlerConfig, KeyError, KeySetting, LogConfig, LogLevel, OnCrash, QueueConfig, QueueFate, ServiceConfig,
-    Workers,
+    Config, KeyError, KeySetting, LogConfig, LogLevel, OnCrash, QueueConfig, QueueFate, ServiceConfig, Workers,
 };
 
 use std::fs::File;

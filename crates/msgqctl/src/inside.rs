@@ -56,6 +56,7 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
         phase,
         version: about.version,
         handler: about.handler,
+        handler_trouble: Some(table.header().trouble()).filter(|trouble| !trouble.is_empty()),
         pid: about.owner,
         started_at_s: about.started_at_s,
         uptime_s: lives.then(|| unix_time_s().saturating_sub(about.started_at_s)),

@@ -107,15 +107,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Changes what can be changed while requests come in. Each request is answered by the old handler or by the new
-    /// one. The old one is stopped once nothing is left in it.
+    /// Changes what can be changed while requests come in; without a handler it stays the same. Each request is answered
+    /// by the old handler or by the new one. The old one is stopped once nothing is left in it.
     ///
     /// # Errors
     /// When there is no room for as many workers, an earlier change has not come to its end, or threads cannot be had.
     /// Nothing is changed then but for the last.
     pub fn reconfigure(
         &mut self,
-        handler: Arc<dyn Handler>,
+        handler: Option<Arc<dyn Handler>>,
         workers: usize,
         response_ttl: Duration,
     ) -> Result<(), ReconfigureError> {
@@ -126,26 +126,29 @@ impl Engine {
         self.finish_retirements(Instant::now() + RETIREMENT_LIMIT)?;
         self.shared.set_response_ttl(response_ttl);
         self.shared.set_worker_limit(workers);
+        let (handler, is_new) = handler.map_or_else(|| (self.shared.handler(), false), |handler| (handler, true));
         let old = self.shared.replace_handler(handler);
         let mut superfluous = self.workers.split_off(workers);
         superfluous.wake();
-        self.show_workers_the_change(&old);
+        self.show_workers_the_change();
         let shared = Arc::clone(&self.shared);
         let retirement = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
             while !superfluous.stop(Instant::now() + WAKE_PAUSE * 100, WAKE_PAUSE) && !shared.is_stopping() {}
-            while Arc::strong_count(&old) > 1 && !shared.is_stopping() {
+            while is_new && Arc::strong_count(&old) > 1 && !shared.is_stopping() {
                 std::thread::sleep(WAKE_PAUSE);
             }
-            old.stop(Instant::now() + RETIREMENT_LIMIT);
+            if is_new {
+                old.stop(Instant::now() + RETIREMENT_LIMIT);
+            }
         })?;
         self.retirements.push(retirement);
         Ok(self.hire(workers)?)
     }
 
-    /// Wakes workers that wait for a request until they have taken the current handler; the others do when they are done.
-    fn show_workers_the_change(&self, old: &Arc<dyn Handler>) {
+    /// Wakes workers that wait for a request until they have seen the change; the others do when they are done.
+    fn show_workers_the_change(&self) {
         let deadline = Instant::now() + RETIREMENT_LIMIT;
-        while Arc::strong_count(old) > 1 + self.in_hand() && Instant::now() < deadline {
+        while !self.shared.all_have_seen(self.workers.len()) && Instant::now() < deadline {
             self.workers.wake();
             std::thread::sleep(WAKE_PAUSE);
         }
@@ -175,6 +178,18 @@ impl Engine {
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.shared.table
+    }
+
+    /// What answers now.
+    #[must_use]
+    pub fn handler(&self) -> Arc<dyn Handler> {
+        self.shared.handler()
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers.len()
     }
 
     /// The table, for after the engine's end.

@@ -6,4 +6,7 @@ pub mod engine;
 pub mod handler;
 pub mod logging;
 pub mod ratelimit;
+pub mod server;
 pub mod service;
+
+pub use server::Server;

@@ -3,6 +3,7 @@
 
 use clap::Parser;
 use msgq_core::config::{Config, KeySetting};
+use msgqd::Server;
 use msgqd::cli::Arguments;
 use std::io::Write;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stdout(), "{name}: ok");
             ExitCode::SUCCESS
         }
-        Ok(config) => serve(&config, arguments.after_failure),
+        Ok(config) => serve(config, arguments),
         Err(error) => fail(&error),
     }
 }
@@ -33,11 +34,15 @@ fn load(arguments: &Arguments) -> Result<Config, String> {
     Ok(config)
 }
 
-fn serve(config: &Config, after_failure: bool) -> ExitCode {
+fn serve(config: Config, arguments: Arguments) -> ExitCode {
     if let Err(error) = msgqd::logging::init(config.log.level) {
         return fail(&error.to_string());
     }
-    let ended = if after_failure { msgqd::service::after_failure(config) } else { msgqd::service::run(config) };
+    let ended = if arguments.after_failure {
+        msgqd::service::after_failure(&config)
+    } else {
+        Server::builder().config(config).reload_with(move || load(&arguments)).run()
+    };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

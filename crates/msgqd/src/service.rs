@@ -4,14 +4,15 @@
 
 mod acquire;
 mod drain;
+mod handlers;
 mod instance;
 mod manager;
+mod reload;
 mod signals;
 mod storage;
 
 use crate::engine::{Engine, EngineSettings};
-use crate::handler::{Echo, Handler};
-use crate::ratelimit::RateLimit;
+use crate::handler::Handler;
 use acquire::QueuePlan;
 use instance::{ClaimError, Instance};
 use manager::Manager;
@@ -19,8 +20,8 @@ use msgq_core::config::{Config, QueueFate, Workers};
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey};
 use signals::Signals;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A reason not to start, as a sentence for the person who reads the log.
 #[derive(Debug, thiserror::Error)]
@@ -30,47 +31,80 @@ pub struct StartError(String);
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Serves until a signal ends it.
+/// What a reload may change.
+struct Reconfigurable {
+    config: Config,
+    /// True when the program that runs the server brought its handler.
+    own_handler: bool,
+    plan: Arc<Mutex<Arc<QueuePlan>>>,
+}
+
+impl Reconfigurable {
+    fn plan(&self) -> Arc<QueuePlan> {
+        Arc::clone(&self.plan.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_plan(&self, plan: Arc<QueuePlan>) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+    }
+}
+
+/// Serves until a signal ends it. Without a handler it is the configured one.
 ///
 /// # Errors
 /// When the service cannot start: another instance, no permission, a limit of the kernel.
-pub fn run(config: &Config) -> Result<(), StartError> {
+pub fn run(
+    config: Config,
+    handler: Option<Arc<dyn Handler>>,
+    reload: Option<&dyn Fn() -> Result<Config, String>>,
+) -> Result<(), StartError> {
     let client_limit = client_limit();
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
     let plan = Arc::new(QueuePlan::new(key, &config.queue).map_err(StartError)?);
+    let own_handler = handler.is_some();
+    let handler = handler.map_or_else(|| handlers::build(&config.handler), Ok).map_err(StartError)?;
     let queue = plan.acquire().map_err(StartError)?;
-    let handler: Arc<dyn Handler> = Arc::new(Echo);
+    let workers = worker_count(&config, handler.concurrency());
     let settings = EngineSettings {
-        workers: match config.service.workers {
-            Workers::Auto => handler.concurrency(),
-            Workers::Fixed(workers) => workers,
-        },
-        worker_room: WORKER_ROOM,
+        workers,
+        worker_room: workers.max(WORKER_ROOM),
         outbox_capacity: config.service.outbox_capacity,
         response_ttl: config.service.response_ttl,
         message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
         client_limit,
     };
+    let mut manager = Manager::new();
     let storage =
         storage::prepare(&instance, &settings, &queue, handler.name(), config.service.on_crash).map_err(StartError)?;
-    let recreate = Arc::clone(&plan);
-    let engine = Engine::start(queue, settings, Arc::clone(&handler), Box::new(move || recreate.acquire()), storage)
+    if storage.left.is_some() {
+        manager.recovering();
+    }
+    let plan = Arc::new(Mutex::new(plan));
+    let mut current = Reconfigurable { config, own_handler, plan: Arc::clone(&plan) };
+    let recreate = move || plan.lock().unwrap_or_else(PoisonError::into_inner).acquire();
+    let mut engine = Engine::start(queue, settings, handler, Box::new(recreate), storage)
         .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
-    announce(&engine, key, handler.name(), settings.workers);
-    let mut manager = Manager::new();
+    announce(&engine, key);
     manager.ready(&engine);
-    serve(&engine, &signals, &mut manager);
-    let limit = config.service.drain_timeout;
-    match config.service.on_stop {
+    serve(&mut engine, &mut current, reload, &signals, &mut manager);
+    let limit = current.config.service.drain_timeout;
+    match current.config.service.on_stop {
         QueueFate::Remove => {
-            drain::end(engine, limit, &plan, &signals, &mut manager);
+            drain::end(engine, limit, &current.plan(), &signals, &mut manager);
             instance.remove_table();
         }
         QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
     }
     Ok(())
+}
+
+fn worker_count(config: &Config, concurrency: usize) -> usize {
+    match config.service.workers {
+        Workers::Auto => concurrency.max(1),
+        Workers::Fixed(workers) => workers,
+    }
 }
 
 /// The service manager has given up on the daemon: does with the queue what `on_failure` says, so that clients who
@@ -105,21 +139,28 @@ pub fn after_failure(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-fn announce(engine: &Engine, key: QueueKey, handler: &str, workers: usize) {
+fn announce(engine: &Engine, key: QueueKey) {
     let queue = engine.queue();
     let (mode, max_bytes) = queue.stat().map_or((0, 0), |stat| (stat.mode, stat.max_bytes));
+    let workers = engine.workers();
     let plural = if workers == 1 { "" } else { "s" };
     let hint = if key == QueueKey::DEFAULT { String::new() } else { format!("--key {key} ") };
     log::info!(
-        "serving queue {key} (msqid {}, mode {mode:04o}, {max_bytes} bytes) with {workers} worker{plural}, handler \
-         {handler}; try: msgqctl {hint}send hello",
-        queue.id()
+        "serving queue {key} (msqid {}, mode {mode:04o}, {max_bytes} bytes) with {workers} worker{plural}, handler {}; \
+         try: msgqctl {hint}send hello",
+        queue.id(),
+        engine.handler().name()
     );
 }
 
 /// Returns when a signal asks for the end.
-fn serve(engine: &Engine, signals: &Signals, manager: &mut Manager) {
-    let reloads = RateLimit::new("reload");
+fn serve(
+    engine: &mut Engine,
+    current: &mut Reconfigurable,
+    reload: Option<&dyn Fn() -> Result<Config, String>>,
+    signals: &Signals,
+    manager: &mut Manager,
+) {
     loop {
         signals.wait(manager.tick_interval(TICK));
         if signals.take_stop() {
@@ -127,11 +168,10 @@ fn serve(engine: &Engine, signals: &Signals, manager: &mut Manager) {
         }
         if signals.take_reload() {
             manager.reloading();
-            if let Some(suppressed) = reloads.admit(Instant::now()) {
-                log::info!(
-                    "reload asked for ({suppressed} times more since the last such line): no setting can change at \
-                     run time, nothing was changed; restart to apply the configuration"
-                );
+            let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
+            match new.and_then(|new| reload::apply(engine, current, new)) {
+                Ok(changed) => log::info!("reloaded the configuration: {changed}"),
+                Err(error) => log::error!("the reload was refused and nothing was changed: {error}"),
             }
             manager.ready(engine);
         }

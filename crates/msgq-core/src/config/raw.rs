@@ -1,6 +1,7 @@
 //! The configuration as it is written, and the library's errors in words that help.
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 #[derive(Debug, Default, Deserialize)]
@@ -37,6 +38,19 @@ pub(super) struct Service {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Handler {
     pub(super) kind: Option<Spanned<String>>,
+    pub(super) command: Option<Spanned<Vec<String>>>,
+    pub(super) environment: Option<Spanned<BTreeMap<String, String>>>,
+    pub(super) working_directory: Option<Spanned<String>>,
+    pub(super) timeout_ms: Option<Spanned<i64>>,
+    pub(super) kill_grace_ms: Option<Spanned<i64>>,
+    pub(super) max_concurrency: Option<Spanned<i64>>,
+    pub(super) overlong: Option<Spanned<String>>,
+    pub(super) start_timeout_ms: Option<Spanned<i64>>,
+    pub(super) max_requests: Option<Spanned<i64>>,
+    pub(super) idempotent: Option<Spanned<bool>>,
+    pub(super) socket: Option<Spanned<String>>,
+    pub(super) connect_timeout_ms: Option<Spanned<i64>>,
+    pub(super) user: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

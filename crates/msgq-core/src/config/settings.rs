@@ -1,5 +1,6 @@
 //! The configuration as the programs use it.
 
+use super::handler::{self, HandlerConfig};
 use super::raw;
 use crate::queue::QueueKey;
 use std::ops::{Range, RangeInclusive};
@@ -119,14 +120,6 @@ pub enum Workers {
     Fixed(usize),
 }
 
-/// What answers the requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum HandlerConfig {
-    /// `Processed: TEXT`.
-    #[default]
-    Echo,
-}
-
 /// What is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LogConfig {
@@ -190,7 +183,7 @@ pub(super) struct Invalid {
 }
 
 impl Invalid {
-    fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { span, message: message.into(), help: help.into() }
     }
 }
@@ -219,16 +212,16 @@ pub(super) fn validate(raw: &raw::Config) -> Result<Config, Invalid> {
             on_stop: or(raw.service.on_stop.as_ref(), fate, defaults.service.on_stop)?,
             on_failure: or(raw.service.on_failure.as_ref(), fate, defaults.service.on_failure)?,
         },
-        handler: or(raw.handler.kind.as_ref(), handler, defaults.handler)?,
+        handler: handler::validate(&raw.handler, 0..0)?,
         log: LogConfig { level: or(raw.log.level.as_ref(), level, defaults.log.level)? },
     })
 }
 
 /// At least room for one message of the protocol; at most what the kernel's counter of bytes holds.
 const MAX_BYTES: RangeInclusive<u64> = 264..=2_147_483_647;
-const MAX_WORKERS: u64 = 256;
+pub(super) const MAX_WORKERS: u64 = 256;
 
-fn or<T, V>(
+pub(super) fn or<T, V>(
     value: Option<&Spanned<V>>,
     check: impl FnOnce(&Spanned<V>) -> Result<T, Invalid>,
     default: T,
@@ -236,7 +229,7 @@ fn or<T, V>(
     value.map_or(Ok(default), check)
 }
 
-fn number(value: &Spanned<i64>, name: &str, allowed: RangeInclusive<u64>) -> Result<u64, Invalid> {
+pub(super) fn number(value: &Spanned<i64>, name: &str, allowed: RangeInclusive<u64>) -> Result<u64, Invalid> {
     let (least, most) = (*allowed.start(), *allowed.end());
     u64::try_from(*value.get_ref()).ok().filter(|number| allowed.contains(number)).ok_or_else(|| {
         let message = format!("{name} = {} is out of range", value.get_ref());
@@ -317,20 +310,13 @@ fn fate(value: &Spanned<String>) -> Result<QueueFate, Invalid> {
     one_of(value, &[("remove", QueueFate::Remove), ("keep", QueueFate::Keep)])
 }
 
-fn one_of<T: Copy>(value: &Spanned<String>, words: &[(&str, T)]) -> Result<T, Invalid> {
+pub(super) fn one_of<T: Copy>(value: &Spanned<String>, words: &[(&str, T)]) -> Result<T, Invalid> {
     let found = words.iter().find(|(word, _)| word == value.get_ref());
     found.map(|(_, meaning)| *meaning).ok_or_else(|| {
         let known: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
         let help = format!("write {}", known.join(" or "));
         Invalid::new(value.span(), format!("{:?} is not possible here", value.get_ref()), help)
     })
-}
-
-fn handler(value: &Spanned<String>) -> Result<HandlerConfig, Invalid> {
-    match value.get_ref().as_str() {
-        "echo" => Ok(HandlerConfig::Echo),
-        other => Err(Invalid::new(value.span(), format!("there is no handler {other:?}"), "write kind = \"echo\"")),
-    }
 }
 
 fn level(value: &Spanned<String>) -> Result<LogLevel, Invalid> {

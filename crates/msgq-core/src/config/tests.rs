@@ -35,6 +35,62 @@ fn every_setting_is_read() {
 }
 
 #[test]
+fn every_kind_of_handler_is_read() {
+    let handler = |text: &str| Config::parse("test.toml", &format!("[handler]\n{text}\n")).unwrap().handler;
+    let HandlerConfig::Exec(exec) = handler(
+        "kind = \"exec\"\ncommand = [\"a\", \"b\"]\nenvironment = { X = \"1\" }\nworking_directory = \"/\"\n\
+         timeout_ms = 5\nkill_grace_ms = 6\nmax_concurrency = 7\noverlong = \"truncate\"",
+    ) else {
+        panic!("not exec")
+    };
+    assert_eq!((exec.program.command.len(), exec.max_concurrency, exec.truncates), (2, 7, true));
+    assert_eq!((exec.timeout, exec.program.kill_grace), (Duration::from_millis(5), Duration::from_millis(6)));
+    assert_eq!(exec.program.environment["X"], "1");
+    let HandlerConfig::Worker(worker) =
+        handler("kind = \"worker\"\ncommand = [\"a\"]\nstart_timeout_ms = 8\nmax_requests = 9\nidempotent = true")
+    else {
+        panic!("not worker")
+    };
+    assert_eq!((worker.start_timeout, worker.max_requests), (Duration::from_millis(8), Some(9)));
+    assert!(worker.is_idempotent);
+    let HandlerConfig::Unix(unix) =
+        handler("kind = \"unix\"\nsocket = \"/s\"\nconnect_timeout_ms = 3\nuser = \"nobody\"")
+    else {
+        panic!("not unix")
+    };
+    assert_eq!((unix.connect_timeout, unix.user.as_deref()), (Duration::from_millis(3), Some("nobody")));
+}
+
+#[test]
+fn a_setting_of_another_kind_of_handler_or_a_missing_one_is_an_error() {
+    let handler = |text: &str| error(&format!("[handler]\n{text}\n"));
+    for (text, part) in [
+        ("socket = \"/s\"", "socket is no setting of the handler kind \"echo\""),
+        ("kind = \"exec\"\ncommand = [\"a\"]\nidempotent = true", "write kind = \"worker\" or \"unix\""),
+        ("kind = \"exec\"", "needs a command"),
+        ("kind = \"unix\"", "needs a socket"),
+        ("kind = \"unix\"\nsocket = \"s\"", "no absolute path"),
+        ("kind = \"exec\"\ncommand = []", "empty"),
+        ("kind = \"exec\"\ncommand = [\"a\"]\nenvironment = { \"A=B\" = \"1\" }", "cannot stand in an environment"),
+        ("kind = \"exce\"", "write \"echo\" or \"exec\""),
+    ] {
+        let error = handler(text);
+        assert!(error.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_becomes_of_the_queue_and_of_requests_in_hand_is_read() {
+    let text = "[service]\non_crash = \"fail\"\non_stop = \"keep\"\non_failure = \"keep\"\n";
+    let service = Config::parse("test.toml", text).unwrap().service;
+    assert_eq!(
+        (service.on_crash, service.on_stop, service.on_failure),
+        (OnCrash::Fail, QueueFate::Keep, QueueFate::Keep)
+    );
+    assert!(error("[service]\non_stop = \"stay\"\n").contains("write \"remove\" or \"keep\""));
+}
+
+#[test]
 fn a_key_may_be_text_or_come_from_a_file() {
     let key = |text: &str| Config::parse("test.toml", &format!("[queue]\nkey = {text}\n")).unwrap().queue.key;
     assert_eq!(key("\"0x12345678\"").resolve().unwrap(), QueueKey::DEFAULT);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 /// `msgqdTBL` in the byte order of the machine.
 pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"msgqdTBL");
 const TEXT_WORDS: usize = 4;
+const TROUBLE_WORDS: usize = 32;
 
 /// Changes with everything that a reader of another version would misread: names and number of the counters, sizes of
 /// the parts, and this room's own version of the meaning of all else.
@@ -63,6 +64,7 @@ pub struct TableHeader {
     message_room: AtomicU64,
     version: [AtomicU64; TEXT_WORDS],
     handler: [AtomicU64; TEXT_WORDS],
+    trouble: [AtomicU64; TROUBLE_WORDS],
 }
 
 pub(super) static NOWHERE: TableHeader = TableHeader {
@@ -85,6 +87,7 @@ pub(super) static NOWHERE: TableHeader = TableHeader {
     message_room: AtomicU64::new(0),
     version: [const { AtomicU64::new(0) }; TEXT_WORDS],
     handler: [const { AtomicU64::new(0) }; TEXT_WORDS],
+    trouble: [const { AtomicU64::new(0) }; TROUBLE_WORDS],
 };
 
 /// What a daemon does.
@@ -187,6 +190,17 @@ impl TableHeader {
         write_text(&self.handler, name);
     }
 
+    /// Why the operator's logic is down, in a sentence; empty while it works. Read while it is written it may be a mix.
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        read_text(&self.trouble)
+    }
+
+    /// Sets why the operator's logic is down; what is beyond 256 bytes is cut.
+    pub fn set_trouble(&self, sentence: &str) {
+        write_text(&self.trouble, sentence);
+    }
+
     /// What the daemon does, or did when it died; `None` when another program wrote there.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
@@ -223,17 +237,15 @@ impl TableHeader {
     }
 }
 
-fn write_text(words: &[AtomicU64; TEXT_WORDS], text: &str) {
-    let mut bytes = [0; TEXT_WORDS * 8];
-    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
-        *to = from;
-    }
+fn write_text(words: &[AtomicU64], text: &str) {
+    let mut bytes: Vec<u8> = text.bytes().take(words.len() * 8).collect();
+    bytes.resize(words.len() * 8, 0);
     for (word, chunk) in words.iter().zip(bytes.as_chunks::<8>().0) {
         word.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
     }
 }
 
-fn read_text(words: &[AtomicU64; TEXT_WORDS]) -> String {
+fn read_text(words: &[AtomicU64]) -> String {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
     crate::escape::escape(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
 }

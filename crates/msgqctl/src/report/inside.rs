@@ -13,6 +13,8 @@ pub(crate) struct InsideReport {
     pub(crate) phase: ServerPhase,
     pub(crate) version: String,
     pub(crate) handler: String,
+    /// Why the operator's logic is down; `null` while it works.
+    pub(crate) handler_trouble: Option<String>,
     pub(crate) pid: i32,
     pub(crate) started_at_s: u64,
     /// `null` when it does not run any more.

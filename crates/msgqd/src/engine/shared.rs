@@ -56,6 +56,8 @@ pub(super) struct Shared {
     pub(super) table: Arc<Table>,
     handler: Mutex<Arc<dyn Handler>>,
     handler_version: AtomicU64,
+    /// The version that each worker has.
+    seen: Vec<AtomicU64>,
     /// Workers from this index on come to their end.
     worker_limit: AtomicUsize,
     several_workers: AtomicBool,
@@ -120,6 +122,7 @@ impl Shared {
             table,
             handler: Mutex::new(handler),
             handler_version: AtomicU64::new(0),
+            seen: (0..settings.worker_room.max(settings.workers)).map(|_| AtomicU64::new(0)).collect(),
             worker_limit: AtomicUsize::new(settings.workers),
             several_workers: AtomicBool::new(settings.workers > 1),
             response_ttl_ns: AtomicU64::new(nanoseconds(settings.response_ttl)),
@@ -174,6 +177,23 @@ impl Shared {
     /// True when this worker is to come to its end.
     pub(super) fn is_over_for(&self, worker: usize) -> bool {
         self.is_intake_closed() || worker >= self.worker_limit.load(Ordering::Acquire)
+    }
+
+    /// A worker has taken the handler of this version.
+    pub(super) fn note_seen(&self, worker: usize, version: u64) {
+        if let Some(seen) = self.seen.get(worker) {
+            seen.store(version, Ordering::Release);
+        }
+    }
+
+    /// True when each of the first `workers` has the current handler, or is busy and takes it before its next request.
+    pub(super) fn all_have_seen(&self, workers: usize) -> bool {
+        let version = self.handler_version();
+        self.seen
+            .iter()
+            .zip(self.table.landings())
+            .take(workers)
+            .all(|(seen, slot)| seen.load(Ordering::Acquire) == version || slot.state() != Some(SlotState::Armed))
     }
 
     /// True unless there is one worker and always was: the order of receipt then needs no lock.

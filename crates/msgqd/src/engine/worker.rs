@@ -58,6 +58,7 @@ impl Worker {
         }
         let shared = Arc::clone(&self.shared);
         let Some(slot) = shared.table.landing(self.index) else { return };
+        shared.note_seen(self.index, self.handler_version);
         while !shared.is_over_for(self.index) {
             self.take_current_handler();
             if let Some(receipt) = self.receive(slot) {
@@ -73,6 +74,7 @@ impl Worker {
         if version != self.handler_version {
             self.handler_version = version;
             self.handler = self.shared.handler();
+            self.shared.note_seen(self.index, version);
         }
     }
 

@@ -78,15 +78,7 @@ impl QueuePlan {
     }
 
     fn set_up(&self, queue: &Queue, is_new: bool) -> Result<(), String> {
-        let before = queue.stat().map_err(|error| error.to_string())?;
-        let max_bytes = self.max_bytes.unwrap_or_else(limits::msgmnb);
-        let settings = QueueSettings {
-            mode: Some(self.mode),
-            gid: Some(self.group.unwrap_or_else(Gid::effective).as_raw()),
-            max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
-            uid: None,
-        };
-        queue.set(&settings).map_err(|error| self.explain(&error, &before, max_bytes))?;
+        let before = self.apply(queue)?;
         if !is_new {
             log::info!(
                 "took over queue {} (msqid {}) with {} waiting messages from an earlier server",
@@ -96,6 +88,20 @@ impl QueuePlan {
             );
         }
         Ok(())
+    }
+
+    /// Sets owner group, mode and size of a queue; returns what it was before.
+    pub(super) fn apply(&self, queue: &Queue) -> Result<QueueStat, String> {
+        let before = queue.stat().map_err(|error| error.to_string())?;
+        let max_bytes = self.max_bytes.unwrap_or_else(limits::msgmnb);
+        let settings = QueueSettings {
+            mode: Some(self.mode),
+            gid: Some(self.group.unwrap_or_else(Gid::effective).as_raw()),
+            max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
+            uid: None,
+        };
+        queue.set(&settings).map_err(|error| self.explain(&error, &before, max_bytes))?;
+        Ok(before)
     }
 
     fn explain(&self, error: &QueueError, before: &QueueStat, max_bytes: u64) -> String {

@@ -23,6 +23,11 @@ impl Manager {
         self.notify(&[NotifyState::Ready, NotifyState::Status(&self.status)]);
     }
 
+    /// Handlers may have to run before the server is ready.
+    pub(super) fn recovering(&mut self) {
+        self.extend(RECOVERY_TIME, "Finishing what an earlier server had in hand");
+    }
+
     pub(super) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.notify(&[NotifyState::Reloading, now]),
@@ -74,11 +79,17 @@ impl Manager {
     }
 }
 
+/// More than a handler may take by default.
+const RECOVERY_TIME: Duration = Duration::from_secs(120);
+
 fn describe(engine: &Engine) -> String {
     let books = engine.table().counters().snapshot();
     let queue = engine.queue();
     let key = queue.key().map_or_else(String::new, |key| format!(" {key}"));
     let answered = books.answered + books.answered_late;
     let (in_hand, in_outbox) = (engine.in_hand(), engine.in_outbox());
-    format!("Serving queue{key}: {answered} answered, {in_hand} in hand, {in_outbox} waiting in the outbox")
+    let trouble = engine.handler().trouble();
+    engine.table().header().set_trouble(trouble.as_deref().unwrap_or_default());
+    let trouble = trouble.map_or_else(String::new, |trouble| format!("; HANDLER DOWN: {trouble}"));
+    format!("Serving queue{key}: {answered} answered, {in_hand} in hand, {in_outbox} waiting in the outbox{trouble}")
 }

@@ -23,6 +23,10 @@ fn of_daemon(stat: &QueueStat, waiting: Option<&Waiting>, inside: &InsideReport)
     let InsideReport { pid, .. } = inside;
     let in_hand = inside.in_hand.len() + inside.outbox.answers;
     match inside.phase {
+        ServerPhase::Serving if inside.handler_trouble.is_some() => format!(
+            "degraded: the handler is down, clients get errors: {}",
+            inside.handler_trouble.as_deref().unwrap_or_default()
+        ),
         ServerPhase::Serving => fill(stat, waiting).unwrap_or_else(|| "serving".to_owned()),
         ServerPhase::Starting => format!("starting: PID {pid} finishes what an earlier server had in hand"),
         ServerPhase::Draining => format!("stopping: PID {pid} finishes {in_hand} requests"),

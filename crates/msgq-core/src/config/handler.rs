@@ -1,0 +1,233 @@
+//! `[handler]`: which settings belong to which kind, and what they must be.
+
+use super::raw;
+use super::settings::{Invalid, number, one_of, or};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Spanned;
+
+/// What answers the requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum HandlerConfig {
+    /// `Processed: TEXT`.
+    #[default]
+    Echo,
+    /// One command for each request.
+    Exec(ExecConfig),
+    /// A pool of programs that run all the time.
+    Worker(WorkerConfig),
+    /// A service behind a Unix stream socket.
+    Unix(UnixConfig),
+}
+
+/// A program of the operator's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramConfig {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Its environment.
+    pub environment: BTreeMap<String, String>,
+    /// Where it starts; `None`: where the daemon runs.
+    pub working_directory: Option<PathBuf>,
+    /// Time for it to end after SIGTERM, before SIGKILL.
+    pub kill_grace: Duration,
+}
+
+/// `kind = "exec"`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecConfig {
+    /// The command.
+    pub program: ProgramConfig,
+    /// Time for a request.
+    pub timeout: Duration,
+    /// Commands at the same time.
+    pub max_concurrency: usize,
+    /// True when output that is longer than an answer is cut, false when it is an error.
+    pub truncates: bool,
+}
+
+/// `kind = "worker"`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// The program.
+    pub program: ProgramConfig,
+    /// Time for a request.
+    pub timeout: Duration,
+    /// Programs at the same time.
+    pub max_concurrency: usize,
+    /// Time for a program to say hello.
+    pub start_timeout: Duration,
+    /// Requests after which a program is replaced; `None`: never.
+    pub max_requests: Option<u64>,
+    /// True when a request may be run a second time.
+    pub is_idempotent: bool,
+}
+
+/// `kind = "unix"`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnixConfig {
+    /// The socket.
+    pub socket: PathBuf,
+    /// Time for a request.
+    pub timeout: Duration,
+    /// Connections at the same time.
+    pub max_concurrency: usize,
+    /// Time for a connection to be made.
+    pub connect_timeout: Duration,
+    /// Whose service it must be, by name or number; `None`: anybody's.
+    pub user: Option<String>,
+    /// True when a request may be sent a second time.
+    pub is_idempotent: bool,
+}
+
+const KINDS: [(&str, Kind); 4] =
+    [("echo", Kind::Echo), ("exec", Kind::Exec), ("worker", Kind::Worker), ("unix", Kind::Unix)];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Echo,
+    Exec,
+    Worker,
+    Unix,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const KILL_GRACE: Duration = Duration::from_secs(2);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CONCURRENCY: u64 = 4;
+
+pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
+    let kind = or(raw.kind.as_ref(), |value| one_of(value, &KINDS), Kind::Echo)?;
+    refuse_foreign(raw, kind)?;
+    let at = raw.kind.as_ref().map_or(section, Spanned::span);
+    let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIMEOUT)?;
+    let max_concurrency = concurrency(raw.max_concurrency.as_ref())?;
+    let is_idempotent = raw.idempotent.as_ref().is_some_and(|value| *value.get_ref());
+    Ok(match kind {
+        Kind::Echo => HandlerConfig::Echo,
+        Kind::Exec => HandlerConfig::Exec(ExecConfig {
+            program: program(raw, at)?,
+            timeout,
+            max_concurrency,
+            truncates: or(
+                raw.overlong.as_ref(),
+                |value| one_of(value, &[("error", false), ("truncate", true)]),
+                false,
+            )?,
+        }),
+        Kind::Worker => HandlerConfig::Worker(WorkerConfig {
+            program: program(raw, at)?,
+            timeout,
+            max_concurrency,
+            start_timeout: milliseconds(raw.start_timeout_ms.as_ref(), "start_timeout_ms", START_TIMEOUT)?,
+            max_requests: raw
+                .max_requests
+                .as_ref()
+                .map(|value| number(value, "max_requests", 1..=1_000_000_000_000))
+                .transpose()?,
+            is_idempotent,
+        }),
+        Kind::Unix => HandlerConfig::Unix(UnixConfig {
+            socket: socket(raw, at)?,
+            timeout,
+            max_concurrency,
+            connect_timeout: milliseconds(raw.connect_timeout_ms.as_ref(), "connect_timeout_ms", CONNECT_TIMEOUT)?,
+            user: raw.user.as_ref().map(|value| value.get_ref().clone()),
+            is_idempotent,
+        }),
+    })
+}
+
+/// A setting that has no effect is a misunderstanding.
+fn refuse_foreign(raw: &raw::Handler, kind: Kind) -> Result<(), Invalid> {
+    use Kind::{Exec, Unix, Worker};
+    let present = [
+        ("command", span(raw.command.as_ref()), &[Exec, Worker][..]),
+        ("environment", span(raw.environment.as_ref()), &[Exec, Worker]),
+        ("working_directory", span(raw.working_directory.as_ref()), &[Exec, Worker]),
+        ("timeout_ms", span(raw.timeout_ms.as_ref()), &[Exec, Worker, Unix]),
+        ("kill_grace_ms", span(raw.kill_grace_ms.as_ref()), &[Exec, Worker]),
+        ("max_concurrency", span(raw.max_concurrency.as_ref()), &[Exec, Worker, Unix]),
+        ("overlong", span(raw.overlong.as_ref()), &[Exec]),
+        ("start_timeout_ms", span(raw.start_timeout_ms.as_ref()), &[Worker]),
+        ("max_requests", span(raw.max_requests.as_ref()), &[Worker]),
+        ("idempotent", span(raw.idempotent.as_ref()), &[Worker, Unix]),
+        ("socket", span(raw.socket.as_ref()), &[Unix]),
+        ("connect_timeout_ms", span(raw.connect_timeout_ms.as_ref()), &[Unix]),
+        ("user", span(raw.user.as_ref()), &[Unix]),
+    ];
+    for (name, span, kinds) in present {
+        if let Some(span) = span.filter(|_| !kinds.contains(&kind)) {
+            let named = |kind| KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
+            let message = format!("{name} is no setting of the handler kind {:?}", named(kind));
+            let kinds: Vec<String> = kinds.iter().map(|kind| format!("{:?}", named(*kind))).collect();
+            return Err(Invalid::new(span, message, format!("remove it, or write kind = {}", kinds.join(" or "))));
+        }
+    }
+    Ok(())
+}
+
+fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
+    value.map(Spanned::span)
+}
+
+fn milliseconds(value: Option<&Spanned<i64>>, name: &str, default: Duration) -> Result<Duration, Invalid> {
+    or(value, |value| number(value, name, 1..=86_400_000).map(Duration::from_millis), default)
+}
+
+fn concurrency(value: Option<&Spanned<i64>>) -> Result<usize, Invalid> {
+    let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=super::settings::MAX_WORKERS);
+    Ok(usize::try_from(or(value, allowed, CONCURRENCY)?).unwrap_or(1))
+}
+
+fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invalid> {
+    const HELP: &str =
+        "write the program and its arguments, for example command = [\"/usr/local/bin/answer\", \"--fast\"]";
+    let Some(command) = raw.command.as_ref() else {
+        return Err(Invalid::new(at, "this handler needs a command", HELP));
+    };
+    if command.get_ref().first().is_none_or(String::is_empty)
+        || command.get_ref().iter().any(|word| word.contains('\0'))
+    {
+        return Err(Invalid::new(command.span(), "the command is empty or holds a NUL", HELP));
+    }
+    let environment = raw.environment.as_ref().map(Spanned::get_ref).cloned().unwrap_or_default();
+    let bad =
+        environment.iter().find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'));
+    if let (Some((name, _)), Some(value)) = (bad, raw.environment.as_ref()) {
+        let help = "write names without = and values without NUL, for example environment = { LANG = \"C\" }";
+        return Err(Invalid::new(value.span(), format!("{name:?} cannot stand in an environment"), help));
+    }
+    Ok(ProgramConfig {
+        command: command.get_ref().clone(),
+        environment,
+        working_directory: raw
+            .working_directory
+            .as_ref()
+            .map(|value| absolute(value, "working_directory"))
+            .transpose()?,
+        kill_grace: milliseconds(raw.kill_grace_ms.as_ref(), "kill_grace_ms", KILL_GRACE)?,
+    })
+}
+
+fn socket(raw: &raw::Handler, at: Range<usize>) -> Result<PathBuf, Invalid> {
+    match &raw.socket {
+        Some(socket) => absolute(socket, "socket"),
+        None => {
+            let help = "write the path of the service's socket, for example socket = \"/run/answers.socket\"";
+            Err(Invalid::new(at, "this handler needs a socket", help))
+        }
+    }
+}
+
+fn absolute(value: &Spanned<String>, name: &str) -> Result<PathBuf, Invalid> {
+    let path = PathBuf::from(value.get_ref());
+    if path.is_absolute() && !value.get_ref().contains('\0') {
+        return Ok(path);
+    }
+    let message = format!("{name} = {:?} is no absolute path", value.get_ref());
+    Err(Invalid::new(value.span(), message, "begin it with a slash: nobody knows from where a service is started"))
+}

@@ -1,0 +1,93 @@
+//! The daemon as a library: a Rust program brings its own handler and gets everything else.
+
+use crate::handler::Handler;
+use crate::service::{self, StartError};
+use msgq_core::config::Config;
+use msgq_core::queue::QueueKey;
+use std::fmt;
+use std::sync::Arc;
+
+/// Reads the configuration again when a reload is asked for; the error is a sentence for the log.
+pub type Reload = Box<dyn Fn() -> Result<Config, String>>;
+
+/// A server that is about to run; made by [`Server::builder`].
+///
+/// ```no_run
+/// use msgqd::handler::{Handler, HandlerRequest, Reply};
+///
+/// struct Shout;
+///
+/// impl Handler for Shout {
+///     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
+///         let mut reply = Reply::new();
+///         reply.push(&request.text.to_ascii_uppercase());
+///         reply
+///     }
+///     fn concurrency(&self) -> usize {
+///         1
+///     }
+///     fn name(&self) -> &'static str {
+///         "shout"
+///     }
+/// }
+///
+/// msgqd::Server::builder().handler(Shout).run()?;
+/// # Ok::<(), msgqd::service::StartError>(())
+/// ```
+#[derive(Default)]
+pub struct Server {
+    config: Config,
+    handler: Option<Arc<dyn Handler>>,
+    reload: Option<Reload>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Server").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server with the built-in settings.
+    #[must_use]
+    pub fn builder() -> Self {
+        Self::default()
+    }
+
+    /// Sets all settings. Those of `[handler]` have no effect beside [`Server::handler`].
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets the queue's key.
+    #[must_use]
+    pub fn key(mut self, key: QueueKey) -> Self {
+        self.config.queue.key = msgq_core::config::KeySetting::Number(key);
+        self
+    }
+
+    /// Sets what answers the requests.
+    #[must_use]
+    pub fn handler(mut self, handler: impl Handler + 'static) -> Self {
+        self.handler = Some(Arc::new(handler));
+        self
+    }
+
+    /// Sets where the configuration comes from at a reload (SIGHUP). Without it a reload changes nothing.
+    #[must_use]
+    pub fn reload_with(mut self, reload: impl Fn() -> Result<Config, String> + 'static) -> Self {
+        self.reload = Some(Box::new(reload));
+        self
+    }
+
+    /// Serves until SIGTERM or SIGINT ends it. Takes over the process's handling of these, SIGHUP, SIGUSR1 and SIGUSR2;
+    /// logs through the [`log`] crate.
+    ///
+    /// # Errors
+    /// When the service cannot start: another instance, no permission, a limit of the kernel.
+    pub fn run(self) -> Result<(), StartError> {
+        service::run(self.config, self.handler, self.reload.as_deref())
+    }
+}

@@ -1,0 +1,62 @@
+//! A reload: what the new configuration changes is put into effect while requests come in, or nothing is.
+
+use super::acquire::QueuePlan;
+use super::{Reconfigurable, handlers, worker_count};
+use crate::engine::Engine;
+use msgq_core::config::{Config, HandlerConfig};
+use std::sync::Arc;
+
+/// Puts `new` into effect; the error says why nothing was changed.
+pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Result<String, String> {
+    refuse_what_is_fixed(&current.config, &new)?;
+    let handler_changes = !current.own_handler && new.handler != current.config.handler;
+    let handler = handler_changes.then(|| handlers::build(&new.handler)).transpose()?;
+    let concurrency = handler.as_ref().map_or_else(|| engine.handler().concurrency(), |handler| handler.concurrency());
+    let workers = worker_count(&new, concurrency);
+    let key = engine.queue().key().unwrap_or(msgq_core::queue::QueueKey::DEFAULT);
+    let plan = QueuePlan::new(key, &new.queue)?;
+    if new.queue != current.config.queue {
+        plan.apply(&engine.queue())?;
+    }
+    engine.reconfigure(handler, workers, new.service.response_ttl).map_err(|error| error.to_string())?;
+    current.set_plan(Arc::new(plan));
+    crate::logging::set_level(new.log.level);
+    let changed = changes(&current.config, &new);
+    current.config = new;
+    Ok(changed)
+}
+
+fn refuse_what_is_fixed(old: &Config, new: &Config) -> Result<(), String> {
+    let key = |config: &Config| config.queue.key.resolve().map_err(|error| error.to_string());
+    if key(old)? != key(new)? {
+        return Err(
+            "queue.key cannot change while the server runs, since its clients wait at the old queue; restart to \
+                    serve another"
+                .to_owned(),
+        );
+    }
+    if old.service.outbox_capacity != new.service.outbox_capacity {
+        return Err("service.outbox_capacity cannot change while the server runs, since the table has a fixed size; \
+                    restart to apply it"
+            .to_owned());
+    }
+    Ok(())
+}
+
+/// The names of the sections that differ.
+fn changes(old: &Config, new: &Config) -> String {
+    let kind = match &new.handler {
+        HandlerConfig::Echo => "echo",
+        HandlerConfig::Exec(_) => "exec",
+        HandlerConfig::Worker(_) => "worker",
+        HandlerConfig::Unix(_) => "unix",
+    };
+    let differing = [
+        (old.queue != new.queue, "[queue]".to_owned()),
+        (old.service != new.service, "[service]".to_owned()),
+        (old.handler != new.handler, format!("[handler] (now {kind})")),
+        (old.log != new.log, "[log]".to_owned()),
+    ];
+    let names: Vec<String> = differing.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name).collect();
+    if names.is_empty() { "nothing differs from before".to_owned() } else { format!("changed {}", names.join(", ")) }
+}
