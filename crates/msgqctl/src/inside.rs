@@ -39,40 +39,73 @@ fn exists(path: &Path) -> bool {
     !matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
-/// What the table tells; the error is a sentence that says why it tells nothing.
-pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<InsideReport, String> {
-    let name = found.table_path.display();
-    let table = Table::read(&found.table_path).map_err(|error| explain(&found.table_path, &error))?;
-    let about = table.header().about();
-    if about.key != key.raw() || about.ipc_namespace != ipc_namespace() || table.header().msqid() != stat.msqid {
-        return Err(format!("the table {name} is that of another queue"));
+impl Found {
+    /// The table as it is now; the error is a sentence that says why there is nothing to see.
+    pub(crate) fn table(&self, key: QueueKey, stat: &QueueStat) -> Result<Table, String> {
+        let table = Table::read(&self.table_path).map_err(|error| explain(&self.table_path, &error))?;
+        let about = table.header().about();
+        let namespace = ipc_namespace();
+        if about.key != key.raw() || about.ipc_namespace != namespace || table.header().msqid() != stat.msqid {
+            return Err(format!("the table {} is that of another queue", self.table_path.display()));
+        }
+        Ok(table)
     }
+
+    /// What the daemon does, as its table and its lock tell.
+    pub(crate) fn phase(&self, table: &Table) -> ServerPhase {
+        phase(table, self.lock, silence(table))
+    }
+}
+
+/// The daemon's table, for commands that want no more of it.
+pub(crate) fn table_of(key: QueueKey, stat: &QueueStat) -> Result<(Found, Table), String> {
+    let found = find(key, stat).ok_or("no msgqd keeps a table for this queue")?;
+    let table = found.table(key, stat)?;
+    Ok((found, table))
+}
+
+/// What the table tells.
+pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<InsideReport, String> {
+    let table = found.table(key, stat)?;
+    let about = table.header().about();
     let now_ns = monotonic_ns();
-    let silent = Duration::from_nanos(now_ns.saturating_sub(table.header().beat_at_ns()));
+    let silent = silence(&table);
     let phase = phase(&table, found.lock, silent);
-    let books = table.counters().snapshot();
+    let counters = table.counters().snapshot();
     let lives = !matches!(phase, ServerPhase::Died | ServerPhase::Ended);
+    let now_s = unix_time_s();
     Ok(InsideReport {
         phase,
         version: about.version,
         handler: about.handler,
-        handler_trouble: Some(table.header().trouble()).filter(|trouble| !trouble.is_empty()),
+        handler_trouble: Some(table.header().trouble()).filter(|trouble| lives && !trouble.is_empty()),
         pid: about.owner,
         started_at_s: about.started_at_s,
-        uptime_s: lives.then(|| unix_time_s().saturating_sub(about.started_at_s)),
+        uptime_s: lives.then(|| now_s.saturating_sub(about.started_at_s)),
         silent_ms: milliseconds(silent),
-        served: books.answered.saturating_add(books.answered_late),
-        counters: books.entries().into_iter().collect(),
-        in_hand: table
-            .landings()
-            .filter(|slot| slot.state() != Some(SlotState::Armed))
-            .map(|slot| in_hand(slot, now_ns))
-            .collect(),
+        seen_alive_at_s: now_s.saturating_sub(silent.as_secs()),
+        served: counters.answered.saturating_add(counters.answered_late),
+        counters,
+        in_hand: in_hand_of(&table, now_ns),
         outbox: outbox(&table, now_ns),
         latency: summary(&table.latency().snapshot()),
         handler_latency: summary(&table.handler_latency().snapshot()),
-        table_file: name.to_string(),
+        table_file: found.table_path.display().to_string(),
     })
+}
+
+/// How long the daemon has shown no sign of life.
+fn silence(table: &Table) -> Duration {
+    Duration::from_nanos(monotonic_ns().saturating_sub(table.header().beat_at_ns()))
+}
+
+fn in_hand_of(table: &Table, now_ns: u64) -> Vec<InHand> {
+    table.landings().filter(|slot| is_used(slot)).map(|slot| in_hand(slot, now_ns)).collect()
+}
+
+/// True for a slot that holds a request or an answer.
+pub(crate) fn is_used(slot: &SlotHeader) -> bool {
+    !matches!(slot.state(), Some(SlotState::Armed) | None)
 }
 
 fn explain(path: &Path, error: &TableError) -> String {
@@ -113,7 +146,7 @@ fn in_hand(slot: &SlotHeader, now_ns: u64) -> InHand {
 fn outbox(table: &Table, now_ns: u64) -> OutboxReport {
     let capacity = table.geometry().capacity;
     let slots = (0..capacity).filter_map(|index| table.response(index));
-    let used = slots.filter(|slot| !matches!(slot.state(), Some(SlotState::Armed) | None));
+    let used = slots.filter(|slot| is_used(slot));
     let mut rows: HashMap<i32, OutboxRow> = HashMap::new();
     for slot in used {
         let client = slot.client();
@@ -132,7 +165,7 @@ fn outbox(table: &Table, now_ns: u64) -> OutboxReport {
     OutboxReport { answers: clients.iter().map(|row| row.answers).sum(), capacity, clients }
 }
 
-fn age_ms(slot: &SlotHeader, now_ns: u64) -> u64 {
+pub(crate) fn age_ms(slot: &SlotHeader, now_ns: u64) -> u64 {
     now_ns.saturating_sub(slot.received_at_ns.load(Ordering::Relaxed)) / 1_000_000
 }
 
@@ -154,7 +187,7 @@ fn unix_time_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn monotonic_ns() -> u64 {
+pub(crate) fn monotonic_ns() -> u64 {
     let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) else { return 0 };
     u64::try_from(Duration::from(now).as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,16 @@
 //! The one place that turns a result into text or JSON.
 
 mod inside;
+mod layout;
 mod purge;
 mod send;
 mod stat;
 
 pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, ServerPhase};
+pub(crate) use layout::counted;
 pub(crate) use purge::{KeptClient, PurgeReport, RemovedClient};
 pub(crate) use send::{AnswerReport, LatencyReport, SummaryReport};
-pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Waiting};
+pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting};
 
 use crate::failure::{Failure, Status};
 use serde::Serialize;
@@ -84,11 +86,6 @@ impl Text for ScriptReport {
     fn text(&self) -> String {
         self.script.clone()
     }
-}
-
-/// `1 response`, `2 responses`.
-fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 #[cfg(test)]

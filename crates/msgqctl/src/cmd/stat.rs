@@ -4,7 +4,7 @@ use super::Outcome;
 use crate::failure::Failure;
 use crate::inside;
 use crate::names::{Named, process_state};
-use crate::report::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Waiting};
+use crate::report::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting};
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
 use msgq_core::instance::LockState;
@@ -24,8 +24,8 @@ pub(crate) fn run(target: &Target) -> Result<Outcome, Failure> {
         Err(error) => return Err(Failure::of_queue(target.key, &error)),
     };
     let server = server(target.key, &stat);
-    let verdict = verdict::of(&stat, waiting.as_ref(), &server);
-    let report = StatReport { queue: queue(target.key, &stat), waiting, server, verdict };
+    let Verdict { condition, sentence } = verdict::of(&stat, waiting.as_ref(), &server);
+    let report = StatReport { queue: queue(target.key, &stat), waiting, server, condition, verdict: sentence };
     Ok(Outcome { diagnostics, ..Outcome::done(report) })
 }
 
@@ -98,13 +98,16 @@ fn server(key: QueueKey, stat: &QueueStat) -> ServerReport {
         }
     };
     match inside::look(&found, key, stat) {
-        Ok(inside) => ServerReport { inside: Some(inside), ..report },
+        Ok(inside) => {
+            let counters = Some(inside.counters.entries().into_iter().collect());
+            ServerReport { counters, inside: Some(inside), ..report }
+        }
         Err(reason) => ServerReport { unknown: Some(reason), ..report },
     }
 }
 
 fn without_daemon(state: ServerState, note: String) -> ServerReport {
-    ServerReport { state, pid: None, program: None, lock_file: None, note, inside: None, unknown: None }
+    ServerReport { state, pid: None, program: None, lock_file: None, note, counters: None, inside: None, unknown: None }
 }
 
 /// Who of those that used the queue last still lives: a server idles as the last sender while a client that fetched its

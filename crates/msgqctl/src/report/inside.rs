@@ -1,7 +1,7 @@
-use super::counted;
+use super::layout::{age, counted, field, program};
 use super::stat::moment;
+use msgq_core::inflight::CountersSnapshot;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Rows of clients that the text shows at most; JSON shows all.
@@ -21,9 +21,13 @@ pub(crate) struct InsideReport {
     pub(crate) uptime_s: Option<u64>,
     /// Since the last sign of life.
     pub(crate) silent_ms: u64,
+    /// When it last gave one.
+    pub(crate) seen_alive_at_s: u64,
     /// Answers that went out, directly or late.
     pub(crate) served: u64,
-    pub(crate) counters: BTreeMap<&'static str, u64>,
+    /// Shown by name beside this.
+    #[serde(skip)]
+    pub(crate) counters: CountersSnapshot,
     pub(crate) in_hand: Vec<InHand>,
     pub(crate) outbox: OutboxReport,
     /// From receipt to hand-over to the kernel; `null` before the first answer.
@@ -88,62 +92,119 @@ pub(crate) struct LatencySummary {
 }
 
 impl InsideReport {
-    pub(crate) fn counter(&self, name: &str) -> u64 {
-        self.counters.get(name).copied().unwrap_or(0)
-    }
-
     pub(super) fn text(&self, now_s: i64) -> String {
         let started = moment(i64::try_from(self.started_at_s).unwrap_or(i64::MAX), now_s);
-        let mut text = format!("daemon        msgqd {}, handler {}, started {started}\n", self.version, self.handler);
-        let _ = writeln!(
-            text,
-            "served        {} answers, {} of them late; received {}",
-            self.served,
-            self.counter("answered_late"),
-            self.counter("received")
-        );
+        let mut text = field("daemon", &format!("msgqd {}, handler {}, started {started}", self.version, self.handler));
+        if let Some(trouble) = &self.handler_trouble {
+            text.push_str(&field("trouble", trouble));
+        }
+        let counters = &self.counters;
+        let (served, late, received) = (self.served, counters.answered_late, counters.received);
+        text.push_str(&field("served", &format!("{served} answers, {late} of them late; received {received}")));
         if let Some(latency) = &self.latency {
-            let _ = writeln!(text, "latency       {}", latency.text());
+            text.push_str(&field("latency", &latency.text()));
         }
         if let Some(latency) = self.handler_latency.as_ref().filter(|_| self.handler != "echo") {
-            let _ = writeln!(text, "handler       {}", latency.text());
+            text.push_str(&field("handler", &latency.text()));
         }
         self.write_in_hand(&mut text);
         self.write_outbox(&mut text);
-        self.write_counters(&mut text);
+        for (heading, numbers) in groups(counters) {
+            let told: Vec<_> = numbers.iter().filter(|(_, value)| *value > 0).collect();
+            let words: Vec<_> = told.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            // What an operator looks for is shown also when there is nothing of it.
+            if !words.is_empty() || matches!(heading, "orphans" | "dropped") {
+                text.push_str(&field(heading, &if words.is_empty() { "none".to_owned() } else { words.join(", ") }));
+            }
+        }
         text
     }
 
     fn write_in_hand(&self, text: &mut String) {
-        let _ = writeln!(text, "in hand       {}", counted(self.in_hand.len(), "request"));
-        for InHand { client, program, state, request, age_ms } in self.in_hand.iter().take(MAX_ROWS) {
-            let program = program.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "{client:>21}  {state:<10}  request {request}, since {age_ms} ms  {program}");
+        text.push_str(&field("in hand", &counted(self.in_hand.len(), "request")));
+        for InHand { client, program: name, state, request, age_ms } in self.in_hand.iter().take(MAX_ROWS) {
+            let (name, age) = (program(name.as_deref()), age(*age_ms));
+            let _ = writeln!(text, "{client:>21}  {state:<10}  request {request}, since {age}  {name}");
         }
+        write_more(text, self.in_hand.len());
     }
 
     fn write_outbox(&self, text: &mut String) {
         let OutboxReport { answers, capacity, clients } = &self.outbox;
         let holders = counted(clients.len(), "client");
-        let _ = writeln!(text, "outbox        {answers} of {capacity} places, for {holders}");
-        for OutboxRow { client, program, state, answers, oldest_ms } in clients.iter().take(MAX_ROWS) {
-            let program = program.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "{client:>21}  {state:<10}  {answers} answers, oldest {oldest_ms} ms  {program}");
+        text.push_str(&field("outbox", &format!("{answers} of {capacity} places, for {holders}")));
+        for OutboxRow { client, program: name, state, answers, oldest_ms } in clients.iter().take(MAX_ROWS) {
+            let (name, age, answers) = (program(name.as_deref()), age(*oldest_ms), counted(*answers, "answer"));
+            let _ = writeln!(text, "{client:>21}  {state:<10}  {answers}, oldest {age}  {name}");
         }
+        write_more(text, clients.len());
     }
+}
 
-    fn write_counters(&self, text: &mut String) {
-        let shown_above = ["received", "answered", "answered_late", "scans"];
-        let told = |name: &str, value: u64| value > 0 && !shown_above.contains(&name);
-        let mut words = Vec::new();
-        for (name, value) in self.counters.iter().filter(|(name, value)| told(name, **value)) {
-            words.push(format!("{name} {value}"));
-        }
-        for (index, line) in words.chunks(3).enumerate() {
-            let heading = if index == 0 { "counted" } else { "" };
-            let _ = writeln!(text, "{heading:<14}{}", line.join(", "));
-        }
+fn write_more(text: &mut String, rows: usize) {
+    if let Some(more) = rows.checked_sub(MAX_ROWS).filter(|more| *more > 0) {
+        let _ = writeln!(text, "{more:>21}  more; --json shows them all");
     }
+}
+
+type Group = (&'static str, Vec<(&'static str, u64)>);
+
+/// The counters that are not told elsewhere, by what they mean to an operator.
+fn groups(counters: &CountersSnapshot) -> [Group; 7] {
+    let c = counters;
+    [
+        (
+            "dropped",
+            vec![
+                ("shed", c.shed),
+                ("expired", c.expired),
+                ("client gone", c.client_gone),
+                ("send failed", c.send_failed),
+                ("queue removed", c.queue_removed),
+            ],
+        ),
+        (
+            "orphans",
+            vec![
+                ("dead client", c.orphans_dead_client),
+                ("nobody's number", c.orphans_nobody),
+                ("junk", c.orphans_junk),
+                ("expired", c.orphans_expired),
+            ],
+        ),
+        (
+            "refused",
+            vec![
+                ("too short", c.malformed_short),
+                ("too long", c.malformed_long),
+                ("bad PID", c.refused_pid),
+                ("PID of nobody", c.refused_nobody),
+            ],
+        ),
+        (
+            "recovered",
+            vec![
+                ("answers taken over", c.recovered),
+                ("requests rerun", c.recovered_rerun),
+                ("refused", c.recovered_refused),
+                ("delivered before", c.recovered_delivered),
+                ("client gone", c.recovered_gone),
+                ("ambiguous", c.recovered_ambiguous),
+            ],
+        ),
+        (
+            "outcomes",
+            vec![
+                ("done", c.handler_done),
+                ("failed", c.handler_failed),
+                ("timed out", c.handler_timed_out),
+                ("broken", c.handler_broken),
+                ("unavailable", c.handler_unavailable),
+            ],
+        ),
+        ("pressure", vec![("queue full", c.queue_full), ("adopted", c.adopted), ("recalled", c.recalled)]),
+        ("faults", vec![("receive failed", c.receive_failed), ("queue recreated", c.queue_recreated)]),
+    ]
 }
 
 impl LatencySummary {

@@ -1,6 +1,8 @@
-use super::{InsideReport, Text, counted};
+use super::layout::{counted, field, program};
+use super::{InsideReport, Text};
 use crate::names::{Named, utc};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,8 +17,18 @@ pub(crate) struct StatReport {
     /// `null` where the kernel cannot show what waits.
     pub(crate) waiting: Option<Waiting>,
     pub(crate) server: ServerReport,
+    /// The verdict's kind, for programs.
+    pub(crate) condition: &'static str,
     /// In one sentence: whether all is well, and what to do if not.
     pub(crate) verdict: String,
+}
+
+/// Whether all is well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// A word in `snake_case`.
+    pub(crate) condition: &'static str,
+    pub(crate) sentence: String,
 }
 
 /// The queue itself; names with `_s` are seconds since 1970.
@@ -77,6 +89,8 @@ pub(crate) struct ServerReport {
     pub(crate) program: Option<String>,
     pub(crate) lock_file: Option<String>,
     pub(crate) note: String,
+    /// All counters of the daemon by name; `null` where `unknown` says why.
+    pub(crate) counters: Option<BTreeMap<&'static str, u64>>,
     /// `null` where `unknown` says why.
     pub(crate) inside: Option<InsideReport>,
     /// Why the daemon's inside is not shown; `null` where it is, or where there is no daemon.
@@ -98,17 +112,17 @@ impl Text for StatReport {
     fn text(&self) -> String {
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let now_s = i64::try_from(now_s).unwrap_or(i64::MAX);
-        let mut text = format!("verdict       {}\n{}", self.verdict, self.queue.text(now_s));
-        let _ = writeln!(text, "server        {}", self.server.note);
+        let mut text = field("verdict", &self.verdict) + &self.queue.text(now_s);
+        text.push_str(&field("server", &self.server.note));
         if let Some(inside) = &self.server.inside {
             text.push_str(&inside.text(now_s));
         }
         if let Some(reason) = &self.server.unknown {
-            let _ = writeln!(text, "daemon        its numbers are not shown: {reason}");
+            text.push_str(&field("daemon", &format!("its numbers are not shown: {reason}")));
         }
         match &self.waiting {
             Some(waiting) => text.push_str(&waiting.text()),
-            None => text.push_str("waiting       not shown\n"),
+            None => text.push_str(&field("waiting", "not shown")),
         }
         text
     }
@@ -118,7 +132,7 @@ impl QueueReport {
     fn text(&self, now_s: i64) -> String {
         let last = |call: &Option<LastCall>| {
             call.as_ref().map_or("never".to_owned(), |call| {
-                let name = call.program.as_deref().unwrap_or("gone or hidden");
+                let name = program(call.program.as_deref().or(Some("gone or hidden")));
                 format!("{} by PID {} ({name})", moment(call.at_s, now_s), call.pid)
             })
         };
@@ -156,8 +170,8 @@ impl Waiting {
         heaviest_first.sort_by_key(|client| std::cmp::Reverse(client.messages));
         for client in heaviest_first.iter().take(MAX_ROWS) {
             let Client { mtype, state, messages, bytes, .. } = client;
-            let program = client.program.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "{mtype:>21}  {state:<10}  {messages:>8}  {bytes:>8}  {program}");
+            let name = program(client.program.as_deref());
+            let _ = writeln!(text, "{mtype:>21}  {state:<10}  {messages:>8}  {bytes:>8}  {name}");
         }
         if let Some(more) = self.clients.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
             let _ = writeln!(text, "{more:>21}  more with fewer messages; --json shows them all");

@@ -22,10 +22,13 @@ fn serve(key: QueueKey, count: usize) {
 fn what_the_daemon_counted_is_what_clients_got() {
     let daemon = Daemon::start();
     serve(daemon.key(), 123);
+    wait_until("all are counted", || stat_json(daemon.builder())["server"]["inside"]["served"] == 123);
     let report = stat_json(daemon.builder());
     let inside = &report["server"]["inside"];
     assert_eq!((&inside["phase"], &inside["served"]), (&Value::from("serving"), &Value::from(123)), "{report}");
-    assert_eq!(inside["counters"]["received"], 123);
+    let counters = &report["server"]["counters"];
+    assert_eq!((&counters["received"], &counters["answered"]), (&Value::from(123), &Value::from(123)), "{report}");
+    assert_eq!((&counters["shed"], &counters["recovered_ambiguous"]), (&Value::from(0), &Value::from(0)), "{report}");
     assert_eq!(inside["latency"]["count"], 123);
     assert_eq!((&inside["pid"], &inside["handler"]), (&Value::from(daemon.pid()), &Value::from("echo")));
     assert_eq!((&report["verdict"], &report["server"]["unknown"]), (&Value::from("serving"), &Value::Null));
@@ -44,6 +47,7 @@ fn a_daemon_that_hangs_is_told_from_one_that_serves_and_shows_what_it_did() {
     let report = stat_json(&builder);
     assert_eq!(report["server"]["inside"]["served"], 7);
     assert!(report["verdict"].as_str().unwrap().starts_with("hangs: PID"), "{report}");
+    assert_eq!(report["condition"], "hangs");
     daemon.thaw();
     wait_until("it lives again", || stat_json(&builder)["server"]["inside"]["phase"] == "serving");
     daemon.stop();
@@ -61,11 +65,14 @@ fn a_daemon_that_died_still_tells_what_it_had_in_hand() {
         rows.iter().any(|row| row["client"] == enemy.pid() && row["state"] == "alive")
     };
     wait_until("answers wait for the client that does not read", || holds(&stat_json(&builder)));
+    let daemon_pid = daemon.pid();
     daemon.signal(Signal::SIGKILL);
     wait_until("its death is noticed", || stat_json(&builder)["server"]["inside"]["phase"] == "died");
     let report = stat_json(&builder);
     assert!(holds(&report), "{report}");
-    assert!(report["verdict"].as_str().unwrap().starts_with("down: PID"), "{report}");
+    let verdict = report["verdict"].as_str().unwrap();
+    assert!(verdict.starts_with("down: since") && verdict.contains(&daemon_pid.to_string()), "{report}");
+    assert_eq!(report["condition"], "down");
     assert_eq!(report["server"]["inside"]["uptime_s"], Value::Null);
     enemy.signal(Signal::SIGKILL);
 }
@@ -78,7 +85,7 @@ fn a_table_that_cannot_be_read_is_explained_and_the_rest_is_shown() {
         entries.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|it| it == "table"));
     let table = table.unwrap();
     let good = std::fs::read(&table).unwrap();
-    let random: Vec<u8> = (0..good.len()).map(|at| (at * 7919 >> 3).to_ne_bytes()[0]).collect();
+    let random: Vec<u8> = (0..good.len()).map(|at| ((at * 7919) >> 3).to_ne_bytes()[0]).collect();
     for (bytes, reason) in [(&good[..3000], "not a table"), (&good[..9000], "9000 bytes"), (&random[..], "not a table")]
     {
         // Beside the daemon's own, which must not be hurt.
@@ -94,4 +101,74 @@ fn a_table_that_cannot_be_read_is_explained_and_the_rest_is_shown() {
         assert_eq!(report["queue"]["msqid"], daemon.queue().id());
     }
     daemon.stop();
+}
+
+#[test]
+fn under_load_the_numbers_of_a_client_that_just_ended_are_in_the_count() {
+    let daemon = Daemon::start();
+    let mut load = Process::start(&mut msgqd_system_tests::crowd(daemon.key(), 8, 20_000, 30_000));
+    let mut before = 0;
+    for _ in 0..20 {
+        serve(daemon.key(), 10);
+        let served = || stat_json(daemon.builder())["server"]["inside"]["served"].as_u64().unwrap();
+        wait_until("the answers of a client that ended are counted", || served() >= before + 10);
+        before = served();
+    }
+    load.signal(Signal::SIGKILL);
+    daemon.stop();
+}
+
+#[test]
+fn all_who_were_answered_under_load_are_counted_once() {
+    let daemon = Daemon::start();
+    let load = Process::start(&mut msgqd_system_tests::crowd(daemon.key(), 100, 50, 30_000));
+    let text = stat(daemon.builder(), &["stat"]).stdout;
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let _ = load.finish().succeeded();
+    wait_until("all 5000 are counted", || stat_json(daemon.builder())["server"]["inside"]["served"] == 5000);
+    daemon.stop();
+}
+
+#[test]
+fn a_user_of_the_queues_group_alone_sees_the_queue_and_reads_why_not_the_rest() {
+    if !is_root() {
+        eprintln!("not run: only root can become another user");
+        return;
+    }
+    let daemon = Daemon::start();
+    serve(daemon.key(), 3);
+    daemon.queue().set(&QueueSettings { gid: Some(STRANGER), ..QueueSettings::default() }).unwrap();
+    let (_directory, program) = surroundings::for_everybody();
+    let mut command = as_user(STRANGER, &program);
+    command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory());
+    let finished = Process::run(command.args(["--json", "--key", &daemon.key().to_string(), "stat"])).succeeded();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((&report["condition"], &report["server"]["inside"]), (&Value::from("unknown"), &Value::Null));
+    assert_eq!(report["server"]["counters"], Value::Null);
+    let reason = report["server"]["unknown"].as_str().unwrap();
+    assert!(reason.contains("may not read the table") && reason.contains("group"), "{reason}");
+    assert_eq!(report["queue"]["msqid"], daemon.queue().id());
+    daemon.stop();
+}
+
+#[test]
+fn of_another_program_the_kernels_numbers_are_shown_and_none_of_a_daemon() {
+    let other = PlainServer::start();
+    ends_with(OK, other.key(), &["send", "x"]);
+    let report = json(other.key(), &["stat"]);
+    assert_eq!((&report["condition"], &report["server"]["inside"]), (&Value::from("not_served"), &Value::Null));
+    assert_eq!((&report["server"]["counters"], &report["waiting"]["requests"]), (&Value::Null, &Value::from(0)));
+    assert!(report["verdict"].as_str().unwrap().starts_with("not served by msgqd"), "{report}");
+}
+
+#[test]
+fn a_queue_that_clients_do_not_read_from_is_called_degraded_and_the_worst_is_named() {
+    let (key, queue) = idle_queue();
+    let (worst, other) = (Sleeper::start(), Sleeper::start());
+    put(&queue, worst.pid().into(), 40);
+    put(&queue, other.pid().into(), 15);
+    let report = json(key.key(), &["stat"]);
+    let verdict = report["verdict"].as_str().unwrap();
+    let expected = format!("55 of 62 places are held by 2 clients that do not read, 40 of them by {}", worst.pid());
+    assert!(verdict.contains(&expected), "{verdict}");
 }

@@ -34,7 +34,7 @@ fn a_missing_queue_is_exit_code_3_and_the_message_says_which_and_what_to_do() {
 }
 
 /// A program that any user can execute, wherever this repository lies.
-fn for_everybody() -> (TempDir, PathBuf) {
+pub(crate) fn for_everybody() -> (TempDir, PathBuf) {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();

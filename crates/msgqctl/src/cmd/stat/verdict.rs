@@ -1,64 +1,117 @@
 //! In one sentence: whether all is well, and what to do if not.
 
-use crate::report::{InsideReport, ServerPhase, ServerReport, ServerState, Waiting};
+use crate::names::utc;
+use crate::report::{InsideReport, ServerPhase, ServerReport, ServerState, Verdict, Waiting, counted};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 
-/// Share of the queue's places, in percent, from which on answers that nobody reads are worth a word.
+/// Share of the queue's or the outbox's places, in percent, from which on they are worth a word.
 const CROWDED_PERCENT: u64 = 75;
 
-pub(super) fn of(stat: &QueueStat, waiting: Option<&Waiting>, server: &ServerReport) -> String {
+pub(super) fn of(stat: &QueueStat, waiting: Option<&Waiting>, server: &ServerReport) -> Verdict {
+    let fill = fill(stat, waiting);
     match (&server.inside, server.state) {
-        (Some(inside), _) => of_daemon(stat, waiting, inside),
-        (None, ServerState::Msgqd) => fill(stat, waiting).unwrap_or_else(|| "serving".to_owned()),
-        (None, ServerState::Unknown) => "unknown: what this user may see does not tell who serves".to_owned(),
+        (Some(inside), _) => of_daemon(stat, fill, inside),
+        (None, ServerState::Msgqd) => fill.unwrap_or_else(|| said("serving", "serving")),
+        (None, ServerState::Unknown) => {
+            said("unknown", "unknown: what this user may see does not tell who serves this queue")
+        }
         (None, ServerState::NotFound) => {
-            let rest = fill(stat, waiting).map_or_else(String::new, |fill| format!("; {fill}"));
-            format!("not served by msgqd{rest}")
+            let rest = fill.map_or_else(String::new, |fill| format!("; {}", fill.sentence));
+            said("not_served", format!("not served by msgqd{rest}"))
         }
     }
 }
 
-fn of_daemon(stat: &QueueStat, waiting: Option<&Waiting>, inside: &InsideReport) -> String {
+fn said(condition: &'static str, sentence: impl Into<String>) -> Verdict {
+    Verdict { condition, sentence: sentence.into() }
+}
+
+fn of_daemon(stat: &QueueStat, fill: Option<Verdict>, inside: &InsideReport) -> Verdict {
     let InsideReport { pid, .. } = inside;
     let in_hand = inside.in_hand.len() + inside.outbox.answers;
+    let messages = counted(usize::try_from(stat.messages).unwrap_or(usize::MAX), "message");
     match inside.phase {
-        ServerPhase::Serving if inside.handler_trouble.is_some() => format!(
-            "degraded: the handler is down, clients get errors: {}",
-            inside.handler_trouble.as_deref().unwrap_or_default()
+        ServerPhase::Serving => {
+            trouble(inside).or(fill).or_else(|| outbox(inside)).unwrap_or_else(|| said("serving", "serving"))
+        }
+        ServerPhase::Starting => {
+            said("starting", format!("starting: PID {pid} finishes what an earlier server had in hand"))
+        }
+        ServerPhase::Draining => {
+            said("stopping", format!("stopping: PID {pid} finishes {}", counted(in_hand, "request")))
+        }
+        ServerPhase::Hangs => said(
+            "hangs",
+            format!(
+                "hangs: PID {pid} has shown no sign of life for {} s; see what holds it (a debugger, SIGSTOP), or \
+                 restart it: what it has in hand is finished then",
+                inside.silent_ms / 1000
+            ),
         ),
-        ServerPhase::Serving => fill(stat, waiting).unwrap_or_else(|| "serving".to_owned()),
-        ServerPhase::Starting => format!("starting: PID {pid} finishes what an earlier server had in hand"),
-        ServerPhase::Draining => format!("stopping: PID {pid} finishes {in_hand} requests"),
-        ServerPhase::Hangs => format!(
-            "hangs: PID {pid} has shown no sign of life for {} s; see what holds it (a debugger, SIGSTOP), or restart \
-             it: what it has in hand is finished then",
-            inside.silent_ms / 1000
+        ServerPhase::Died => said(
+            "down",
+            format!(
+                "down: since about {}, when PID {pid} was killed or crashed; {} that it had in hand and {messages} in \
+                 the queue wait for the next start (systemctl start msgqd)",
+                utc(i64::try_from(inside.seen_alive_at_s).unwrap_or(i64::MAX)),
+                counted(in_hand, "request"),
+            ),
         ),
-        ServerPhase::Died => format!(
-            "down: PID {pid} was killed or crashed; {in_hand} requests that it had in hand and {} messages in the queue \
-             wait for the next start (systemctl start msgqd)",
-            stat.messages
-        ),
-        ServerPhase::Ended => format!(
-            "stopped: PID {pid} ended in order and kept its queue; {} messages wait for the next start (systemctl start \
-             msgqd)",
-            stat.messages
+        ServerPhase::Ended => said(
+            "stopped",
+            format!(
+                "stopped: PID {pid} ended in order and kept its queue; {messages} wait for the next start (systemctl \
+                 start msgqd)"
+            ),
         ),
     }
 }
 
+fn trouble(inside: &InsideReport) -> Option<Verdict> {
+    let trouble = inside.handler_trouble.as_ref()?;
+    Some(said("degraded", format!("degraded: the handler is down, clients get errors: {trouble}")))
+}
+
+/// A word on an outbox that is nearly full.
+fn outbox(inside: &InsideReport) -> Option<Verdict> {
+    let outbox = &inside.outbox;
+    let answers = u64::try_from(outbox.answers).unwrap_or(u64::MAX);
+    if answers.saturating_mul(100) < u64::from(outbox.capacity).saturating_mul(CROWDED_PERCENT) {
+        return None;
+    }
+    let heaviest = outbox.clients.first()?;
+    let (capacity, held, client) = (outbox.capacity, heaviest.answers, heaviest.client);
+    Some(said(
+        "degraded",
+        format!(
+            "degraded: {answers} of {capacity} places of the outbox are taken, {held} by PID {client}; when it is full, \
+             who holds the most loses answers first (`msgqctl explain {client}`, or a bigger `outbox_capacity`)"
+        ),
+    ))
+}
+
 /// A word on a queue that is nearly full.
-fn fill(stat: &QueueStat, waiting: Option<&Waiting>) -> Option<String> {
+fn fill(stat: &QueueStat, waiting: Option<&Waiting>) -> Option<Verdict> {
     let is_crowded = |used: u64| used.saturating_mul(100) >= stat.max_bytes.saturating_mul(CROWDED_PERCENT);
     if !is_crowded(stat.bytes) && !is_crowded(stat.messages) {
         return None;
     }
     let places = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
     let waiting = waiting?;
-    if waiting.responses > waiting.requests {
-        let (answers, clients) = (waiting.responses, waiting.clients.len());
-        return Some(format!("degraded: {answers} of {places} places are held by {clients} clients that do not read"));
+    if waiting.responses <= waiting.requests {
+        return Some(said("busy", format!("busy: {} requests wait for {places} places", waiting.requests)));
     }
-    Some(format!("busy: {} requests wait for {places} places", waiting.requests))
+    let holders = counted(waiting.clients.len(), "client");
+    let verb = if waiting.clients.len() == 1 { "does" } else { "do" };
+    let heaviest = waiting.clients.iter().max_by_key(|client| client.messages)?;
+    let (most, mtype) = (heaviest.messages, heaviest.mtype);
+    let advice = heaviest.pid.map_or_else(String::new, |pid| format!(" (`msgqctl explain {pid}`)"));
+    Some(said(
+        "degraded",
+        format!(
+            "degraded: {} of {places} places are held by {holders} that {verb} not read, {most} of them by {mtype}{advice}",
+            waiting.responses
+        ),
+    ))
 }
