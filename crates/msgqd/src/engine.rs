@@ -241,12 +241,17 @@ impl Engine {
         self.workers.stop(deadline, WAKE_PAUSE)
     }
 
-    /// Stops all threads and waits for them, at most until `deadline`. False when one did not stop, which only a
-    /// handler that does not return can cause.
+    /// Stops all threads and waits for them until `deadline`; then what is left in the handler is called off, and its
+    /// requests stay in the table. False when a worker does not come back from the handler even so.
     #[must_use]
     pub fn stop(mut self, deadline: Instant) -> bool {
         self.shared.set_stopping();
-        let workers = self.workers.stop(deadline, WAKE_PAUSE);
+        let mut workers = self.workers.stop(deadline, WAKE_PAUSE);
+        if !workers {
+            self.shared.set_aborting();
+            self.shared.handler().abort();
+            workers = self.workers.stop(Instant::now() + ABORT_LIMIT, WAKE_PAUSE);
+        }
         let others = self.others.stop(deadline, WAKE_PAUSE);
         self.shared.handler().stop(deadline.max(Instant::now() + HANDLER_END));
         let retired = self.finish_retirements(deadline.max(Instant::now() + HANDLER_END)).is_ok();
@@ -277,5 +282,7 @@ pub enum ReconfigureError {
 const WAKE_PAUSE: Duration = Duration::from_millis(2);
 /// How long a change waits for the one before.
 const RETIREMENT_LIMIT: Duration = Duration::from_secs(5);
+/// How long workers may take to leave a handler that was called off.
+const ABORT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a handler may take at least to end what it started.
 const HANDLER_END: Duration = Duration::from_secs(1);

@@ -141,6 +141,10 @@ pub trait Handler: Send + Sync {
         None
     }
 
+    /// The time of the service is over while requests are in `handle`: ends what is worked on, so that `handle` returns
+    /// soon. What it returns is not used any more.
+    fn abort(&self) {}
+
     /// The service ends, or another handler takes over: no request is in `handle` any more. Ends what was started, at
     /// the latest at `deadline`.
     fn stop(&self, deadline: Instant) {

@@ -88,6 +88,7 @@ pub(super) struct Shared {
     recreating: Mutex<()>,
     intake_closed: AtomicBool,
     stopping: AtomicBool,
+    aborting: AtomicBool,
     ending: AtomicBool,
     sequence: AtomicU64,
     clock: Clock,
@@ -148,6 +149,7 @@ impl Shared {
             recreating: Mutex::new(()),
             intake_closed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            aborting: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             sequence: AtomicU64::new(0),
             clock: Clock { base: Instant::now(), base_ns: now_ns() },
@@ -387,6 +389,15 @@ impl Shared {
 
     pub(super) fn close_intake(&self) {
         self.intake_closed.store(true, Ordering::Release);
+    }
+
+    /// True when what handlers return is not to be used any more.
+    pub(super) fn is_aborting(&self) -> bool {
+        self.aborting.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_aborting(&self) {
+        self.aborting.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn set_stopping(&self) {

@@ -63,7 +63,10 @@ impl Worker {
             self.take_current_handler();
             if let Some(receipt) = self.receive(slot) {
                 self.serve(slot, receipt);
-                shared.table.finish_landing(self.index);
+                // What was called off stays as it is, for the next server.
+                if slot.state() != Some(SlotState::Received) || !shared.is_aborting() {
+                    shared.table.finish_landing(self.index);
+                }
             }
         }
     }
@@ -164,7 +167,9 @@ impl Worker {
             Ok(request) => {
                 if let Some(in_hand) = self.admit(slot, receipt, request.claimed_pid) {
                     let reply = self.handle(&in_hand, &request);
-                    self.answer(&in_hand, &reply, request.response_len);
+                    if !self.shared.is_aborting() {
+                        self.answer(&in_hand, &reply, request.response_len);
+                    }
                 }
             }
             Err(error @ Malformed::TooShort { .. }) => {

@@ -10,8 +10,10 @@ use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
 use output::Output;
 use slots::Slots;
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,7 +56,11 @@ pub struct Exec {
     slots: Slots,
     failed_starts: RateLimit,
     trouble: Mutex<Option<String>>,
+    is_aborted: AtomicBool,
 }
+
+/// How often somebody who waits for a command looks whether the time of the service is over.
+const ABORT_LOOK: Duration = Duration::from_millis(100);
 
 impl Exec {
     /// A handler for this command. Nothing is started yet.
@@ -66,6 +72,7 @@ impl Exec {
             settings,
             failed_starts: RateLimit::new("failed starts of the command"),
             trouble: Mutex::new(None),
+            is_aborted: AtomicBool::new(false),
         }
     }
 
@@ -98,7 +105,7 @@ impl Exec {
 
     fn watch(&self, mut process: Process, deadline: Instant) -> Reply {
         let mut output = Output::default();
-        match process.run_until(deadline, &mut |bytes| output.take(bytes)) {
+        match self.run_until(&mut process, deadline, &mut output) {
             Ok(true) => {
                 let status = process.finish(&mut |bytes| output.take(bytes));
                 self.answer(status, &output, process.stderr.first_line())
@@ -112,6 +119,17 @@ impl Exec {
             Err(error) => {
                 process.finish(&mut |_| {});
                 Reply::failure(Outcome::Broken, &format!("the command was stopped, for it cannot be watched: {error}"))
+            }
+        }
+    }
+
+    /// As [`Process::run_until`], but says that the deadline has come when the time of the service is over.
+    fn run_until(&self, process: &mut Process, deadline: Instant, output: &mut Output) -> io::Result<bool> {
+        loop {
+            let look = deadline.min(Instant::now() + ABORT_LOOK);
+            let has_exited = process.run_until(look, &mut |bytes| output.take(bytes))?;
+            if has_exited || look == deadline || self.is_aborted.load(Ordering::Relaxed) {
+                return Ok(has_exited);
             }
         }
     }
@@ -179,6 +197,10 @@ impl Handler for Exec {
 
     fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn abort(&self) {
+        self.is_aborted.store(true, Ordering::Relaxed);
     }
 
     fn stop(&self, _deadline: Instant) {

@@ -1,0 +1,97 @@
+//! The answer of a handler program.
+
+use super::header::{Line, number, status};
+use super::{Decoder, Nonsense, TEXT_LIMIT};
+use crate::handler::{Outcome, Reply};
+use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
+
+/// A well-formed answer to the request that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::handler) struct Answer {
+    pub(super) status: i32,
+    /// What of the text an answer to a client has room for.
+    pub(super) text: Vec<u8>,
+    /// Length of the whole text in bytes.
+    pub(super) len: u64,
+    pub(super) has_nul: bool,
+}
+
+impl Answer {
+    /// For the client; an error when no frame can carry the text.
+    pub(in crate::handler) fn into_reply(self) -> Reply {
+        if self.len > MAX_RESPONSE_TEXT_LEN as u64 {
+            let text =
+                format!("the handler's answer has {} bytes; a client's has room for {MAX_RESPONSE_TEXT_LEN}", self.len);
+            return Reply::failure(Outcome::Broken, &text);
+        }
+        if self.has_nul {
+            let text = "the handler's answer contains a NUL byte, which no client's answer can carry";
+            return Reply::failure(Outcome::Broken, text);
+        }
+        let mut reply = Reply::new();
+        reply.set_status(self.status);
+        reply.set_outcome(if self.status == -1 { Outcome::Failed } else { Outcome::Done });
+        reply.push(&self.text);
+        reply
+    }
+}
+
+/// Waits for the answer to one request.
+#[derive(Debug)]
+pub(in crate::handler) struct AnswerDecoder {
+    asked: u64,
+    line: Line,
+    answer: Option<Answer>,
+    read: u64,
+}
+
+impl AnswerDecoder {
+    /// For the request with this id.
+    pub(in crate::handler) fn new(asked: u64) -> Self {
+        Self { asked, line: Line::default(), answer: None, read: 0 }
+    }
+
+    fn parse_header(&self) -> Result<Answer, Nonsense> {
+        let (id, status, len) =
+            fields(self.line.bytes()).ok_or_else(|| Nonsense::BadHeader(self.line.escaped()))?;
+        if id != self.asked {
+            return Err(Nonsense::WrongId { answered: id, asked: self.asked });
+        }
+        if len > TEXT_LIMIT {
+            return Err(Nonsense::HugeText(len));
+        }
+        Ok(Answer { status, len, ..Answer::default() })
+    }
+}
+
+pub(super) fn fields(line: &[u8]) -> Option<(u64, i32, u64)> {
+    let mut words = line.split(|byte| *byte == b' ');
+    let is_answer = words.next() == Some(b"answer");
+    let fields = (number(words.next()?)?, status(words.next()?)?, number(words.next()?)?);
+    (is_answer && words.next().is_none()).then_some(fields)
+}
+
+impl Decoder for AnswerDecoder {
+    type Frame = Answer;
+
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<Answer>, Nonsense> {
+        let mut text = bytes;
+        if self.answer.is_none() {
+            let Some(rest) = self.line.take(bytes)? else { return Ok(None) };
+            self.answer = Some(self.parse_header()?);
+            text = rest;
+        }
+        let Some(answer) = &mut self.answer else { return Ok(None) };
+        self.read += text.len() as u64;
+        if self.read > answer.len {
+            return Err(Nonsense::TrailingBytes);
+        }
+        answer.has_nul |= text.contains(&0);
+        answer.text.extend(text.iter().take(MAX_RESPONSE_TEXT_LEN - answer.text.len()));
+        Ok(if self.read == answer.len { self.answer.take() } else { None })
+    }
+
+    fn has_begun(&self) -> bool {
+        self.line.has_begun()
+    }
+}
