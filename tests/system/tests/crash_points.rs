@@ -158,3 +158,81 @@ fn with_on_stop_keep_clients_do_not_notice_a_restart() {
     daemon.signal(Signal::SIGTERM);
     let _ = daemon.finish().succeeded();
 }
+
+#[test]
+fn a_table_that_cannot_be_used_is_explained_and_the_server_serves() {
+    let daemon = DaemonBuilder::new().start();
+    let queue = daemon.queue();
+    let builder = daemon.crash();
+    let files = std::fs::read_dir(builder.runtime_directory()).unwrap().map(|entry| entry.unwrap().path());
+    let table = files.into_iter().find(|path| path.extension().is_some_and(|it| it == "table")).unwrap();
+    let good = std::fs::read(&table).unwrap();
+    let changed = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let random: Vec<u8> = (0..good.len()).map(|at| (at.wrapping_mul(2_654_435_761) >> 7).to_ne_bytes()[0]).collect();
+    // Magic, layout, boot id and key of the queue stand in this order in the first 64 bytes.
+    let cases = [
+        (changed(0), "not a table of msgqd"),
+        (changed(8), "whose layout this version does not know"),
+        (changed(16), "before the machine was started"),
+        (changed(40), "that of another queue"),
+        (good[..good.len() - 1].to_vec(), "where its header asks for"),
+        (good[..64].to_vec(), "not a table of msgqd"),
+        (random, "not a table of msgqd"),
+        (Vec::new(), "not a table of msgqd"),
+    ];
+    for (bytes, reason) in cases {
+        std::fs::write(&table, bytes).unwrap();
+        let daemon = builder.start();
+        assert!(daemon.log().contains(reason), "{reason}: {}", daemon.log());
+        assert!(daemon.log().contains("cannot use the table of an earlier server"), "{}", daemon.log());
+        assert_eq!(ask(&queue, b"hello"), (0, b"Processed: hello".to_vec()));
+        let _ = daemon.crash();
+    }
+}
+
+#[test]
+fn what_a_removed_queue_had_in_hand_is_not_answered_in_the_next_one() {
+    let killed = builder().env(KILL_AT, "answered:20").start();
+    let load = chaos(killed.builder(), 20);
+    let queue = killed.queue();
+    let next = wait_for_the_end(killed).without_env(KILL_AT);
+    queue.remove().unwrap();
+    assert_ne!(load.finish().code(), 0, "clients hear of a removed queue");
+    let daemon = next.start();
+    assert_eq!(daemon.queue().stat().unwrap().messages, 0);
+    assert!(!daemon.log().contains("recovered what"), "{}", daemon.log());
+    daemon.stop();
+}
+
+#[test]
+fn without_a_memory_file_system_the_server_says_what_that_means_and_serves() {
+    let daemon = builder().env("MSGQD_TEST_TABLE", "anonymous").start();
+    assert!(
+        daemon.log().contains("requests that are in hand when the server is killed will be lost"),
+        "{}",
+        daemon.log()
+    );
+    assert_eq!(ask(&daemon.queue(), b"hello"), (0, b"Processed: hello".to_vec()));
+    daemon.stop();
+}
+
+#[test]
+fn when_the_service_is_given_up_clients_are_told_unless_the_queue_is_to_be_kept() {
+    for (on_failure, is_removed) in [("remove", true), ("keep", false)] {
+        let builder = DaemonBuilder::new().set("service", &format!("on_failure = \"{on_failure}\""));
+        let daemon = builder.start();
+        let give_up = builder.clone().arg("--after-failure");
+        let while_it_runs = give_up.run();
+        assert!(while_it_runs.stderr.contains("nothing to do"), "{while_it_runs:?}");
+        assert_eq!(ask(&daemon.queue(), b"hello"), (0, b"Processed: hello".to_vec()));
+        let queue = daemon.queue();
+        let _ = daemon.crash();
+        let given_up = give_up.run();
+        assert_eq!(given_up.code(), 0, "{given_up:?}");
+        assert_eq!(queue.stat().is_err(), is_removed, "{given_up:?}");
+    }
+}

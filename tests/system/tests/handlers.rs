@@ -178,3 +178,15 @@ fn ps_of(parent: i32) -> Vec<String> {
     let output = Command::new("pgrep").args(["--parent", &parent.to_string()]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect()
 }
+
+#[test]
+fn a_rust_program_brings_its_own_handler() {
+    let shout = msgqd_system_tests::msgqd().with_file_name("examples").join("shout");
+    let mut daemon = DaemonBuilder::new().program(shout).without_key_argument();
+    daemon = daemon.clone().arg(daemon.key().to_string());
+    let mut daemon = daemon.start();
+    assert_eq!(ask(&daemon.queue(), b"hello"), (0, b"HELLO".to_vec()));
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_log("nothing differs from before");
+    daemon.stop();
+}
