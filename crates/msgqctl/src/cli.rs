@@ -2,6 +2,7 @@
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::QueueKey;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,6 +54,13 @@ pub enum Command {
     /// Looks at the messages and takes none. The look ends after half a second, and says so, as it would never end in a
     /// queue that is being flooded.
     Stat,
+    /// List the messages in the queue, oldest first, and take none
+    ///
+    /// The look ends after half a second, and says so. In a queue that is in use it is an approximation: what moves
+    /// meanwhile may be missed or have another index.
+    Peek(PeekArguments),
+    /// Tell the story of one client: what it waits for, what waits for it, and what to do
+    Explain(ExplainArguments),
     /// Remove responses of dead clients; requests are never touched
     Purge(PurgeArguments),
     /// Send a test request and print the answer
@@ -61,11 +69,39 @@ pub enum Command {
     Completions(CompletionsArguments),
 }
 
+/// Arguments of `peek`.
+#[derive(Debug, Clone, Args)]
+pub struct PeekArguments {
+    /// Only messages of this type: 1 for requests, a client's PID for its responses
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    pub r#type: Option<i64>,
+
+    /// Only requests that name this client and messages for it
+    #[arg(long, value_name = "PID", value_parser = pid())]
+    pub pid: Option<i32>,
+
+    /// Show the whole text of each message, on a line of its own
+    #[arg(long)]
+    pub full: bool,
+
+    /// Show at most this many messages
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub limit: usize,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArguments {
+    /// The client: the PID, or the thread id where a thread is the client
+    #[arg(value_parser = pid())]
+    pub pid: i32,
+}
+
 /// Arguments of `purge`.
 #[derive(Debug, Clone, Args)]
 pub struct PurgeArguments {
     /// Only responses for these clients. Without a PID: for every dead client, as without this option
-    #[arg(long, value_name = "PID", num_args = 0.., value_parser = clap::value_parser!(i32).range(2..4_194_304))]
+    #[arg(long, value_name = "PID", num_args = 0.., value_parser = pid())]
     pub pid: Option<Vec<i32>>,
 
     /// Remove responses for the named clients even if they are alive: they may wait for them in vain
@@ -103,6 +139,11 @@ pub struct CompletionsArguments {
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+/// A number that a client can have.
+fn pid() -> clap::builder::RangedI64ValueParser<i32> {
+    clap::value_parser!(i32).range(2..i64::from(PID_MAX_LIMIT))
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {

@@ -1,6 +1,8 @@
 //! The subcommands, one file each. They do the work and return an [`Outcome`]; none of them prints.
 
 pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod peek;
 pub(crate) mod purge;
 pub(crate) mod send;
 pub(crate) mod stat;

@@ -94,8 +94,11 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
     })
 }
 
-/// How long the daemon has shown no sign of life.
+/// How long the daemon has shown no sign of life. Its start is one too: the first of the janitor's comes after it.
 fn silence(table: &Table) -> Duration {
+    if table.header().beat_at_ns() == 0 {
+        return Duration::from_secs(unix_time_s().saturating_sub(table.header().about().started_at_s));
+    }
     Duration::from_nanos(monotonic_ns().saturating_sub(table.header().beat_at_ns()))
 }
 

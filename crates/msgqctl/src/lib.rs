@@ -8,8 +8,10 @@ pub mod cli;
 mod cmd;
 mod failure;
 mod inside;
+mod messages;
 mod names;
 mod permission;
+mod procfs;
 mod report;
 mod target;
 
@@ -53,6 +55,8 @@ fn execute(arguments: &Arguments) -> Status {
 fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
     match &arguments.command {
         Command::Stat => cmd::stat::run(&target::open(arguments)?),
+        Command::Peek(options) => cmd::peek::run(options, &target::open(arguments)?),
+        Command::Explain(options) => cmd::explain::run(options, &target::open(arguments)?),
         Command::Purge(options) => cmd::purge::run(options, || target::open(arguments)),
         Command::Send(options) => cmd::send::run(options, || target::open(arguments)),
         Command::Completions(options) => cmd::completions::run(options),

@@ -1,13 +1,17 @@
 //! The one place that turns a result into text or JSON.
 
+mod explain;
 mod inside;
 mod layout;
+mod peek;
 mod purge;
 mod send;
 mod stat;
 
+pub(crate) use explain::{ExplainReport, Held, Identity, RestingAnswers, WaitingRequest};
 pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, ServerPhase};
-pub(crate) use layout::counted;
+pub(crate) use layout::{age, counted};
+pub(crate) use peek::{MessageRow, PeekReport};
 pub(crate) use purge::{KeptClient, PurgeReport, RemovedClient};
 pub(crate) use send::{AnswerReport, LatencyReport, SummaryReport};
 pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting};

@@ -1,7 +1,9 @@
 //! The admin tool as its users see it: output, JSON, exit codes, on queues of msgqd and of other servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod explain;
 mod inside;
+mod peek;
 mod purge;
 mod send;
 mod stat;
@@ -91,7 +93,11 @@ struct Sleeper(Child);
 
 impl Sleeper {
     fn start() -> Self {
-        Self(Command::new("sleep").arg("600").spawn().unwrap())
+        let sleeper = Self(Command::new("sleep").arg("600").spawn().unwrap());
+        let comm = format!("/proc/{}/comm", sleeper.pid());
+        // The kernel lets the parent go on a moment before it renames the child.
+        wait_until("it has its name", || std::fs::read_to_string(&comm).unwrap() == "sleep\n");
+        sleeper
     }
 
     fn pid(&self) -> i32 {

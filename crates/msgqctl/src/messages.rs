@@ -1,0 +1,102 @@
+//! Looking at the messages of a queue one after the other, and saying what each of them is.
+
+use msgq_core::frame::{REQUEST_MTYPE, decode_request, decode_response, is_response_len};
+use msgq_core::identity::ClientPid;
+use msgq_core::limits::PID_MAX_LIMIT;
+use msgq_core::orphan::{SurveyLimits, reader_of};
+use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use serde::Serialize;
+use std::time::Instant;
+
+/// How far a look came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) looked_at: usize,
+    pub(crate) is_complete: bool,
+}
+
+/// Shows every message with its place, oldest first, and takes none; ends at the limits of a survey.
+pub(crate) fn look(queue: &Queue, mut show: impl FnMut(usize, &MessageBuffer)) -> Result<Look, QueueError> {
+    let limits = SurveyLimits::default();
+    let mut buffer = MessageBuffer::new();
+    let (start, mut looked_at) = (Instant::now(), 0);
+    while looked_at < limits.messages && start.elapsed() < limits.time {
+        if !queue.peek(looked_at, &mut buffer)? {
+            return Ok(Look { looked_at, is_complete: true });
+        }
+        show(looked_at, &buffer);
+        looked_at += 1;
+    }
+    Ok(Look { looked_at, is_complete: false })
+}
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Request,
+    Response,
+    /// No message of this protocol.
+    Junk,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Junk => "junk",
+        }
+    }
+}
+
+/// A message and what can be said about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Described<'a> {
+    pub(crate) kind: Kind,
+    /// Whom it names: who asks, or who is to read it. `None` for a number that no process can have.
+    pub(crate) client: Option<ClientPid>,
+    pub(crate) status: Option<i32>,
+    /// Of junk the whole body.
+    pub(crate) text: &'a [u8],
+}
+
+pub(crate) fn describe(mtype: i64, body: &[u8]) -> Described<'_> {
+    let junk = |client| Described { kind: Kind::Junk, client, status: None, text: body };
+    if mtype != REQUEST_MTYPE {
+        let client = reader_of(mtype);
+        let response = decode_response(body).filter(|_| client.is_some() && is_response_len(body.len()));
+        return response.map_or(junk(client), |response| Described {
+            kind: Kind::Response,
+            client,
+            status: Some(response.status),
+            text: response.text,
+        });
+    }
+    let Ok(request) = decode_request(body) else { return junk(None) };
+    match ClientPid::new(request.claimed_pid).filter(|pid| pid.get() < PID_MAX_LIMIT) {
+        Some(client) => Described { kind: Kind::Request, client: Some(client), status: None, text: request.text },
+        None => junk(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use msgq_core::frame::{Response, encode_request};
+
+    #[test]
+    fn a_message_is_what_its_type_length_and_number_make_it() {
+        let request = encode_request(77, b"hi");
+        let asked = describe(1, &request);
+        assert_eq!((asked.kind, asked.client, asked.text), (Kind::Request, ClientPid::new(77), &b"hi"[..]));
+        let response = Response::new(-1, b"no", 260);
+        let answer = describe(77, response.as_bytes());
+        assert_eq!((answer.kind, answer.status, answer.text), (Kind::Response, Some(-1), &b"no"[..]));
+        let nobody = encode_request(1, b"x");
+        let bodies: [(i64, &[u8]); 4] = [(1, b"abc"), (1, &nobody), (77, b"short"), (1 << 40, response.as_bytes())];
+        for (mtype, body) in bodies {
+            assert_eq!(describe(mtype, body).kind, Kind::Junk, "{mtype} {body:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What /proc tells of a client, where this user may look.
+
+use crate::names::Named;
+use nix::libc;
+use serde::Serialize;
+use std::os::unix::fs::MetadataExt;
+
+/// Threads of one client that are looked at.
+const MAX_THREADS: usize = 256;
+
+/// A call that a client waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub(crate) enum Waits {
+    /// For a message of this type.
+    Msgrcv { msqid: i64, msgtyp: i64 },
+    /// For room.
+    Msgsnd { msqid: i64 },
+}
+
+/// Whose process it is.
+pub(crate) fn user(pid: i32) -> Option<Named> {
+    Some(Named::user(std::fs::metadata(format!("/proc/{pid}")).ok()?.uid()))
+}
+
+/// True for one that was stopped by a signal or a debugger.
+pub(crate) fn is_stopped(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, fields)| matches!(fields.trim_start().chars().next(), Some('T' | 't')))
+}
+
+/// The queue call that one of its threads waits in; `None` when there is none, or when this user may not look.
+pub(crate) fn waits(pid: i32, is_this_queue: impl Fn(i64) -> bool) -> Option<Waits> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let calls = threads.flatten().take(MAX_THREADS).filter_map(|thread| {
+        let line = std::fs::read_to_string(thread.path().join("syscall")).ok()?;
+        parse(&line)
+    });
+    calls.into_iter().find(|waits| match waits {
+        Waits::Msgrcv { msqid, .. } | Waits::Msgsnd { msqid } => is_this_queue(*msqid),
+    })
+}
+
+/// proc_pid_syscall(5): the number of the call and its arguments in hexadecimal.
+fn parse(line: &str) -> Option<Waits> {
+    let mut words = line.split_whitespace();
+    let call: libc::c_long = words.next()?.parse().ok()?;
+    let arguments: Vec<u64> =
+        words.map_while(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok()).collect();
+    let msqid = i64::try_from(*arguments.first()?).ok()?;
+    match call {
+        libc::SYS_msgrcv => Some(Waits::Msgrcv { msqid, msgtyp: arguments.get(3)?.cast_signed() }),
+        libc::SYS_msgsnd => Some(Waits::Msgsnd { msqid }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_call_that_somebody_waits_in_is_read_with_its_queue_and_type() {
+        let line = format!("{} 0x5 0x7ffd 0x108 0x1267 0x0 0x0 0x7ffd 0x7f", libc::SYS_msgrcv);
+        assert_eq!(parse(&line), Some(Waits::Msgrcv { msqid: 5, msgtyp: 0x1267 }));
+        let line = format!("{} 0x5 0x7ffd 0x108 0x0 0x0 0x0 0x7ffd 0x7f", libc::SYS_msgsnd);
+        assert_eq!(parse(&line), Some(Waits::Msgsnd { msqid: 5 }));
+        for line in ["", "running", "0 0x0 0x1", "-1 0x7ffd 0x7f"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+use super::layout::{age, counted, field, program};
+use super::{ServerPhase, Text};
+use crate::names::Named;
+use crate::procfs::Waits;
+use serde::Serialize;
+
+/// Rows of requests and answers that the text shows at most; JSON shows all.
+const MAX_ROWS: usize = 10;
+
+/// Result of `explain`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainReport {
+    pub(crate) pid: i32,
+    pub(crate) state: &'static str,
+    pub(crate) program: Option<String>,
+    pub(crate) user: Option<Named>,
+    /// By a signal or a debugger.
+    pub(crate) is_stopped: bool,
+    /// The call on this queue that it waits in; `null` also where this user may not look.
+    pub(crate) waits: Option<Waits>,
+    pub(crate) identity: Identity,
+    /// What its server does; `null` where that is not known.
+    pub(crate) server: Option<ServerPhase>,
+    pub(crate) requests: Vec<WaitingRequest>,
+    pub(crate) requests_of_all: usize,
+    pub(crate) in_hand: Vec<Held>,
+    pub(crate) outbox: Vec<Held>,
+    pub(crate) resting: RestingAnswers,
+    pub(crate) looked_at: usize,
+    /// False when a limit ended the look at the queue, so that there may be more.
+    pub(crate) is_complete: bool,
+    /// What could not be found out, and why.
+    pub(crate) unknown: Vec<String>,
+    pub(crate) verdict: String,
+}
+
+/// Whether the number still belongs to whom the server took hold of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Identity {
+    /// The server does not know this client.
+    NotWatched,
+    Same,
+    /// Another process has the number now.
+    Reused,
+    /// Nobody has it now.
+    Ended,
+    /// The kernel gives no identities.
+    Unknown,
+}
+
+/// A request in the queue.
+#[derive(Debug, Serialize)]
+pub(crate) struct WaitingRequest {
+    /// Among the requests, from 1.
+    pub(crate) place: usize,
+    /// Among all messages, from 0.
+    pub(crate) index: usize,
+    pub(crate) text_escaped: String,
+}
+
+/// A request or its answer in the server's table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Held {
+    pub(crate) state: &'static str,
+    /// Its number since the start.
+    pub(crate) request: u64,
+    pub(crate) age_ms: u64,
+}
+
+/// Answers in the queue.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct RestingAnswers {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    pub(crate) first_status: Option<i32>,
+    pub(crate) first_text_escaped: Option<String>,
+}
+
+impl Text for ExplainReport {
+    fn text(&self) -> String {
+        let mut text = field("verdict", &self.verdict) + &field("client", &self.client());
+        text.push_str(&field("identity", self.identity.sentence()));
+        for request in self.requests.iter().take(MAX_ROWS) {
+            let WaitingRequest { place, index, text_escaped } = request;
+            let of = self.requests_of_all;
+            let value = format!("request {place} of {of}, message {index} of the queue: {text_escaped}");
+            text.push_str(&field("waiting", &value));
+        }
+        for held in self.in_hand.iter().take(MAX_ROWS) {
+            text.push_str(&field("in hand", &held.text()));
+        }
+        for held in self.outbox.iter().take(MAX_ROWS) {
+            text.push_str(&field("outbox", &held.text()));
+        }
+        let more = [&self.in_hand, &self.outbox].iter().map(|rows| rows.len().saturating_sub(MAX_ROWS)).sum::<usize>()
+            + self.requests.len().saturating_sub(MAX_ROWS);
+        if more > 0 {
+            text.push_str(&field("", &format!("{more} more; --json shows them all")));
+        }
+        text.push_str(&self.resting.text());
+        if !self.is_complete {
+            let seen = self.looked_at;
+            text.push_str(&field(
+                "",
+                &format!("the look ended at its limit, after {seen} messages: there may be more"),
+            ));
+        }
+        for sentence in &self.unknown {
+            text.push_str(&field("unknown", sentence));
+        }
+        text
+    }
+}
+
+impl ExplainReport {
+    fn client(&self) -> String {
+        let mut words = format!("{} {}, {}", self.pid, program(self.program.as_deref()), self.state);
+        if let Some(user) = &self.user {
+            words.push_str(&format!(", of user {}", user.label()));
+        }
+        if self.is_stopped {
+            words.push_str(", stopped");
+        }
+        match self.waits {
+            Some(Waits::Msgrcv { msgtyp, .. }) => words.push_str(&format!(", waits in msgrcv for type {msgtyp}")),
+            Some(Waits::Msgsnd { .. }) => words.push_str(", waits in msgsnd for room"),
+            None => {}
+        }
+        words
+    }
+}
+
+impl Identity {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::NotWatched => "the server does not watch this number",
+            Self::Same => "the process that asked",
+            Self::Reused => "another process than the one that asked has the number now",
+            Self::Ended => "the process that asked has ended",
+            Self::Unknown => "this kernel cannot tell whether it is still the process that asked",
+        }
+    }
+}
+
+impl Held {
+    fn text(&self) -> String {
+        let Self { state, request, age_ms } = self;
+        let meaning = match *state {
+            "received" => "the handler works on it",
+            "ready" => "its answer waits for room, or until it is offered again",
+            "sending" => "its answer is being sent",
+            "offered" => "its answer rests in the queue, and is recalled if it is not read",
+            _ => "in a state that this version does not know",
+        };
+        format!("request {request} ({state}), received {} ago: {meaning}", age(*age_ms))
+    }
+}
+
+impl RestingAnswers {
+    fn text(&self) -> String {
+        let mut value = format!("{} ({} bytes) in the queue", counted(self.messages, "answer"), self.bytes);
+        if let Some(text) = &self.first_text_escaped {
+            let status = self.first_status.map_or_else(|| "no status".to_owned(), |it| format!("status {it}"));
+            value.push_str(&format!("; the first, {status}: {text}"));
+        }
+        field("resting", &value)
+    }
+}

@@ -1,0 +1,148 @@
+//! The story of one client, in each of the ways that it can go.
+
+use super::*;
+use msgq_core::frame::encode_request;
+use msgqd_system_tests::{DaemonBuilder, Language, hostile, load_client, with_pid};
+use nix::sys::signal::Signal;
+
+fn explain_at(builder: &DaemonBuilder, pid: i32) -> Value {
+    let mut command = msgqctl(builder.key(), &["--json", "explain", &pid.to_string()]);
+    let finished = Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded();
+    serde_json::from_str(&finished.stdout).unwrap()
+}
+
+fn explain(key: QueueKey, pid: i32) -> Value {
+    json(key, &["explain", &pid.to_string()])
+}
+
+#[track_caller]
+fn says(report: &Value, words: &[&str]) {
+    let verdict = report["verdict"].as_str().unwrap();
+    assert!(words.iter().all(|word| verdict.contains(word)), "{words:?} in {report}");
+}
+
+#[test]
+fn of_a_dead_client_and_of_a_zombie_it_is_said_who_removes_what_rests_for_them() {
+    let (key, queue) = idle_queue();
+    let zombie = Sleeper::start().into_zombie();
+    says(&explain(key.key(), dead_pid()), &["does not exist", "nothing waits for it"]);
+    put(&queue, dead_pid().into(), 2);
+    put(&queue, zombie.pid().into(), 1);
+    let report = explain(key.key(), dead_pid());
+    says(&report, &["does not exist", &format!("msgqctl purge --pid {}", dead_pid()), "2 answers"]);
+    assert_eq!((&report["state"], &report["resting"]["bytes"]), (&Value::from("dead"), &Value::from(528)));
+    says(&explain(key.key(), zombie.pid()), &["zombie", "1 answer "]);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_told_from_one_that_is_stopped() {
+    let (key, queue) = idle_queue();
+    let mut living = Process::start(Command::new("sleep").arg("600"));
+    put(&queue, living.pid().into(), 3);
+    let pid = living.pid().to_string();
+    says(&explain(key.key(), living.pid()), &["does not read", "3 answers", &format!("purge --pid {pid} --force")]);
+    living.freeze();
+    says(&explain(key.key(), living.pid()), &["is stopped", &format!("kill -CONT {pid}")]);
+    let text = ends_with(OK, key.key(), &["explain", &pid]).stdout;
+    assert!(text.starts_with(&format!("verdict       PID {pid} (sleep) is stopped")), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn the_place_of_a_request_among_those_that_wait_is_shown() {
+    let (key, queue) = idle_queue();
+    for _ in 0..4 {
+        queue.try_send(REQUEST_MTYPE, &encode_request(77, b"before")).unwrap();
+        put(&queue, dead_pid().into(), 1);
+    }
+    let mut client = Process::start(&mut load_client(Language::C, key.key(), 1, "x"));
+    wait_until("the client waits for its answer", || is_blocked_in(client.pid(), ClientCall::Receive));
+    queue.try_send(REQUEST_MTYPE, &encode_request(77, b"behind")).unwrap();
+    let report = explain(key.key(), client.pid());
+    let request = &report["requests"][0];
+    assert_eq!((&request["place"], &request["index"]), (&Value::from(5), &Value::from(8)), "{report}");
+    assert_eq!((&report["waits"]["call"], &report["waits"]["msgtyp"]), (&"msgrcv".into(), &client.pid().into()));
+    says(&report, &["number 5 of 6", "not known here"]);
+    client.signal(Signal::SIGKILL);
+}
+
+#[test]
+fn a_client_that_waits_for_the_wrong_type_is_told_so() {
+    let (key, queue) = idle_queue();
+    // It reads what nobody sends: the reader of this test waits for its own number, as a thread of this process.
+    let waiting = std::thread::spawn(move || queue.receive(4_000_000, &mut MessageBuffer::new()));
+    let own_pid = std::process::id().cast_signed();
+    wait_until("the thread waits", || explain(key.key(), own_pid)["waits"]["msgtyp"] == 4_000_000);
+    says(&explain(key.key(), own_pid), &["waits for messages of type 4000000", "its own number"]);
+    queue.remove().unwrap();
+    assert!(waiting.join().unwrap().is_err());
+}
+
+#[test]
+fn a_request_in_hand_is_shown_while_the_handler_works_and_after_the_daemon_died() {
+    let handler = r#"command = ["/bin/sleep", "60"]"#;
+    let mut daemon = DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", handler).start();
+    let builder = daemon.builder().clone();
+    let mut client = Process::start(&mut load_client(Language::C, daemon.key(), 1, "x"));
+    wait_until("the request is in hand", || explain_at(&builder, client.pid())["in_hand"][0]["state"] == "received");
+    let report = explain_at(&builder, client.pid());
+    says(&report, &["has a request in hand for"]);
+    assert_eq!((&report["identity"], &report["in_hand"][0]["request"]), (&"same".into(), &1.into()), "{report}");
+    daemon.signal(Signal::SIGKILL);
+    wait_until("its death is noticed", || explain_at(&builder, client.pid())["server"] == "died");
+    says(&explain_at(&builder, client.pid()), &["in the hand of a server that died", "systemctl start"]);
+    client.signal(Signal::SIGKILL);
+}
+
+#[test]
+fn answers_in_the_outbox_and_offered_ones_are_shown() {
+    let daemon = Daemon::start();
+    let builder = daemon.builder();
+    let mut enemy = Process::start(&mut hostile(daemon.key(), &["never_read", "200"]));
+    let states = || -> Vec<String> {
+        let report = explain_at(builder, enemy.pid());
+        report["outbox"].as_array().unwrap().iter().map(|held| held["state"].as_str().unwrap().to_owned()).collect()
+    };
+    wait_until("answers wait for room", || states().iter().any(|state| state == "ready"));
+    says(&explain_at(builder, enemy.pid()), &["does not read", "outbox"]);
+    enemy.signal(Signal::SIGKILL);
+    let pid = enemy.pid();
+    wait_until("nothing is held for the dead", || explain_at(builder, pid)["outbox"].as_array().unwrap().is_empty());
+    daemon.stop();
+}
+
+#[test]
+fn a_number_that_was_given_out_again_is_told_from_the_process_that_asked() {
+    if !is_root() {
+        return eprintln!("not run: only root can choose PIDs");
+    }
+    let mut daemon = Daemon::start();
+    let pid = Process::run(&mut with_pid(daemon.key(), &["free"])).succeeded().stdout.trim().to_owned();
+    let number: i32 = pid.parse().unwrap();
+    let mut old = Process::start(&mut with_pid(daemon.key(), &[&pid, "hold", "old"]));
+    old.wait_for_stdout("sent");
+    wait_until("the answer rests", || daemon.queue().rests(number.into()).unwrap());
+    assert_eq!(explain_at(daemon.builder(), number)["identity"], "same");
+    daemon.freeze();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(number), Signal::SIGKILL).unwrap();
+    let _ = old.finish();
+    let mut newcomer = Process::start(&mut with_pid(daemon.key(), &[&pid, "hold", "new"]));
+    newcomer.wait_for_stdout("sent");
+    let report = explain_at(daemon.builder(), number);
+    assert_eq!(report["identity"], "reused", "{report}");
+    says(&report, &["is not the process that asked"]);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(number), Signal::SIGKILL).unwrap();
+    let _ = newcomer.finish();
+    daemon.thaw();
+    daemon.stop();
+}
+
+#[test]
+fn on_a_queue_of_another_program_the_rest_is_shown_and_what_is_not_known_is_said() {
+    let other = PlainServer::start();
+    let living = Sleeper::start();
+    let report = explain(other.key(), living.pid());
+    assert!(report["unknown"][0].as_str().unwrap().contains("no msgqd keeps a table"), "{report}");
+    says(&report, &["is alive; nothing waits for it"]);
+    assert_eq!(report["server"], Value::Null);
+}
