@@ -2,11 +2,18 @@
 
 mod echo;
 mod exec;
+mod framing;
+mod pool;
 mod process;
+mod unix;
+mod worker;
 
 pub use echo::Echo;
 pub use exec::{Exec, ExecSettings, Overlong};
+pub use framing::HANDLER_PROTOCOL_VERSION;
 pub use process::ProgramSettings;
+pub use unix::{UnixSettings, UnixUpstream};
+pub use worker::{WorkerPool, WorkerSettings};
 
 use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
 use msgq_core::identity::ClientPid;

@@ -4,8 +4,8 @@
 mod answer;
 mod header;
 
-pub(super) use answer::{Answer, AnswerDecoder};
-pub(super) use header::HelloDecoder;
+pub(super) use answer::AnswerDecoder;
+pub(super) use header::{HelloDecoder, beginning};
 
 use std::io::Write;
 

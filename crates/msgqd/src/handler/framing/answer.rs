@@ -52,8 +52,7 @@ impl AnswerDecoder {
     }
 
     fn parse_header(&self) -> Result<Answer, Nonsense> {
-        let (id, status, len) =
-            fields(self.line.bytes()).ok_or_else(|| Nonsense::BadHeader(self.line.escaped()))?;
+        let (id, status, len) = fields(self.line.bytes()).ok_or_else(|| Nonsense::BadHeader(self.line.escaped()))?;
         if id != self.asked {
             return Err(Nonsense::WrongId { answered: id, asked: self.asked });
         }

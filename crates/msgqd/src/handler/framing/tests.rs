@@ -1,3 +1,4 @@
+use super::answer::{Answer, fields};
 use super::*;
 use crate::handler::Outcome;
 use proptest::prelude::*;
@@ -172,8 +173,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_as_a_header_is_written_in_the_only_way_there_is(header in "answer [-+0-9]{1,4} [-+0-9]{1,4} [0-9]{1,3}") {
-        if let Some((id, status, len)) = super::answer::fields(header.as_bytes()) {
+    fn what_is_accepted_as_a_header_is_written_in_the_only_way_there_is(
+        header in "answer [-+0-9]{1,4} [-+0-9]{1,4} [0-9]{1,3}",
+    ) {
+        if let Some((id, status, len)) = fields(header.as_bytes()) {
             prop_assert_eq!(format!("answer {id} {status} {len}"), header);
         }
     }

@@ -1,0 +1,176 @@
+//! One request on its way through the pool.
+
+use super::conversation::{Break, BreakKind, Stale, check_idle, converse};
+use super::link::Link;
+use super::state::Held;
+use super::{Backend, End, Pool, Shared};
+use crate::handler::framing::{AnswerDecoder, encode_request};
+use crate::handler::process::after;
+use crate::handler::{HandlerRequest, Outcome, Reply};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::PoisonError;
+use std::time::Instant;
+
+/// Why a request gets no link.
+enum Refusal {
+    Late,
+    Down(String),
+    Stopping,
+}
+
+impl<B: Backend> Pool<B> {
+    /// Answers one request.
+    pub(in crate::handler) fn ask(&self, request: &HandlerRequest<'_>) -> Reply {
+        let shared = &*self.shared;
+        let deadline = after(request.received_at, shared.limits.timeout);
+        // What a client gets that is neither answered nor safe to try again, when it is tried again in vain.
+        let mut unknown = None;
+        loop {
+            let mut held = match shared.claim(deadline) {
+                Ok(held) => held,
+                Err(refusal) => return unknown.unwrap_or_else(|| shared.refuse(&refusal)),
+            };
+            let failure = match exchange(&mut held, request, deadline, shared.abort.as_fd()) {
+                Ok(reply) => {
+                    shared.give_back(held);
+                    return reply;
+                }
+                Err(failure) => failure,
+            };
+            let reply = shared.broken(&failure);
+            let may_repeat = !failure.was_sent || (shared.limits.idempotent && unknown.is_none());
+            shared.give_up(held, &failure.kind);
+            if !may_repeat || Instant::now() >= deadline {
+                return reply;
+            }
+            if failure.was_sent {
+                unknown = Some(reply);
+            }
+        }
+    }
+}
+
+fn exchange<L: Link>(
+    held: &mut Held<L>,
+    request: &HandlerRequest<'_>,
+    deadline: Instant,
+    abort: BorrowedFd<'_>,
+) -> Result<Reply, Break> {
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
+    let frame = encode_request(request.id, request.client.get(), left, request.text);
+    let answer = converse(&mut held.link, &frame, &mut AnswerDecoder::new(request.id), deadline, Some(abort))?;
+    Ok(answer.into_reply())
+}
+
+impl<B: Backend> Shared<B> {
+    /// An idle link that is there and silent.
+    fn claim(&self, deadline: Instant) -> Result<Held<B::Link>, Refusal> {
+        loop {
+            let mut held = self.await_idle(deadline)?;
+            match check_idle(&mut held.link) {
+                Ok(()) => return Ok(held),
+                Err(Stale::Gone) => self.condemn(held, End::Gone),
+                Err(Stale::Broken(kind)) => self.give_up(held, &kind),
+            }
+        }
+    }
+
+    fn await_idle(&self, deadline: Instant) -> Result<Held<B::Link>, Refusal> {
+        let mut state = self.lock();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.stopping.is_some() || state.is_aborted {
+                return Err(Refusal::Stopping);
+            }
+            if left.is_zero() {
+                return Err(Refusal::Late);
+            }
+            if let Some(held) = state.idle.pop() {
+                return Ok(held);
+            }
+            if let Some(reason) = state.health.down_reason() {
+                return Err(Refusal::Down(reason.to_owned()));
+            }
+            state.waiting += 1;
+            self.turn.notify_all();
+            state = self.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Reply {
+        let noun = self.backend.noun();
+        match refusal {
+            Refusal::Late => {
+                let limit = self.limits.timeout.as_millis();
+                let text = format!("no {noun} was free within the time limit of {limit} ms; the request was not run");
+                Reply::failure(Outcome::TimedOut, &text)
+            }
+            Refusal::Down(reason) => Reply::failure(Outcome::Unavailable, &format!("not run: {reason}")),
+            Refusal::Stopping => Reply::failure(Outcome::Unavailable, "not run: the handler ends"),
+        }
+    }
+
+    fn broken(&self, failure: &Break) -> Reply {
+        let noun = self.backend.noun();
+        let limit = self.limits.timeout.as_millis();
+        match (&failure.kind, failure.was_sent) {
+            (BreakKind::Deadline, true) => {
+                let text = format!("outcome unknown: the {noun} did not answer within the time limit of {limit} ms");
+                Reply::failure(Outcome::TimedOut, &text)
+            }
+            (BreakKind::Deadline, false) => {
+                let text =
+                    format!("the {noun} did not listen within the time limit of {limit} ms; the request was not run");
+                Reply::failure(Outcome::TimedOut, &text)
+            }
+            (kind, true) => Reply::failure(Outcome::Broken, &format!("outcome unknown: the {noun} {kind}")),
+            (kind, false) => Reply::failure(Outcome::Unavailable, &format!("not run: the {noun} {kind}")),
+        }
+    }
+
+    /// A link that has answered.
+    fn give_back(&self, mut held: Held<B::Link>) {
+        held.answered += 1;
+        let is_used_up = self.limits.max_requests.is_some_and(|limit| held.answered >= limit);
+        let mut state = self.lock();
+        if state.health.is_troubled() {
+            state.health.succeed();
+            self.turn.notify_all();
+        }
+        if is_used_up {
+            drop(state);
+            self.condemn(held, End::Recycled);
+        } else {
+            drop(state);
+            self.put_idle(held);
+        }
+    }
+
+    pub(super) fn put_idle(&self, held: Held<B::Link>) {
+        let place = held.place;
+        let mut state = self.lock();
+        state.idle.push(held);
+        if state.waiting > 0 {
+            self.ready.notify_one();
+        }
+        if state.places.get_mut(place).is_some_and(|place| std::mem::take(&mut place.wants_notice)) {
+            self.wake(place, &state);
+        }
+    }
+
+    fn give_up(&self, held: Held<B::Link>, kind: &BreakKind) {
+        self.condemn(held, End::Broken(kind.to_string()));
+    }
+
+    /// Leaves a link to its keeper, to be closed.
+    fn condemn(&self, held: Held<B::Link>, end: End) {
+        let number = held.place;
+        let mut state = self.lock();
+        self.count_out(&mut state, &held, &end);
+        if let Some(place) = state.places.get_mut(number) {
+            place.returned = Some((held, end));
+        }
+        self.wake(number, &state);
+    }
+}

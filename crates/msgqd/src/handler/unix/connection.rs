@@ -1,0 +1,162 @@
+//! One connection: from connect(2) to its end.
+
+use super::UnixSettings;
+use crate::handler::framing::{HELLO, HelloDecoder};
+use crate::handler::pool::{Backend, BreakKind, End, Link, converse};
+use crate::handler::process::{after, poll_until};
+use crate::ratelimit::RateLimit;
+use msgq_core::escape::escape;
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
+use rustix::event::{PollFd, PollFlags};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often a service is tried again whose queue of connections is full; no event tells when it has room.
+const FULL_PAUSE: Duration = Duration::from_millis(10);
+
+/// A connection, as a link of the pool.
+pub(super) struct Connection {
+    socket: OwnedFd,
+}
+
+impl Link for Connection {
+    fn reader(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.socket.as_fd())
+    }
+
+    fn writer(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.socket.as_fd())
+    }
+
+    fn end(&self) -> (BorrowedFd<'_>, PollFlags) {
+        (self.socket.as_fd(), PollFlags::RDHUP)
+    }
+}
+
+/// Connects and disconnects.
+#[derive(Debug)]
+pub(super) struct Service {
+    socket: PathBuf,
+    connect_timeout: Duration,
+    user: Option<u32>,
+    ends: RateLimit,
+}
+
+impl Service {
+    pub(super) fn new(settings: &UnixSettings) -> Self {
+        Self {
+            socket: settings.socket.clone(),
+            connect_timeout: settings.connect_timeout,
+            user: settings.user,
+            ends: RateLimit::new("broken connections"),
+        }
+    }
+
+    fn path(&self) -> String {
+        escape(self.socket.as_os_str().as_bytes())
+    }
+
+    fn connect(&self, deadline: Instant, abort: BorrowedFd<'_>) -> Result<OwnedFd, String> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(describe)?;
+        let address = UnixAddr::new(&self.socket).map_err(describe)?;
+        loop {
+            match connect(socket.as_raw_fd(), &address) {
+                Ok(()) => return Ok(socket),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    let now = Instant::now();
+                    if now >= deadline {
+                        let limit = self.connect_timeout.as_millis();
+                        return Err(format!("it has had no room for one more connection within {limit} ms"));
+                    }
+                    let mut aborted = [PollFd::from_borrowed_fd(abort, PollFlags::IN)];
+                    if poll_until(&mut aborted, deadline.min(now + FULL_PAUSE)).unwrap_or(true) {
+                        return Err("the handler ends".to_owned());
+                    }
+                }
+                Err(error) => return Err(describe(error)),
+            }
+        }
+    }
+
+    fn check_user(&self, socket: &OwnedFd) -> Result<(), String> {
+        let Some(expected) = self.user else { return Ok(()) };
+        let peer = getsockopt(socket, PeerCredentials).map_err(|error| format!("its user is unknown: {error}"))?;
+        if peer.uid() == expected {
+            return Ok(());
+        }
+        let hint = if peer.uid() == 0 { "; a socket that systemd activates is served by uid 0" } else { "" };
+        Err(format!("uid {} listens on it (PID {}), and not uid {expected}{hint}", peer.uid(), peer.pid()))
+    }
+
+    fn greet(&self, socket: OwnedFd, deadline: Instant, abort: BorrowedFd<'_>) -> Result<Connection, String> {
+        let mut link = Connection { socket };
+        match converse(&mut link, HELLO, &mut HelloDecoder::default(), deadline, Some(abort)) {
+            Ok(()) => Ok(link),
+            Err(failure) => Err(match failure.kind {
+                BreakKind::Deadline => {
+                    let limit = self.connect_timeout.as_millis();
+                    format!("the service accepted no hello and said none within {limit} ms")
+                }
+                BreakKind::Closed | BreakKind::ClosedInFrame => {
+                    "the service closed the connection before it said hello".to_owned()
+                }
+                kind => format!("the service {kind}"),
+            }),
+        }
+    }
+}
+
+fn describe(error: Errno) -> String {
+    match error {
+        Errno::ENOENT => "there is no socket (ENOENT); is the service started?".to_owned(),
+        Errno::ECONNREFUSED => "nobody listens on it (ECONNREFUSED); is the service started?".to_owned(),
+        Errno::EPROTOTYPE => "it is no stream socket (EPROTOTYPE)".to_owned(),
+        error => format!("{} ({error:?})", error.desc()),
+    }
+}
+
+impl Backend for Service {
+    type Link = Connection;
+
+    fn noun(&self) -> &'static str {
+        "service"
+    }
+
+    fn subject(&self) -> String {
+        format!("the service on socket {}", self.path())
+    }
+
+    fn is_eager(&self) -> bool {
+        false
+    }
+
+    fn open(&self, abort: BorrowedFd<'_>) -> Result<Connection, String> {
+        let deadline = after(Instant::now(), self.connect_timeout);
+        let connected = self.connect(deadline, abort).and_then(|socket| {
+            self.check_user(&socket)?;
+            self.greet(socket, deadline, abort)
+        });
+        connected.map_err(|reason| format!("socket {}: {reason}", self.path()))
+    }
+
+    fn close(&self, link: Connection, end: &End, _deadline: Option<Instant>) {
+        drop(link);
+        let path = self.path();
+        let End::Broken(reason) = end else {
+            return log::debug!("connection to {path} closed: {end:?}");
+        };
+        if let Some(suppressed) = self.ends.admit(Instant::now()) {
+            let note =
+                if suppressed > 0 { format!(" ({suppressed} more since the last report)") } else { String::new() };
+            log::warn!("the service on socket {path} {reason}; the connection is replaced{note}");
+        }
+    }
+
+    fn hurry(&self) {}
+}
