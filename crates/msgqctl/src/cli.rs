@@ -53,7 +53,10 @@ pub enum Command {
     ///
     /// Looks at the messages and takes none. The look ends after half a second, and says so, as it would never end in a
     /// queue that is being flooded.
-    Stat,
+    ///
+    /// What the daemon itself counts is read from its table, without asking the daemon: also while it hangs, and after
+    /// it was killed. Where the table cannot be read, it is said why.
+    Stat(StatArguments),
     /// List the messages in the queue, oldest first, and take none
     ///
     /// The look ends after half a second, and says so. In a queue that is in use it is an approximation: what moves
@@ -67,6 +70,28 @@ pub enum Command {
     Send(SendArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
+}
+
+/// Arguments of `stat`.
+#[derive(Debug, Clone, Args)]
+pub struct StatArguments {
+    /// Look again and again, every 2 seconds or as often as given, and show rates. On a terminal it redraws in place
+    /// until q or Ctrl-C; elsewhere it prints one report after the other
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2",
+        conflicts_with = "prometheus",
+        value_parser = parse_interval
+    )]
+    pub watch: Option<Duration>,
+
+    /// Print metrics in the text format of Prometheus, for the textfile collector of its node exporter. Without a queue
+    /// `msgqd_up` is 0 and the exit code 3
+    #[arg(long)]
+    pub prometheus: bool,
 }
 
 /// Arguments of `peek`.
@@ -144,6 +169,11 @@ pub fn command() -> clap::Command {
 /// A number that a client can have.
 fn pid() -> clap::builder::RangedI64ValueParser<i32> {
     clap::value_parser!(i32).range(2..i64::from(PID_MAX_LIMIT))
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.1..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected 0.1 to 3600 seconds".into())
 }
 
 fn parse_timeout(text: &str) -> Result<Duration, String> {

@@ -8,7 +8,7 @@ pub(crate) mod send;
 pub(crate) mod stat;
 
 use crate::failure::Status;
-use crate::report::Report;
+use crate::report::{NothingReport, Report};
 
 /// What a command that could do its work has to say.
 pub(crate) struct Outcome {
@@ -19,6 +19,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Of a command that has shown all it had.
+    pub(crate) fn silent() -> Self {
+        Self::done(NothingReport)
+    }
+
     fn done(report: impl Report + 'static) -> Self {
         Self { report: Box::new(report), diagnostics: Vec::new(), status: Status::Ok }
     }

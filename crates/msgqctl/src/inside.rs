@@ -1,7 +1,7 @@
 //! What the table of a msgqd tells, without asking the daemon: it works while the daemon hangs, and after it died.
 
 use crate::names::process_state;
-use crate::report::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, ServerPhase};
+use crate::report::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::inflight::{HistogramSnapshot, Phase, SlotHeader, SlotState, Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, lock_state, table_path};
@@ -74,6 +74,9 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
     let counters = table.counters().snapshot();
     let lives = !matches!(phase, ServerPhase::Died | ServerPhase::Ended);
     let now_s = unix_time_s();
+    let served = counters.answered.saturating_add(counters.answered_late);
+    let uptime_s = lives.then(|| now_s.saturating_sub(about.started_at_s));
+    let since_start_per_s = uptime_s.and_then(|uptime_s| per_second(served, Duration::from_secs(uptime_s)));
     Ok(InsideReport {
         phase,
         version: about.version,
@@ -81,10 +84,11 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
         handler_trouble: Some(table.header().trouble()).filter(|trouble| lives && !trouble.is_empty()),
         pid: about.owner,
         started_at_s: about.started_at_s,
-        uptime_s: lives.then(|| now_s.saturating_sub(about.started_at_s)),
+        uptime_s,
         silent_ms: milliseconds(silent),
         seen_alive_at_s: now_s.saturating_sub(silent.as_secs()),
-        served: counters.answered.saturating_add(counters.answered_late),
+        served,
+        rates: Rates { since_start_per_s, ..Rates::default() },
         counters,
         in_hand: in_hand_of(&table, now_ns),
         outbox: outbox(&table, now_ns),
@@ -180,6 +184,12 @@ fn summary(histogram: &HistogramSnapshot) -> Option<LatencySummary> {
         p99_us: microseconds(990)?,
         p999_us: microseconds(999)?,
     })
+}
+
+/// To a tenth; `None` for no time at all.
+pub(crate) fn per_second(number: u64, time: Duration) -> Option<f64> {
+    let tenths = (u128::from(number) * 10_000).checked_div(time.as_millis())?;
+    Some(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
 }
 
 fn milliseconds(duration: Duration) -> u64 {

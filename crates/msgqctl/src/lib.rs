@@ -14,10 +14,12 @@ mod permission;
 mod procfs;
 mod report;
 mod target;
+mod watch;
 
 use clap::Parser;
-use cli::{Arguments, Command};
+use cli::{Arguments, Command, StatArguments};
 use failure::{Failure, Status};
+use report::Style;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,10 +38,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn execute(arguments: &Arguments) -> Status {
-    let outcome = dispatch(arguments).and_then(|outcome| {
-        report::print(outcome.report.as_ref(), arguments.json, &mut std::io::stdout().lock())?;
-        Ok(outcome)
-    });
+    let outcome = match &arguments.command {
+        Command::Stat(StatArguments { watch: Some(interval), .. }) => watch::run(arguments, *interval),
+        _ => dispatch(arguments).and_then(|outcome| {
+            report::print(outcome.report.as_ref(), Style::of(arguments), &mut std::io::stdout().lock())?;
+            Ok(outcome)
+        }),
+    };
     match outcome {
         Ok(outcome) => {
             outcome.diagnostics.iter().for_each(|line| complain(line));
@@ -54,7 +59,10 @@ fn execute(arguments: &Arguments) -> Status {
 
 fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
     match &arguments.command {
-        Command::Stat => cmd::stat::run(&target::open(arguments)?),
+        Command::Stat(StatArguments { prometheus: true, .. }) if arguments.json => {
+            Err(Failure::new(Status::Usage, "--prometheus and --json are two formats: choose one"))
+        }
+        Command::Stat(options) => cmd::stat::run(options, target::key(arguments)?, || target::open(arguments)),
         Command::Peek(options) => cmd::peek::run(options, &target::open(arguments)?),
         Command::Explain(options) => cmd::explain::run(options, &target::open(arguments)?),
         Command::Purge(options) => cmd::purge::run(options, || target::open(arguments)),

@@ -1,21 +1,26 @@
 //! The one place that turns a result into text or JSON.
 
+mod colour;
 mod explain;
 mod inside;
 mod layout;
 mod peek;
+mod prometheus;
 mod purge;
 mod send;
 mod stat;
 
+pub(crate) use colour::paint;
 pub(crate) use explain::{ExplainReport, Held, Identity, RestingAnswers, WaitingRequest};
-pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, ServerPhase};
-pub(crate) use layout::{age, counted};
+pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};
+pub(crate) use layout::{age, counted, field, fit};
 pub(crate) use peek::{MessageRow, PeekReport};
+pub(crate) use prometheus::Exposition;
 pub(crate) use purge::{KeptClient, PurgeReport, RemovedClient};
 pub(crate) use send::{AnswerReport, LatencyReport, SummaryReport};
 pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting};
 
+use crate::cli::Arguments;
 use crate::failure::{Failure, Status};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -50,12 +55,40 @@ struct Envelope<'a, T> {
     result: &'a T,
 }
 
-/// Prints a result. A reader who closed the pipe has what it wanted.
-pub(crate) fn print(report: &dyn Report, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let text = if as_json { report.json().map_err(|error| cannot_write(&error))? } else { report.text() };
+/// How results look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    Plain,
+    Coloured,
+    Json,
+}
+
+impl Style {
+    pub(crate) fn of(arguments: &Arguments) -> Self {
+        match () {
+            () if arguments.json => Self::Json,
+            () if colour::is_wanted() => Self::Coloured,
+            () => Self::Plain,
+        }
+    }
+}
+
+/// Prints a result. A reader who closed the pipe has what it wanted: false then.
+pub(crate) fn print(report: &dyn Report, style: Style, out: &mut dyn Write) -> Result<bool, Failure> {
+    let text = match style {
+        Style::Json => report.json().map_err(|error| cannot_write(&error))?,
+        Style::Coloured => paint(&report.text()),
+        Style::Plain => report.text(),
+    };
+    write(&text, out)
+}
+
+/// False when the reader has closed the pipe.
+pub(crate) fn write(text: &str, out: &mut dyn Write) -> Result<bool, Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(cannot_write(&error)),
+        Ok(()) => Ok(true),
     }
 }
 
@@ -77,6 +110,16 @@ fn ascii(json: &str) -> String {
         }
     }
     escaped
+}
+
+/// Nothing more to say.
+#[derive(Debug, Serialize)]
+pub(crate) struct NothingReport;
+
+impl Text for NothingReport {
+    fn text(&self) -> String {
+        String::new()
+    }
 }
 
 /// A completion script.
@@ -123,8 +166,8 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
-        assert_eq!(print(&report(), false, &mut Failing(ErrorKind::BrokenPipe)), Ok(()));
-        let failure = print(&report(), true, &mut Failing(ErrorKind::StorageFull)).unwrap_err();
+        assert_eq!(print(&report(), Style::Plain, &mut Failing(ErrorKind::BrokenPipe)), Ok(false));
+        let failure = print(&report(), Style::Json, &mut Failing(ErrorKind::StorageFull)).unwrap_err();
         assert_eq!(failure.status, Status::Other);
     }
 }

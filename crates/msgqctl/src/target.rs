@@ -21,7 +21,7 @@ pub(crate) fn open(arguments: &Arguments) -> Result<Target, Failure> {
     Ok(Target { key, queue })
 }
 
-fn key(arguments: &Arguments) -> Result<QueueKey, Failure> {
+pub(crate) fn key(arguments: &Arguments) -> Result<QueueKey, Failure> {
     if let Some(key) = arguments.key {
         return Ok(key);
     }

@@ -1,10 +1,13 @@
 mod verdict;
 
 use super::Outcome;
-use crate::failure::Failure;
+use crate::cli::StatArguments;
+use crate::failure::{Failure, Status};
 use crate::inside;
 use crate::names::{Named, process_state};
-use crate::report::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting};
+use crate::report::{
+    Client, Exposition, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting,
+};
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
 use msgq_core::instance::LockState;
@@ -12,7 +15,30 @@ use msgq_core::orphan::{Resting, Survey, SurveyLimits, reader_of};
 use msgq_core::queue::{QueueKey, QueueStat};
 use nix::errno::Errno;
 
-pub(crate) fn run(target: &Target) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    options: &StatArguments,
+    key: QueueKey,
+    open: impl FnOnce() -> Result<Target, Failure>,
+) -> Result<Outcome, Failure> {
+    let looked = open().and_then(|target| look(&target));
+    if !options.prometheus {
+        let (report, diagnostics) = looked?;
+        return Ok(Outcome { diagnostics, ..Outcome::done(report) });
+    }
+    match looked {
+        Ok((report, diagnostics)) => Ok(Outcome { diagnostics, ..Outcome::done(Exposition::of(&report)) }),
+        // That nothing is there is a measurement too.
+        Err(failure) if failure.status == Status::NoQueue => Ok(Outcome {
+            report: Box::new(Exposition::without_queue(key)),
+            diagnostics: vec![failure.message],
+            status: failure.status,
+        }),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// All that `stat` shows, and what is to be said beside it.
+pub(crate) fn look(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
     let stat = target.queue.stat().map_err(|error| Failure::of_queue(target.key, &error))?;
     let mut diagnostics = Vec::new();
     let waiting = match Survey::of(&target.queue, SurveyLimits::default()) {
@@ -26,7 +52,7 @@ pub(crate) fn run(target: &Target) -> Result<Outcome, Failure> {
     let server = server(target.key, &stat);
     let Verdict { condition, sentence } = verdict::of(&stat, waiting.as_ref(), &server);
     let report = StatReport { queue: queue(target.key, &stat), waiting, server, condition, verdict: sentence };
-    Ok(Outcome { diagnostics, ..Outcome::done(report) })
+    Ok((report, diagnostics))
 }
 
 fn queue(key: QueueKey, stat: &QueueStat) -> QueueReport {

@@ -25,6 +25,7 @@ pub(crate) struct InsideReport {
     pub(crate) seen_alive_at_s: u64,
     /// Answers that went out, directly or late.
     pub(crate) served: u64,
+    pub(crate) rates: Rates,
     /// Shown by name beside this.
     #[serde(skip)]
     pub(crate) counters: CountersSnapshot,
@@ -51,6 +52,17 @@ pub(crate) enum ServerPhase {
     Died,
     /// It ended in order and kept its queue.
     Ended,
+}
+
+/// Answers a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(crate) struct Rates {
+    /// Since the last look; `null` at the first.
+    pub(crate) now_per_s: Option<f64>,
+    /// In the last minute, or since the first look if that was later.
+    pub(crate) minute_per_s: Option<f64>,
+    /// `null` when it does not run any more, or only just began.
+    pub(crate) since_start_per_s: Option<f64>,
 }
 
 /// A request that is being worked on.
@@ -101,6 +113,9 @@ impl InsideReport {
         let counters = &self.counters;
         let (served, late, received) = (self.served, counters.answered_late, counters.received);
         text.push_str(&field("served", &format!("{served} answers, {late} of them late; received {received}")));
+        if let Some(rates) = self.rates.text() {
+            text.push_str(&field("rate", &rates));
+        }
         if let Some(latency) = &self.latency {
             text.push_str(&field("latency", &latency.text()));
         }
@@ -205,6 +220,18 @@ fn groups(counters: &CountersSnapshot) -> [Group; 7] {
         ("pressure", vec![("queue full", c.queue_full), ("adopted", c.adopted), ("recalled", c.recalled)]),
         ("faults", vec![("receive failed", c.receive_failed), ("queue recreated", c.queue_recreated)]),
     ]
+}
+
+impl Rates {
+    fn text(self) -> Option<String> {
+        let named = [
+            (self.now_per_s, "now"),
+            (self.minute_per_s, "in the last minute"),
+            (self.since_start_per_s, "since the start"),
+        ];
+        let words: Vec<_> = named.iter().filter_map(|(rate, name)| Some(format!("{:.1} {name}", (*rate)?))).collect();
+        (!words.is_empty()).then(|| format!("answers/s: {}", words.join(", ")))
+    }
 }
 
 impl LatencySummary {

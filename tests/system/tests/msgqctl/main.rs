@@ -4,10 +4,12 @@
 mod explain;
 mod inside;
 mod peek;
+mod prometheus;
 mod purge;
 mod send;
 mod stat;
 mod surroundings;
+mod watch;
 
 use msgq_core::frame::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};
 use msgq_core::limits::PID_MAX_LIMIT;
