@@ -1,6 +1,6 @@
 //! Command line of msgqctl.
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::QueueKey;
@@ -64,7 +64,7 @@ pub enum Command {
     Peek(PeekArguments),
     /// Tell the story of one client: what it waits for, what waits for it, and what to do
     Explain(ExplainArguments),
-    /// Remove responses of dead clients; requests are never touched
+    /// Remove responses of dead clients; requests are never touched unless they are asked for
     Purge(PurgeArguments),
     /// Send a test request and print the answer
     Send(SendArguments),
@@ -124,13 +124,38 @@ pub struct ExplainArguments {
 
 /// Arguments of `purge`.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("named").args(["pid", "type"]).multiple(true))]
+#[command(group = ArgGroup::new("selected").args(["pid", "type", "older_than", "force", "all_orphans"]).multiple(true))]
 pub struct PurgeArguments {
     /// Only responses for these clients. Without a PID: for every dead client, as without this option
     #[arg(long, value_name = "PID", num_args = 0.., value_parser = pid())]
     pub pid: Option<Vec<i32>>,
 
-    /// Remove responses for the named clients even if they are alive: they may wait for them in vain
-    #[arg(long, requires = "pid")]
+    /// Only messages of these types: a client's PID, or the type of junk as `peek` shows it
+    #[arg(long, value_name = "N", num_args = 1.., value_parser = clap::value_parser!(i64).range(2..))]
+    pub r#type: Vec<i64>,
+
+    /// Only responses to requests that were received at least this long ago: seconds, or a number with ms, s, m, h or
+    /// d. The server's table tells the age of answers that it keeps an eye on; what it does not know stays, and it is
+    /// said how much that is
+    #[arg(long, value_name = "TIME", value_parser = parse_age)]
+    pub older_than: Option<Duration>,
+
+    /// Everything that nobody will read: responses of dead clients, and types that no process can have. The same as
+    /// without any option, spelled out for scripts
+    #[arg(long, conflicts_with = "named")]
+    pub all_orphans: bool,
+
+    /// Remove the requests that wait in the queue instead: their clients will wait in vain. Asks first on a terminal
+    #[arg(long, conflicts_with = "selected")]
+    pub requests: bool,
+
+    /// Do not ask before requests are removed
+    #[arg(long, requires = "requests")]
+    pub yes: bool,
+
+    /// Remove responses for the named clients or types even if the clients are alive: they may wait for them in vain
+    #[arg(long, requires = "named")]
     pub force: bool,
 
     /// Change nothing, show what would go
@@ -176,18 +201,26 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected 0.1 to 3600 seconds".into())
 }
 
+/// Units of time and their seconds; `ms` before `s`, which it ends in.
+const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+
 fn parse_timeout(text: &str) -> Result<Duration, String> {
-    let (number, seconds_per_unit) = match text {
-        _ if text.ends_with("ms") => (text.trim_end_matches("ms"), 0.001),
-        _ if text.ends_with('s') => (text.trim_end_matches('s'), 1.0),
-        _ if text.ends_with('m') => (text.trim_end_matches('m'), 60.0),
-        _ => (text, 1.0),
-    };
-    let parsed = number.parse::<f64>().ok().filter(|number| *number > 0.0);
-    parsed
-        .and_then(|number| Duration::try_from_secs_f64(number * seconds_per_unit).ok())
-        .filter(|timeout| !timeout.is_zero())
-        .ok_or_else(|| "expected a positive number of seconds, or one with ms, s or m, for example 0.5 or 500ms".into())
+    parse_time(text, UNITS.get(..3).unwrap_or_default()).ok_or_else(|| {
+        "expected a positive number of seconds, or one with ms, s or m, for example 0.5 or 500ms".to_owned()
+    })
+}
+
+fn parse_age(text: &str) -> Result<Duration, String> {
+    parse_time(text, &UNITS).ok_or_else(|| {
+        "expected a positive number of seconds, or one with ms, s, m, h or d, for example 90 or 10m".to_owned()
+    })
+}
+
+fn parse_time(text: &str, units: &[(&str, f64)]) -> Option<Duration> {
+    let with_unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let (number, seconds_per_unit) = with_unit.unwrap_or((text, 1.0));
+    let number = number.parse::<f64>().ok().filter(|number| *number > 0.0)?;
+    Duration::try_from_secs_f64(number * seconds_per_unit).ok().filter(|time| !time.is_zero())
 }
 
 #[cfg(test)]
@@ -235,5 +268,6 @@ mod tests {
         for bad in ["", "0", "-1", "ms", "NaN", "inf", "5h", "1e400"] {
             assert!(parse_timeout(bad).is_err(), "{bad}");
         }
+        assert_eq!((parse_age("2h"), parse_age("1d")), (parse_timeout("120m"), parse_timeout("86400")));
     }
 }

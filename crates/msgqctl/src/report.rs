@@ -16,7 +16,7 @@ pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, Outb
 pub(crate) use layout::{age, counted, field, fit};
 pub(crate) use peek::{MessageRow, PeekReport};
 pub(crate) use prometheus::Exposition;
-pub(crate) use purge::{KeptClient, PurgeReport, RemovedClient};
+pub(crate) use purge::{Abandoned, KeptClient, PurgeReport, RemovedClient, RequestsReport};
 pub(crate) use send::{AnswerReport, LatencyReport, SummaryReport};
 pub(crate) use stat::{Client, LastCall, QueueReport, ServerReport, ServerState, StatReport, Verdict, Waiting};
 

@@ -1,42 +1,52 @@
+mod requests;
+mod selective;
+
 use super::Outcome;
 use crate::cli::PurgeArguments;
 use crate::failure::{Failure, Status};
 use crate::report::{KeptClient, PurgeReport, RemovedClient};
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, process_name};
-use msgq_core::orphan::{Kept, SweepOptions, SweepReport, Verdict, sweep};
+use msgq_core::orphan::{SweepOptions, SweepReport, Verdict, sweep};
+
+const UNFINISHED: &str = "it ended at its limit, and there may be more to remove: run it again";
 
 pub(crate) fn run(
     options: &PurgeArguments,
     open: impl FnOnce() -> Result<Target, Failure>,
 ) -> Result<Outcome, Failure> {
+    if options.requests {
+        return requests::run(options, open);
+    }
     let sweep_options = sweep_options(options)?;
     let target = open()?;
+    if !options.r#type.is_empty() || options.older_than.is_some() {
+        return selective::run(options, &target);
+    }
     let swept = sweep(&target.queue, &sweep_options).map_err(|error| Failure::of_sweep(target.key, &error))?;
     let mut diagnostics = Vec::new();
     if !swept.is_complete {
-        diagnostics.push("it ended at its limit, and there may be more to remove: run it again".to_owned());
+        diagnostics.push(UNFINISHED.to_owned());
     }
     // Only who named a client is refused something; otherwise living clients are simply left alone.
     let refused = if sweep_options.only.is_some() { swept.kept.as_slice() } else { &[] };
-    diagnostics.extend(refused.iter().map(refusal));
+    diagnostics.extend(refused.iter().map(|kept| refusal(kept.mtype, kept.verdict)));
     let status = if refused.is_empty() { Status::Ok } else { Status::Other };
     Ok(Outcome { report: Box::new(report(options.dry_run, &swept)), diagnostics, status })
 }
 
 fn sweep_options(options: &PurgeArguments) -> Result<SweepOptions, Failure> {
     let named: Vec<_> = options.pid.iter().flatten().filter_map(|pid| ClientPid::new(*pid)).collect();
-    if options.force && named.is_empty() {
+    if options.force && named.is_empty() && options.r#type.is_empty() {
         return Err(Failure::new(Status::Usage, "--force needs to know whom: name them, as in --pid 4711 --force"));
     }
     let only = (!named.is_empty()).then_some(named);
     Ok(SweepOptions { only, force: options.force, dry_run: options.dry_run, ..SweepOptions::default() })
 }
 
-fn refusal(kept: &Kept) -> String {
-    let mtype = kept.mtype;
+fn refusal(mtype: i64, verdict: Verdict) -> String {
     let name = ClientPid::from_mtype(mtype).and_then(process_name).unwrap_or_else(|| "name hidden".to_owned());
-    let state = match kept.verdict {
+    let state = match verdict {
         Verdict::KeepUnknown => "may be alive, which could not be found out",
         _ => "is alive",
     };
@@ -63,5 +73,6 @@ fn report(is_dry_run: bool, swept: &SweepReport) -> PurgeReport {
         bytes: swept.removed.iter().map(|removed| removed.resting.bytes).sum(),
         removed: removed.collect(),
         kept: kept.collect(),
+        unknown_age: 0,
     }
 }

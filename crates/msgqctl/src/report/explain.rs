@@ -87,16 +87,19 @@ impl Text for ExplainReport {
             let value = format!("request {place} of {of}, message {index} of the queue: {text_escaped}");
             text.push_str(&field("waiting", &value));
         }
-        for held in self.in_hand.iter().take(MAX_ROWS) {
-            text.push_str(&field("in hand", &held.text()));
-        }
-        for held in self.outbox.iter().take(MAX_ROWS) {
-            text.push_str(&field("outbox", &held.text()));
-        }
-        let more = [&self.in_hand, &self.outbox].iter().map(|rows| rows.len().saturating_sub(MAX_ROWS)).sum::<usize>()
-            + self.requests.len().saturating_sub(MAX_ROWS);
-        if more > 0 {
+        if let Some(more) = self.requests.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
             text.push_str(&field("", &format!("{more} more; --json shows them all")));
+        }
+        for held in &self.in_hand {
+            let Held { state, request, .. } = held;
+            text.push_str(&field("in hand", &format!("request {request}: {}", meaning(state, &age(held.age_ms)))));
+        }
+        for state in ["offered", "sending", "ready"] {
+            let held = || self.outbox.iter().filter(|held| held.state == state);
+            if let Some(oldest_ms) = held().map(|held| held.age_ms).max() {
+                let answers = counted(held().count(), "answer");
+                text.push_str(&field("outbox", &format!("{answers}: {}", meaning(state, &age(oldest_ms)))));
+            }
         }
         text.push_str(&self.resting.text());
         if !self.is_complete {
@@ -143,18 +146,15 @@ impl Identity {
     }
 }
 
-impl Held {
-    fn text(&self) -> String {
-        let Self { state, request, age_ms } = self;
-        let meaning = match *state {
-            "received" => "the handler works on it",
-            "ready" => "its answer waits for room, or until it is offered again",
-            "sending" => "its answer is being sent",
-            "offered" => "its answer rests in the queue, and is recalled if it is not read",
-            _ => "in a state that this version does not know",
-        };
-        format!("request {request} ({state}), received {} ago: {meaning}", age(*age_ms))
-    }
+fn meaning(state: &str, since: &str) -> String {
+    let meaning = match state {
+        "received" => "the handler works on it",
+        "ready" => "held for room in the queue, or until it is offered again",
+        "sending" => "being sent",
+        "offered" => "rests in the queue, and is recalled if it is not read",
+        _ => "in a state that this version does not know",
+    };
+    format!("{state}, {meaning}; asked for {since} ago")
 }
 
 impl RestingAnswers {

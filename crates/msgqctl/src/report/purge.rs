@@ -1,4 +1,5 @@
-use super::{Text, counted};
+use super::Text;
+use super::layout::{counted, program};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -13,6 +14,8 @@ pub(crate) struct PurgeReport {
     pub(crate) bytes: usize,
     pub(crate) removed: Vec<RemovedClient>,
     pub(crate) kept: Vec<KeptClient>,
+    /// Messages that stay because nobody knows how old they are.
+    pub(crate) unknown_age: usize,
 }
 
 /// Responses for one number that were removed.
@@ -39,7 +42,11 @@ impl Text for PurgeReport {
     fn text(&self) -> String {
         let verb = if self.is_dry_run { "would remove" } else { "removed" };
         if self.removed.is_empty() {
-            return format!("{verb} nothing: no response of a dead client rests in the queue\n");
+            let why = match self.unknown_age {
+                0 => "no response of a dead client rests in the queue".to_owned(),
+                unknown => format!("of {} it is not known how old it is", counted(unknown, "response")),
+            };
+            return format!("{verb} nothing: {why}\n");
         }
         let responses = counted(self.messages, "response");
         let clients = counted(self.removed.len(), "client");
@@ -47,6 +54,58 @@ impl Text for PurgeReport {
         for client in &self.removed {
             let messages = counted(client.messages, "response");
             let _ = writeln!(text, "  {}: {messages}, {} bytes: {}", client.mtype, client.bytes, client.reason_text);
+        }
+        if self.unknown_age > 0 {
+            let kept = counted(self.unknown_age, "response");
+            let _ = writeln!(text, "kept {kept} of which it is not known how old it is");
+        }
+        text
+    }
+}
+
+/// Result of `purge --requests`.
+#[derive(Debug, Serialize)]
+pub(crate) struct RequestsReport {
+    /// Nothing was changed; the rest is what would go.
+    pub(crate) is_dry_run: bool,
+    pub(crate) is_complete: bool,
+    /// How many were removed.
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    /// Who waits for answers in vain.
+    pub(crate) clients: Vec<Abandoned>,
+}
+
+/// A client whose requests were removed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Abandoned {
+    /// `null` for requests that name nobody.
+    pub(crate) pid: Option<i32>,
+    pub(crate) program: Option<String>,
+    pub(crate) state: &'static str,
+    pub(crate) requests: usize,
+}
+
+impl Text for RequestsReport {
+    fn text(&self) -> String {
+        let verb = if self.is_dry_run { "would remove" } else { "removed" };
+        if self.messages == 0 {
+            return format!("{verb} nothing: no request waits in the queue\n");
+        }
+        let mut text = format!("{verb} {} ({} bytes)\n", counted(self.messages, "request"), self.bytes);
+        for client in &self.clients {
+            let requests = counted(client.requests, "request");
+            let _ = match client.pid {
+                Some(pid) => {
+                    let (state, name) = (client.state, program(client.program.as_deref()));
+                    writeln!(text, "  {pid}: {requests}, {state}: {name}")
+                }
+                None => writeln!(text, "  nobody: {requests}"),
+            };
+        }
+        if self.clients.iter().any(|client| client.state == "alive") {
+            let verb = if self.is_dry_run { "would wait" } else { "wait" };
+            let _ = writeln!(text, "those that are alive {verb} for an answer in vain: restart them");
         }
         text
     }
@@ -65,8 +124,15 @@ mod tests {
             messages: 1,
             bytes: 264,
         }];
-        let mut report =
-            PurgeReport { is_dry_run: true, is_complete: true, messages: 1, bytes: 264, removed, kept: vec![] };
+        let mut report = PurgeReport {
+            is_dry_run: true,
+            is_complete: true,
+            messages: 1,
+            bytes: 264,
+            removed,
+            kept: vec![],
+            unknown_age: 0,
+        };
         let text = report.text();
         assert!(text.starts_with("would remove 1 response (264 bytes) for 1 client\n"), "{text}");
         assert!(text.contains("4711: 1 response, 264 bytes: the client has ended"), "{text}");

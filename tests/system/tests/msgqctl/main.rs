@@ -6,9 +6,11 @@ mod inside;
 mod peek;
 mod prometheus;
 mod purge;
+mod purge_selective;
 mod send;
 mod stat;
 mod surroundings;
+mod terminal;
 mod watch;
 
 use msgq_core::frame::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};

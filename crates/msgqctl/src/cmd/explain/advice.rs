@@ -97,13 +97,16 @@ fn down(report: &ExplainReport) -> &'static str {
 fn unread(report: &ExplainReport, who: &str) -> String {
     let (pid, rest) = (report.pid, report.resting.messages);
     let held = report.outbox.iter().filter(|held| held.state != "offered").count();
-    let what = match (rest, held) {
+    let mut what = match (rest, held) {
         (0, _) => format!("{} for it {} in the outbox, for room in the queue", counted(held, "answer"), verb(held)),
         (_, 0) => {
             format!("{} for it {} in the queue", counted(rest, "answer"), if rest == 1 { "rests" } else { "rest" })
         }
         _ => format!("{} for it in the queue and {held} in the outbox wait", counted(rest, "answer")),
     };
+    if held > 0 && matches!(report.server, Some(ServerPhase::Died | ServerPhase::Hangs | ServerPhase::Ended)) {
+        what.push_str(&format!(" (of a server that {})", down(report)));
+    }
     match report.waits {
         Some(Waits::Msgsnd { .. }) => format!(
             "{who} waits for room to send while {what}: its program must read its answers before it asks again; \
