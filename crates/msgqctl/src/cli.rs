@@ -68,6 +68,12 @@ pub enum Command {
     Purge(PurgeArguments),
     /// Send a test request and print the answer
     Send(SendArguments),
+    /// Measure how a queue's server does under load
+    ///
+    /// Every client is a process of its own with at most one request under way, so that no more than `--clients`
+    /// messages are added to the queue at any time. With `--rate` the latency of a request counts from the moment when
+    /// it was due, not from when the client got round to it: a server that stalls cannot hide that.
+    Bench(BenchArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
 }
@@ -178,6 +184,38 @@ pub struct SendArguments {
     pub count: Option<u32>,
 }
 
+/// Arguments of `bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArguments {
+    /// How many clients ask at the same time
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub clients: u32,
+
+    /// Send this many requests a second, all clients together. Default: each client asks again once it is answered
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub rate: Option<u32>,
+
+    /// How long: seconds, or a number with ms, s or m, at most an hour
+    #[arg(long, value_name = "TIME", default_value = "5", conflicts_with = "count", value_parser = parse_duration)]
+    pub duration: Duration,
+
+    /// How many requests, all clients together, instead of how long
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub count: Option<u32>,
+
+    /// Text of the requests, at most 255 bytes
+    #[arg(long, value_name = "TEXT", default_value = "bench")]
+    pub text: OsString,
+
+    /// Wait at most this long for each answer, sending included; three in a row that are late end a client
+    #[arg(long, value_name = "TIME", default_value = "5", value_parser = parse_timeout)]
+    pub timeout: Duration,
+
+    /// Be the client with this number: how `bench` starts its clients
+    #[arg(long, value_name = "N", hide = true)]
+    pub as_client: Option<u32>,
+}
+
 /// Arguments of `completions`.
 #[derive(Debug, Clone, Args)]
 pub struct CompletionsArguments {
@@ -208,6 +246,11 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     parse_time(text, UNITS.get(..3).unwrap_or_default()).ok_or_else(|| {
         "expected a positive number of seconds, or one with ms, s or m, for example 0.5 or 500ms".to_owned()
     })
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let longest = Duration::from_secs(3600);
+    parse_timeout(text).and_then(|time| if time <= longest { Ok(time) } else { Err("at most an hour".to_owned()) })
 }
 
 fn parse_age(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! The subcommands, one file each. They do the work and return an [`Outcome`]; none of them prints.
 
+pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod peek;

@@ -16,6 +16,14 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    const ALL: [Self; 7] =
+        [Self::Ok, Self::ServerError, Self::Usage, Self::NoQueue, Self::Timeout, Self::Permission, Self::Other];
+
+    /// The status with this exit code; any other code is worth a failure.
+    pub(crate) fn from_code(code: u8) -> Self {
+        Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Other)
+    }
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Ok => 0,

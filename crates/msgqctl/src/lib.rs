@@ -8,6 +8,7 @@ pub mod cli;
 mod cmd;
 mod failure;
 mod inside;
+mod latency;
 mod messages;
 mod names;
 mod permission;
@@ -67,6 +68,7 @@ fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
         Command::Explain(options) => cmd::explain::run(options, &target::open(arguments)?),
         Command::Purge(options) => cmd::purge::run(options, || target::open(arguments)),
         Command::Send(options) => cmd::send::run(options, || target::open(arguments)),
+        Command::Bench(options) => cmd::bench::run(options, || target::open(arguments)),
         Command::Completions(options) => cmd::completions::run(options),
     }
 }

@@ -1,5 +1,6 @@
 //! The one place that turns a result into text or JSON.
 
+mod bench;
 mod colour;
 mod explain;
 mod inside;
@@ -10,6 +11,7 @@ mod purge;
 mod send;
 mod stat;
 
+pub(crate) use bench::{BenchReport, ClientResult};
 pub(crate) use colour::paint;
 pub(crate) use explain::{ExplainReport, Held, Identity, RestingAnswers, WaitingRequest};
 pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};

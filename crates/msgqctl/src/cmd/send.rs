@@ -1,14 +1,15 @@
 use super::Outcome;
 use crate::cli::SendArguments;
 use crate::failure::{Failure, Status};
-use crate::report::{AnswerReport, LatencyReport, SummaryReport};
+use crate::latency::{self, nanoseconds};
+use crate::report::{AnswerReport, SummaryReport};
 use crate::target::Target;
 use hdrhistogram::Histogram;
 use msgq_core::client::{Answer, CallError, Client, MAX_REQUEST_TEXT_LEN};
 use msgq_core::escape::escape;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) fn run(options: &SendArguments, open: impl FnOnce() -> Result<Target, Failure>) -> Result<Outcome, Failure> {
     let text = text(options)?;
@@ -63,14 +64,6 @@ fn server_error(answer: &Answer) -> String {
     format!("the server answered an error (status {}): {}", answer.status, escape(&answer.text))
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Longer latencies count as an hour.
-const LONGEST_LATENCY_NS: u64 = 3600 * 1_000_000_000;
-const SIGNIFICANT_DIGITS: u8 = 3;
-
 /// Many calls, one after the other.
 struct Run {
     latencies_ns: Histogram<u64>,
@@ -81,9 +74,7 @@ struct Run {
 
 impl Run {
     fn new() -> Result<Self, Failure> {
-        let histogram = Histogram::new_with_bounds(1, LONGEST_LATENCY_NS, SIGNIFICANT_DIGITS);
-        let latencies_ns = histogram.map_err(|error| Failure::new(Status::Other, error.to_string()))?;
-        Ok(Self { latencies_ns, started: Instant::now(), first_error: None, errors: 0 })
+        Ok(Self { latencies_ns: latency::histogram()?, started: Instant::now(), first_error: None, errors: 0 })
     }
 
     /// A call that was not answered ends the run: the next ones would only wait as long in vain.
@@ -104,7 +95,7 @@ impl Run {
             answered,
             errors: self.errors,
             elapsed_ns: nanoseconds(self.started.elapsed()),
-            latency_ns: (answered > 0).then(|| self.percentiles()),
+            latency_ns: latency::percentiles(&self.latencies_ns),
         };
         match (ended_by, self.first_error) {
             (Some(failure), _) if answered == 0 => Err(failure),
@@ -120,23 +111,12 @@ impl Run {
             (None, None) => Ok(Outcome::done(report)),
         }
     }
-
-    fn percentiles(&self) -> LatencyReport {
-        let at = |quantile| self.latencies_ns.value_at_quantile(quantile);
-        LatencyReport {
-            min: self.latencies_ns.min(),
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p999: at(0.999),
-            max: self.latencies_ns.max(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn answer(status: i32, microseconds: u64) -> Answer {
         Answer { status, text: b"bad \x1b[31m".to_vec(), latency: Duration::from_micros(microseconds) }
@@ -160,7 +140,7 @@ mod tests {
         let mut run = Run::new().unwrap();
         (1..=1000).for_each(|latency| run.add(Ok(answer(0, latency))).unwrap());
         let close = |value: u64, microseconds: u64| value.abs_diff(microseconds * 1000) <= microseconds * 10;
-        let latency = run.percentiles();
+        let latency = latency::percentiles(&run.latencies_ns).unwrap();
         assert!(close(latency.p50, 500) && close(latency.p99, 990) && close(latency.p999, 999), "{latency:?}");
         assert!(close(latency.min, 1) && close(latency.max, 1000), "{latency:?}");
     }

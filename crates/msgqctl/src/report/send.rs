@@ -1,6 +1,5 @@
 use super::Text;
 use serde::Serialize;
-use std::fmt::Write as _;
 
 /// Result of `send`; names with `_ns` are nanoseconds.
 #[derive(Debug, Serialize)]
@@ -54,19 +53,24 @@ impl Text for SummaryReport {
             self.elapsed_ns / 1_000_000
         );
         if let Some(latency) = self.latency_ns {
-            let us = |ns: u64| format!("{}.{}", ns / 1000, ns % 1000 / 100);
-            let _ = writeln!(
-                text,
-                "latency   min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} µs",
-                us(latency.min),
-                us(latency.p50),
-                us(latency.p90),
-                us(latency.p99),
-                us(latency.p999),
-                us(latency.max)
-            );
+            text.push_str(&latency.text());
         }
         text
+    }
+}
+
+impl LatencyReport {
+    pub(super) fn text(&self) -> String {
+        let us = |ns: u64| format!("{}.{}", ns / 1000, ns % 1000 / 100);
+        format!(
+            "latency   min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} µs\n",
+            us(self.min),
+            us(self.p50),
+            us(self.p90),
+            us(self.p99),
+            us(self.p999),
+            us(self.max)
+        )
     }
 }
 

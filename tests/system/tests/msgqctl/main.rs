@@ -1,6 +1,7 @@
 //! The admin tool as its users see it: output, JSON, exit codes, on queues of msgqd and of other servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
+mod bench;
 mod explain;
 mod inside;
 mod peek;

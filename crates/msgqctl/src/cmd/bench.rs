@@ -1,0 +1,159 @@
+//! `bench`: many clients, each a process of its own, as clients are.
+
+mod client;
+
+use super::Outcome;
+use crate::cli::BenchArguments;
+use crate::failure::{Failure, Status};
+use crate::inside;
+use crate::latency;
+use crate::report::{BenchReport, ClientResult, counted};
+use crate::target::Target;
+use msgq_core::client::{Client, MAX_REQUEST_TEXT_LEN};
+use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::queue::QueueStat;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Who used the queue within this time uses it still.
+const RECENTLY_S: i64 = 60;
+
+pub(crate) fn run(
+    options: &BenchArguments,
+    open: impl FnOnce() -> Result<Target, Failure>,
+) -> Result<Outcome, Failure> {
+    if options.text.as_bytes().len() > MAX_REQUEST_TEXT_LEN {
+        let message = format!("the text is longer than {MAX_REQUEST_TEXT_LEN} bytes, which is all a request carries");
+        return Err(Failure::new(Status::Usage, message));
+    }
+    let target = open()?;
+    if let Some(number) = options.as_client {
+        return client::run(options, number, &target);
+    }
+    let stat = target.queue.stat().map_err(|error| Failure::of_queue(target.key, &error))?;
+    let warnings = warnings(options, &target, &stat);
+    warnings.iter().for_each(|warning| crate::complain(warning));
+    // Where nobody serves, the requests of all clients would be left in the queue.
+    let probe = Client::new(target.queue).call(options.text.as_bytes(), options.timeout);
+    probe.map_err(|error| Failure::of_call(target.key, &error))?;
+    let mut clients = Clients::start(options, &target)?;
+    clients.go();
+    outcome(options, clients.results())
+}
+
+/// What the load may do to others.
+fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let is_recent = |at_s: i64| at_s != 0 && i64::try_from(now_s).unwrap_or(i64::MAX).saturating_sub(at_s) < RECENTLY_S;
+    let watched = inside::table_of(target.key, stat).map_or(0, |(_, table)| {
+        (0..table.geometry().clients).filter(|index| table.client(*index).is_some_and(|it| it.get().is_some())).count()
+    });
+    if watched > 0 || stat.messages > 0 || is_recent(stat.last_send_time) {
+        let others = match watched {
+            0 => "it was used within the last minute".to_owned(),
+            watched => format!("{} of it live", counted(watched, "client")),
+        };
+        warnings.push(format!("warning: queue {} serves others ({others}): this load slows them down", target.key));
+    }
+    let places = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
+    if u64::from(options.clients) > places / 2 {
+        let clients = options.clients;
+        warnings.push(format!(
+            "warning: {clients} clients fill more than half of the queue's {places} places: others may have to wait"
+        ));
+    }
+    warnings
+}
+
+/// The clients; killed when dropped before they have ended.
+struct Clients(Vec<Child>);
+
+impl Clients {
+    fn start(options: &BenchArguments, target: &Target) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::new(Status::Other, format!("cannot start a client: {error}"));
+        let program = std::env::current_exe().map_err(failed)?;
+        let mut clients = Self(Vec::new());
+        for number in 0..options.clients {
+            let mut command = Command::new(&program);
+            command.args(["--json", "--key", &target.key.to_string(), "bench", "--as-client", &number.to_string()]);
+            command.args(["--clients", &options.clients.to_string()]);
+            command.arg("--timeout").arg(format!("{}ms", options.timeout.as_millis().max(1)));
+            match options.count {
+                Some(count) => command.args(["--count", &count.to_string()]),
+                None => command.arg("--duration").arg(format!("{}ms", options.duration.as_millis().max(1))),
+            };
+            if let Some(rate) = options.rate {
+                command.args(["--rate", &rate.to_string()]);
+            }
+            let mut text = std::ffi::OsString::from("--text=");
+            text.push(&options.text);
+            let spawned = command.arg(text).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            clients.0.push(spawned.map_err(failed)?);
+        }
+        Ok(clients)
+    }
+
+    /// All wait for a line, so that none is far ahead of the others.
+    fn go(&mut self) {
+        for client in &mut self.0 {
+            if let Some(mut stdin) = client.stdin.take() {
+                let _ = stdin.write_all(b"\n");
+            }
+        }
+    }
+
+    fn results(mut self) -> Vec<Result<ClientResult, String>> {
+        std::mem::take(&mut self.0).into_iter().map(result).collect()
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        for client in &mut self.0 {
+            let _ = client.kill();
+            let _ = client.wait();
+        }
+    }
+}
+
+fn result(client: Child) -> Result<ClientResult, String> {
+    let pid = client.id();
+    let output = client.wait_with_output().map_err(|error| format!("client {pid} cannot be waited for: {error}"))?;
+    serde_json::from_slice(&output.stdout).map_err(|_| format!("client {pid} ended with {}", output.status))
+}
+
+fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {
+    let mut latencies_ns = latency::histogram()?;
+    let mut report = BenchReport::new(options.clients, options.rate);
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(result) => {
+                for (latency_ns, count) in &result.latencies_ns {
+                    latencies_ns.saturating_record_n(*latency_ns, *count);
+                }
+                failures.extend(result.failure.clone());
+                report.add(&result);
+            }
+            Err(message) => failures.push((Status::Other.code(), message)),
+        }
+    }
+    report.latency_ns = latency::percentiles(&latencies_ns);
+    let status = match failures.first() {
+        Some((code, _)) => Status::from_code(*code),
+        None if report.timeouts > 0 => Status::Timeout,
+        None if report.errors > 0 => Status::ServerError,
+        None => Status::Ok,
+    };
+    let mut diagnostics = Vec::new();
+    if let Some((_, first)) = failures.first() {
+        diagnostics.push(format!("{} ended early; the first: {first}", counted(failures.len(), "client")));
+    }
+    if report.unsent > 0 {
+        diagnostics.push(format!("the rate was not reached: {} that were due were not sent", report.unsent));
+    }
+    Ok(Outcome { report: Box::new(report), diagnostics, status })
+}

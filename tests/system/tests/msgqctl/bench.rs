@@ -1,0 +1,134 @@
+//! Load from many client processes.
+
+use super::*;
+use msgqd_system_tests::DaemonBuilder;
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+#[track_caller]
+fn report(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
+}
+
+/// Processes that `pid` started and that still run.
+fn children(pid: i32) -> Vec<i32> {
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().map(|child| child.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_request_that_was_asked_for_is_sent_answered_and_counted() {
+    let daemon = Daemon::start();
+    let result = json(daemon.key(), &["bench", "--clients", "7", "--count", "1000"]);
+    for (name, expected) in [("clients", 7), ("requests", 1000), ("answered", 1000), ("errors", 0), ("timeouts", 0)] {
+        assert_eq!(result[name], expected, "{name}: {result}");
+    }
+    let latency = &result["latency_ns"];
+    let values = ["min", "p50", "p90", "p99", "p999", "max"].map(|name| latency[name].as_u64().unwrap());
+    assert!(values.is_sorted() && values[0] > 0, "{result}");
+    // One more goes ahead, to see that somebody answers.
+    let mut command = msgqctl(daemon.key(), &["--json", "stat"]);
+    command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory());
+    wait_until("the daemon counts the same", || {
+        report(&Process::run(&mut command))["server"]["counters"]["received"] == 1001
+    });
+    assert_eq!(daemon.queue().stat().unwrap().messages, 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_load_for_a_time_works_on_another_server_too() {
+    let other = PlainServer::start();
+    let text = run(other.key(), &["bench", "--clients", "3", "--duration", "300ms"]).succeeded().stdout;
+    assert!(text.starts_with("load      3 clients, closed loop\n") && text.contains("0 timed out"), "{text}");
+    assert!(text.contains("latency   min "), "{text}");
+}
+
+#[test]
+fn a_server_that_stalls_cannot_hide_it_at_a_fixed_rate() {
+    let mut daemon = Daemon::start();
+    let queue = daemon.queue();
+    let arguments = ["--json", "bench", "--clients", "2", "--rate", "200", "--duration", "3", "--timeout", "60"];
+    let bench = Process::start(&mut msgqctl(daemon.key(), &arguments));
+    wait_until("the load has begun", || queue.stat().unwrap().last_send_pid != 0 && children(bench.pid()).len() == 2);
+    std::thread::sleep(Duration::from_millis(500));
+    daemon.freeze();
+    std::thread::sleep(Duration::from_secs(1));
+    daemon.thaw();
+    let result = report(&bench.finish().succeeded());
+    // A third of the requests was due during the stall. Only two were under way.
+    assert!(result["latency_ns"]["p90"].as_u64().unwrap() > 200_000_000, "{result}");
+    assert_eq!((&result["rate_per_s"], &result["timeouts"]), (&Value::from(200), &Value::from(0)));
+    let sent = result["requests"].as_u64().unwrap() + result["unsent"].as_u64().unwrap();
+    assert_eq!(sent, 600, "{result}");
+    daemon.stop();
+}
+
+#[test]
+fn a_rate_that_cannot_be_reached_is_admitted() {
+    let daemon = Daemon::start();
+    let arguments = ["bench", "--clients", "1", "--rate", "10000000", "--duration", "200ms"];
+    let finished = run(daemon.key(), &arguments).succeeded();
+    assert!(finished.stderr.contains("the rate was not reached"), "{finished:?}");
+    daemon.stop();
+}
+
+#[test]
+fn errors_of_the_server_and_answers_that_do_not_come_are_counted() {
+    let handler = r#"command = ["/bin/false"]"#;
+    let failing = DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", handler).start();
+    let finished = run(failing.key(), &["--json", "bench", "--clients", "2", "--count", "10"]);
+    assert_eq!(finished.code(), SERVER_ERROR, "{finished:?}");
+    assert_eq!((&report(&finished)["errors"], &report(&finished)["answered"]), (&10.into(), &10.into()));
+    failing.stop();
+
+    let (key, queue) = idle_queue();
+    ends_with(TIMEOUT, key.key(), &["bench", "--timeout", "50ms"]);
+    assert_eq!(queue.stat().unwrap().messages, 1, "nobody serves, and more than the first request was sent");
+    assert!(queue.try_receive(REQUEST_MTYPE, &mut MessageBuffer::new()).unwrap());
+    let server = answer_once(queue, 0, b"the only one");
+    let finished = run(key.key(), &["--json", "bench", "--clients", "2", "--count", "20", "--timeout", "50ms"]);
+    server.join().unwrap();
+    assert_eq!(finished.code(), TIMEOUT, "{finished:?}");
+    let timeouts = report(&finished)["timeouts"].as_u64().unwrap();
+    assert!((1..=6).contains(&timeouts), "{finished:?}");
+}
+
+#[test]
+fn a_queue_that_is_removed_ends_the_load_and_what_was_measured_is_shown() {
+    let daemon = Daemon::start();
+    let bench = Process::start(&mut msgqctl(daemon.key(), &["--json", "bench", "--duration", "60"]));
+    wait_until("the load has begun", || children(bench.pid()).len() == 8);
+    std::thread::sleep(Duration::from_millis(300));
+    let _ = daemon.crash();
+    let finished = bench.finish();
+    assert_eq!(finished.code(), NO_QUEUE, "{finished:?}");
+    assert!(finished.stderr.contains("8 clients ended early"), "{finished:?}");
+    assert!(report(&finished)["answered"].as_u64().unwrap() > 0, "{finished:?}");
+}
+
+#[test]
+fn a_queue_that_serves_others_is_not_loaded_without_a_warning() {
+    let daemon = Daemon::start();
+    let bench = |clients: &str| run(daemon.key(), &["bench", "--count", "50", "--clients", clients]).succeeded().stderr;
+    assert_eq!(bench("2"), "");
+    let warned = bench("40");
+    assert!(warned.contains("serves others") && warned.contains("more than half of the queue's 62 places"), "{warned}");
+    daemon.stop();
+}
+
+#[test]
+fn the_clients_end_with_the_one_who_counts() {
+    let daemon = Daemon::start();
+    let mut bench = Process::start(&mut msgqctl(daemon.key(), &["bench", "--duration", "60", "--clients", "3"]));
+    wait_until("the clients are there", || children(bench.pid()).len() == 3);
+    let clients = children(bench.pid());
+    let is_running = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.contains("(msgqctl)") && !stat.contains(") Z ")
+    };
+    wait_until("they run", || clients.iter().all(is_running));
+    bench.signal(Signal::SIGKILL);
+    wait_until("they are gone", || !clients.iter().any(is_running));
+    daemon.stop();
+}
