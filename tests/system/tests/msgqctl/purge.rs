@@ -71,6 +71,11 @@ fn on_a_kernel_without_msg_copy_named_clients_can_be_purged_and_the_rest_says_wh
     let stat = run(&["--json", "stat"]).unwrap().succeeded();
     assert!(stat.stderr.contains("MSG_COPY"), "{stat:?}");
     assert_eq!(serde_json::from_str::<Value>(&stat.stdout).unwrap()["waiting"], Value::Null);
+    let peek = run(&["peek"]).unwrap();
+    assert!(peek.code() == OTHER && peek.stderr.contains("MSG_COPY"), "{peek:?}");
+    let explain = run(&["--json", "explain", &dead]).unwrap().succeeded();
+    let unknown = serde_json::from_str::<Value>(&explain.stdout).unwrap()["unknown"].to_string();
+    assert!(unknown.contains("MSG_COPY"), "{explain:?}");
     assert_eq!(queue.stat().unwrap().messages, 3);
     let purged = run(&["purge", "--pid", &dead]).unwrap().succeeded();
     assert!(purged.stdout.contains("removed 2 responses"), "{purged:?}");

@@ -4,7 +4,7 @@ use super::*;
 fn a_wrong_command_line_is_exit_code_2() {
     let (key, queue) = idle_queue();
     let long = "x".repeat(256);
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 17] = [
         &[],
         &["frobnicate"],
         &["send"],
@@ -14,6 +14,14 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["purge", "--pid", "1"],
         &["purge", "--force"],
         &["purge", "--pid", "--force"],
+        &["explain"],
+        &["explain", "1"],
+        &["peek", "--type", "-1"],
+        &["stat", "--watch=0"],
+        &["stat", "--watch", "2"],
+        &["bench", "--clients", "0"],
+        &["bench", "--duration", "2h"],
+        &["bench", "--text", &long],
     ];
     for arguments in wrong {
         ends_with(USAGE, key.key(), arguments);
@@ -26,7 +34,18 @@ fn a_wrong_command_line_is_exit_code_2() {
 #[test]
 fn a_missing_queue_is_exit_code_3_and_the_message_says_which_and_what_to_do() {
     let key = ScratchKey::new();
-    for arguments in [["stat"].as_slice(), &["purge"], &["purge", "--pid", "7"], &["send", "x"]] {
+    for arguments in [
+        ["stat"].as_slice(),
+        &["stat", "--prometheus"],
+        &["peek"],
+        &["explain", "7"],
+        &["purge"],
+        &["purge", "--pid", "7"],
+        &["purge", "--type", "7"],
+        &["purge", "--requests", "--yes"],
+        &["send", "x"],
+        &["bench"],
+    ] {
         let finished = ends_with(NO_QUEUE, key.key(), arguments);
         assert!(finished.stderr.contains(&key.key().to_string()), "{finished:?}");
         assert!(finished.stderr.contains("start its server"), "{finished:?}");
@@ -52,7 +71,19 @@ fn missing_permission_is_exit_code_5_and_the_message_names_the_group_to_join() {
     let (_directory, program) = for_everybody();
     let (key, queue) = idle_queue();
     queue.set(&QueueSettings { gid: Some(OTHER_GROUP), ..QueueSettings::default() }).unwrap();
-    for arguments in [["stat"].as_slice(), &["purge"], &["purge", "--pid", "7"], &["send", "x"]] {
+    for arguments in [
+        ["stat"].as_slice(),
+        &["stat", "--prometheus"],
+        &["stat", "--watch"],
+        &["peek"],
+        &["explain", "7"],
+        &["purge"],
+        &["purge", "--pid", "7"],
+        &["purge", "--type", "7"],
+        &["purge", "--requests", "--yes"],
+        &["send", "x"],
+        &["bench"],
+    ] {
         let mut command = as_user(STRANGER, &program);
         let finished = Process::run(command.args(["--key", &key.key().to_string()]).args(arguments));
         assert_eq!(finished.code(), PERMISSION, "{finished:?}");
@@ -73,9 +104,13 @@ fn a_member_of_the_group_may_do_everything() {
     queue.set(&QueueSettings { gid: Some(STRANGER), ..QueueSettings::default() }).unwrap();
     put(&queue, dead_pid().into(), 1);
     let server = answer_once(queue, 0, b"welcome");
-    for (arguments, expected) in
-        [(["send", "x"].as_slice(), "welcome\n"), (&["stat"], "1 waiting for 1 client"), (&["purge"], "removed 1")]
-    {
+    for (arguments, expected) in [
+        (["send", "x"].as_slice(), "welcome\n"),
+        (&["stat"], "1 waiting for 1 client"),
+        (&["peek"], "response"),
+        (&["explain", &dead_pid().to_string()], "does not exist"),
+        (&["purge"], "removed 1"),
+    ] {
         let mut command = as_user(STRANGER, &program);
         let finished = Process::run(command.args(["--key", &key.key().to_string()]).args(arguments)).succeeded();
         assert!(finished.stdout.contains(expected), "{finished:?}");
@@ -87,7 +122,17 @@ fn a_member_of_the_group_may_do_everything() {
 #[test]
 fn a_closed_pipe_is_no_panic() {
     let server = PlainServer::start();
-    for arguments in [["stat"].as_slice(), &["--json", "stat"], &["send", "x"], &["completions", "bash"], &["--help"]] {
+    for arguments in [
+        ["stat"].as_slice(),
+        &["--json", "stat"],
+        &["stat", "--prometheus"],
+        &["stat", "--watch=600"],
+        &["peek"],
+        &["explain", "7"],
+        &["send", "x"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = msgqctl(server.key(), arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
@@ -123,7 +168,8 @@ fn completion_scripts_know_every_command_and_bash_accepts_its_own() {
     let key = ScratchKey::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = ends_with(OK, key.key(), &["completions", shell]).stdout;
-        for word in ["stat", "purge", "send", "completions", "dry-run", "timeout"] {
+        for word in ["stat", "peek", "explain", "purge", "send", "bench", "completions", "dry-run", "watch", "timeout"]
+        {
             assert!(script.contains(word), "{shell}: {word}");
         }
         if shell == "bash" {
