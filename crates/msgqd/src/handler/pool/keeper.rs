@@ -27,6 +27,16 @@ struct Ready {
     log: bool,
 }
 
+/// What a keeper found its link doing.
+enum Tended<L> {
+    /// It is to be closed.
+    Ended(Held<L>, End),
+    /// It works for a request, and there is something to do when it has.
+    Busy,
+    /// Nothing that needs the keeper.
+    Sleeps,
+}
+
 impl<B: Backend> Keeper<B> {
     pub(super) fn spawn(shared: &Arc<Shared<B>>, place: usize) -> io::Result<()> {
         let keeper = Self { shared: Arc::clone(shared), place };
@@ -115,42 +125,43 @@ impl<B: Backend> Keeper<B> {
     fn attend(&self, mut watch: Watch) -> (Held<B::Link>, End) {
         let mut ready = Ready::default();
         loop {
-            let mut state = self.shared.lock();
-            let returned = state.places.get_mut(self.place).and_then(|place| place.returned.take());
-            if let Some(returned) = returned {
-                return returned;
-            }
-            let is_stopping = state.stopping.is_some();
-            let mut is_busy = false;
-            if is_stopping || ready.end || ready.log {
-                match state.take_idle(self.place) {
-                    Some(held) => {
-                        if let Some(ended) = self.look_at(state, held, ready.end, &mut watch) {
-                            return ended;
-                        }
-                    }
-                    None => {
-                        // The request that uses it sees the same, and deals with it.
-                        is_busy = true;
-                        if let Some(place) = state.places.get_mut(self.place) {
-                            place.wants_notice = true;
-                        }
-                    }
-                }
-            }
+            let is_busy = match self.tend(ready, &mut watch) {
+                Tended::Ended(held, end) => return (held, end),
+                Tended::Busy => true,
+                Tended::Sleeps => false,
+            };
             ready = self.sleep(&watch, is_busy);
             self.drain_wake();
         }
     }
 
-    /// An idle link that has something to say, or has ended, or the pool ends; `Some` when it is to be closed.
+    fn tend(&self, ready: Ready, watch: &mut Watch) -> Tended<B::Link> {
+        let mut state = self.shared.lock();
+        let returned = state.places.get_mut(self.place).and_then(|place| place.returned.take());
+        if let Some((held, end)) = returned {
+            return Tended::Ended(held, end);
+        }
+        if state.stopping.is_none() && !ready.end && !ready.log {
+            return Tended::Sleeps;
+        }
+        if let Some(held) = state.take_idle(self.place) {
+            return self.look_at(state, held, ready.end, watch);
+        }
+        // The request that uses it sees the same, and deals with it.
+        if let Some(place) = state.places.get_mut(self.place) {
+            place.wants_notice = true;
+        }
+        Tended::Busy
+    }
+
+    /// An idle link that has something to say, or has ended, or the pool ends.
     fn look_at(
         &self,
         mut state: MutexGuard<'_, State<B::Link>>,
         mut held: Held<B::Link>,
         has_ended: bool,
         watch: &mut Watch,
-    ) -> Option<(Held<B::Link>, End)> {
+    ) -> Tended<B::Link> {
         let end = match (state.stopping, has_ended) {
             (Some(_), _) => Some(End::Stopped),
             (None, true) => Some(End::Gone),
@@ -165,10 +176,10 @@ impl<B: Backend> Keeper<B> {
             watch.log = None;
         }
         match end {
-            Some(end) => Some((held, end)),
+            Some(end) => Tended::Ended(held, end),
             None => {
                 self.shared.put_idle(held);
-                None
+                Tended::Sleeps
             }
         }
     }
