@@ -72,7 +72,7 @@ impl Service {
                     let now = Instant::now();
                     if now >= deadline {
                         let limit = self.connect_timeout.as_millis();
-                        return Err(format!("it has had no room for one more connection within {limit} ms"));
+                        return Err(format!("there was no room for one more connection within {limit} ms"));
                     }
                     let mut aborted = [PollFd::from_borrowed_fd(abort, PollFlags::IN)];
                     if poll_until(&mut aborted, deadline.min(now + FULL_PAUSE)).unwrap_or(true) {
@@ -101,7 +101,7 @@ impl Service {
             Err(failure) => Err(match failure.kind {
                 BreakKind::Deadline => {
                     let limit = self.connect_timeout.as_millis();
-                    format!("the service accepted no hello and said none within {limit} ms")
+                    format!("the service did not say hello within {limit} ms")
                 }
                 BreakKind::Closed | BreakKind::ClosedInFrame => {
                     "the service closed the connection before it said hello".to_owned()

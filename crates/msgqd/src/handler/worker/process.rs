@@ -108,13 +108,17 @@ impl Programs {
         status
     }
 
-    /// Its stdin is closed, which means: finish and exit. Whoever does not is stopped.
+    /// Its stdin is closed, which means: finish and exit. Whoever does not is stopped. With a deadline at least half of
+    /// the time until then is for finishing.
     fn dismiss(&self, process: &mut Process, deadline: Option<Instant>) -> Option<ExitStatus> {
         let now = Instant::now();
         process.stdin = None;
         let polite = deadline.map_or_else(
             || after(now, self.kill_grace),
-            |deadline| deadline.checked_sub(self.kill_grace).unwrap_or(now),
+            |deadline| {
+                let left = deadline.saturating_duration_since(now);
+                now + left.saturating_sub(self.kill_grace).max(left / 2)
+            },
         );
         if matches!(process.run_until(polite, &mut |_| {}), Ok(true)) {
             return process.finish(&mut |_| {});

@@ -1,0 +1,124 @@
+//! What the tests of the handlers that talk to programs have in common.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part; in a test a panic is the report")]
+
+use msgq_core::identity::ClientPid;
+use msgqd::handler::{Handler, HandlerRequest, Outcome, Reply};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+/// Longer than anything takes that works.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// Tests that count what the whole process has open hold it for writing.
+static ALONE: RwLock<()> = RwLock::new(());
+
+pub fn with_others() -> RwLockReadGuard<'static, ()> {
+    collect_log();
+    ALONE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    collect_log();
+    ALONE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Lines(Mutex<Vec<String>>);
+
+static LOG: Lines = Lines(Mutex::new(Vec::new()));
+
+impl log::Log for Lines {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
+    }
+    fn flush(&self) {}
+}
+
+fn collect_log() {
+    static LOGGER: Once = Once::new();
+    LOGGER.call_once(|| {
+        log::set_logger(&LOG).unwrap();
+        log::set_max_level(log::LevelFilter::Trace);
+    });
+}
+
+/// The log lines with `needle` in them, each with its level in front.
+pub fn logged(needle: &str) -> Vec<String> {
+    LOG.0.lock().unwrap().iter().filter(|line| line.contains(needle)).cloned().collect()
+}
+
+pub fn ask_at(handler: &dyn Handler, text: &[u8], received_at: Instant) -> Reply {
+    static ID: AtomicU64 = AtomicU64::new(1);
+    let client = ClientPid::new(std::process::id().cast_signed()).unwrap();
+    handler.handle(&HandlerRequest { client, id: ID.fetch_add(1, Ordering::Relaxed), text, received_at })
+}
+
+pub fn ask(handler: &dyn Handler, text: &[u8]) -> Reply {
+    ask_at(handler, text, Instant::now())
+}
+
+pub fn text(reply: &Reply) -> String {
+    String::from_utf8_lossy(reply.text()).into_owned()
+}
+
+pub fn summary(reply: &Reply) -> (i32, Outcome, String) {
+    (reply.status(), reply.outcome(), text(reply))
+}
+
+pub fn done(answer: &str) -> (i32, Outcome, String) {
+    (0, Outcome::Done, answer.to_owned())
+}
+
+pub fn failed(outcome: Outcome, sentence: &str) -> (i32, Outcome, String) {
+    (-1, outcome, sentence.to_owned())
+}
+
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LIMIT, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Asks until the handler answers, through the time in which what broke is replaced.
+pub fn ask_until_done(handler: &dyn Handler, text: &[u8]) -> Reply {
+    let start = Instant::now();
+    loop {
+        let reply = ask(handler, text);
+        if reply.outcome() == Outcome::Done {
+            return reply;
+        }
+        assert!(start.elapsed() < LIMIT, "never answered: {:?}", summary(&reply));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+pub fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Children of this process, zombies and all.
+pub fn children() -> Vec<String> {
+    let own = std::process::id().to_string();
+    let stats = fs::read_dir("/proc").unwrap().flatten();
+    let stats = stats.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter(|stat| stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(&own)).collect()
+}
+
+/// Threads of pools.
+pub fn keepers() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("keeper-")).count()
+}
+
+pub fn is_gone(pid: &str) -> bool {
+    !PathBuf::from("/proc").join(pid).exists()
+}
