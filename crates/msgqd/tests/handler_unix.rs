@@ -220,7 +220,9 @@ fn down_sentence(settings: &UnixSettings) -> String {
     assert!(trouble.starts_with(&format!("the service on socket {path} is down after ")), "{trouble}");
     handler.stop(Instant::now() + LIMIT);
     let text = text(&reply);
-    text.strip_prefix(&format!("not run: socket {path}: ")).unwrap_or_else(|| panic!("{text}")).to_owned()
+    let sentence = text.strip_prefix(&format!("not run: socket {path}: "));
+    assert!(sentence.is_some(), "{text}");
+    sentence.unwrap().to_owned()
 }
 
 #[test]
