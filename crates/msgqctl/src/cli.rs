@@ -64,7 +64,7 @@ pub enum Command {
     Peek(PeekArguments),
     /// Tell the story of one client: what it waits for, what waits for it, and what to do
     Explain(ExplainArguments),
-    /// Remove responses of dead clients; requests are never touched unless they are asked for
+    /// Remove what nobody will read; never a request unless asked to
     Purge(PurgeArguments),
     /// Send a test request and print the answer
     Send(SendArguments),
@@ -210,10 +210,6 @@ pub struct BenchArguments {
     /// Wait at most this long for each answer, sending included; three in a row that are late end a client
     #[arg(long, value_name = "TIME", default_value = "5", value_parser = parse_timeout)]
     pub timeout: Duration,
-
-    /// Be the client with this number: how `bench` starts its clients
-    #[arg(long, value_name = "N", hide = true)]
-    pub as_client: Option<u32>,
 }
 
 /// Arguments of `completions`.

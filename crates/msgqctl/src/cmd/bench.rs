@@ -9,6 +9,7 @@ use crate::inside;
 use crate::latency;
 use crate::report::{BenchReport, ClientResult, counted};
 use crate::target::Target;
+use client::Role;
 use msgq_core::client::{Client, MAX_REQUEST_TEXT_LEN};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
@@ -29,8 +30,8 @@ pub(crate) fn run(
         return Err(Failure::new(Status::Usage, message));
     }
     let target = open()?;
-    if let Some(number) = options.as_client {
-        return client::run(options, number, &target);
+    if let Some(role) = std::env::var(client::ROLE).ok().and_then(|role| role.parse().ok()) {
+        return client::run(options, role, &target);
     }
     let stat = target.queue.stat().map_err(|error| Failure::of_queue(target.key, &error))?;
     let warnings = warnings(options, &target, &stat);
@@ -78,7 +79,8 @@ impl Clients {
         let mut clients = Self(Vec::new());
         for number in 0..options.clients {
             let mut command = Command::new(&program);
-            command.args(["--json", "--key", &target.key.to_string(), "bench", "--as-client", &number.to_string()]);
+            command.args(["--json", "--key", &target.key.to_string(), "bench"]);
+            command.env(client::ROLE, Role { number, counter: std::process::id() }.to_string());
             command.args(["--clients", &options.clients.to_string()]);
             command.arg("--timeout").arg(format!("{}ms", options.timeout.as_millis().max(1)));
             match options.count {

@@ -10,17 +10,47 @@ use hdrhistogram::Histogram;
 use msgq_core::client::{CallError, Client};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
+use nix::unistd::getppid;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// So many answers in a row that did not come show that nobody serves.
 const MAX_TIMEOUTS_IN_A_ROW: u32 = 3;
 
-pub(super) fn run(options: &BenchArguments, number: u32, target: &Target) -> Result<Outcome, Failure> {
+/// The variable that tells a program which `bench` starts its [`Role`].
+pub(super) const ROLE: &str = "MSGQCTL_BENCH_CLIENT";
+
+/// Which client, and of whom: the PID of the one who counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Role {
+    pub(super) number: u32,
+    pub(super) counter: u32,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.number, self.counter)
+    }
+}
+
+impl FromStr for Role {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (number, counter) = text.split_once(" of ").ok_or(())?;
+        Ok(Self { number: number.parse().map_err(drop)?, counter: counter.parse().map_err(drop)? })
+    }
+}
+
+pub(super) fn run(options: &BenchArguments, role: Role, target: &Target) -> Result<Outcome, Failure> {
     // Nobody would read the result of a client that outlives the one who counts.
     set_pdeathsig(Signal::SIGKILL).map_err(|errno| Failure::new(Status::Other, format!("prctl: {errno}")))?;
     let mut line = String::new();
-    if std::io::stdin().read_line(&mut line).unwrap_or(0) == 0 {
+    let is_started = std::io::stdin().read_line(&mut line).is_ok_and(|read| read > 0);
+    // The kernel sends no signal for a parent that was dead by then.
+    if !is_started || getppid().as_raw().cast_unsigned() != role.counter {
         return Err(Failure::new(Status::Other, "bench has ended"));
     }
     let mut run = Run {
@@ -31,7 +61,7 @@ pub(super) fn run(options: &BenchArguments, number: u32, target: &Target) -> Res
         result: ClientResult::default(),
         timeouts_in_a_row: 0,
     };
-    let schedule = Schedule::of(options, number);
+    let schedule = Schedule::of(options, role.number);
     let ended = run.follow(&schedule);
     let mut result = run.result;
     result.failure = ended.err().map(|error| {
@@ -139,6 +169,13 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_is_read_as_it_was_written() {
+        let role = Role { number: 3, counter: 4711 };
+        assert_eq!(role.to_string().parse(), Ok(role));
+        assert!("3".parse::<Role>().is_err() && "x of y".parse::<Role>().is_err());
+    }
 
     fn schedule(interval: Option<Duration>, end: Option<u64>, count: u64) -> Schedule {
         let start = Instant::now();
