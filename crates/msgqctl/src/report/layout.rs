@@ -10,27 +10,34 @@ fn columns(character: char) -> usize {
     if character.is_ascii() { 1 } else { 2 }
 }
 
-/// A heading and its value, broken between words, which is never wider than 80 columns unless a word is.
+/// A heading and its value in lines of at most 80 columns, broken between words, and inside of one that fits no line.
 pub(crate) fn field(heading: &str, value: &str) -> String {
     let mut text = format!("{heading:<INDENT$}");
     let mut used = INDENT;
-    let mut is_first = true;
-    for word in value.split(' ') {
+    for (index, word) in value.split(' ').enumerate() {
         let len: usize = word.chars().map(columns).sum();
-        if !is_first && used + 1 + len > WIDTH {
-            text.push('\n');
-            text.push_str(&" ".repeat(INDENT));
-            used = INDENT;
-        } else if !is_first {
+        if index > 0 && used + 1 + len > WIDTH {
+            used = next_line(&mut text);
+        } else if index > 0 {
             text.push(' ');
             used += 1;
         }
-        text.push_str(word);
-        used += len;
-        is_first = false;
+        for character in word.chars() {
+            if used + columns(character) > WIDTH {
+                used = next_line(&mut text);
+            }
+            text.push(character);
+            used += columns(character);
+        }
     }
     text.push('\n');
     text
+}
+
+fn next_line(text: &mut String) -> usize {
+    text.push('\n');
+    text.push_str(&" ".repeat(INDENT));
+    INDENT
 }
 
 /// As much of `text` as fits into `room` columns; what was cut is marked.
@@ -79,6 +86,8 @@ mod tests {
         assert!(text.lines().count() > 3 && text.lines().all(|line| line.len() <= 80), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("              word")), "{text}");
         assert_eq!(text.matches("word").count(), 60);
+        let text = field("text", &"x".repeat(200));
+        assert_eq!(text.lines().map(str::len).collect::<Vec<_>>(), [80, 80, 80, 16]);
     }
 
     #[test]

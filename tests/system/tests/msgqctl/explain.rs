@@ -146,3 +146,25 @@ fn on_a_queue_of_another_program_the_rest_is_shown_and_what_is_not_known_is_said
     says(&report, &["is alive; nothing waits for it"]);
     assert_eq!(report["server"], Value::Null);
 }
+
+#[test]
+fn names_and_text_that_a_client_chose_reach_the_terminal_escaped_and_within_80_columns() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("\u{1b}[31m\u{202e}evil");
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    let client = Process::start(Command::new(&program).arg("600"));
+    let pid = client.pid().to_string();
+    let comm = format!("/proc/{pid}/comm");
+    wait_until("it has its name", || std::fs::read_to_string(&comm).is_ok_and(|name| name.contains("evil")));
+    let (key, queue) = idle_queue();
+    let text: Vec<u8> = [b"\x1b[2J\xff", [b'x'; 200].as_slice()].concat();
+    queue.try_send(REQUEST_MTYPE, &encode_request(client.pid(), &text)).unwrap();
+    queue.try_send(client.pid().into(), Response::new(0, &text, BODY_LEN_LP64).as_bytes()).unwrap();
+    for arguments in [["explain", &pid].as_slice(), &["stat"], &["peek"], &["purge", "--requests", "--dry-run"]] {
+        let shown = ends_with(OK, key.key(), arguments).stdout;
+        let is_harmless = |character: char| character == '\n' || (' '..='~').contains(&character);
+        assert!(shown.chars().all(is_harmless), "{arguments:?}: {shown:?}");
+        assert!(shown.lines().all(|line| line.len() <= 80), "{arguments:?}: {shown}");
+        assert!(shown.contains("\\u{1b}"), "{arguments:?}: {shown}");
+    }
+}

@@ -86,8 +86,14 @@ fn a_table_that_cannot_be_read_is_explained_and_the_rest_is_shown() {
     let table = table.unwrap();
     let good = std::fs::read(&table).unwrap();
     let random: Vec<u8> = (0..good.len()).map(|at| ((at * 7919) >> 3).to_ne_bytes()[0]).collect();
-    for (bytes, reason) in [(&good[..3000], "not a table"), (&good[..9000], "9000 bytes"), (&random[..], "not a table")]
-    {
+    let mut other_version = good.clone();
+    other_version[8] ^= 1;
+    for (bytes, reason) in [
+        (&good[..3000], "not a table"),
+        (&good[..9000], "9000 bytes"),
+        (&random[..], "not a table"),
+        (&other_version[..], "written by msgqd"),
+    ] {
         // Beside the daemon's own, which must not be hurt.
         let copy = daemon.builder().directory().join(table.file_name().unwrap());
         std::fs::write(&copy, bytes).unwrap();
@@ -171,4 +177,28 @@ fn a_queue_that_clients_do_not_read_from_is_called_degraded_and_the_worst_is_nam
     let verdict = report["verdict"].as_str().unwrap();
     let expected = format!("55 of 62 places are held by 2 clients that do not read, 40 of them by {}", worst.pid());
     assert!(verdict.contains(&expected), "{verdict}");
+}
+
+#[test]
+fn a_daemon_that_ended_in_order_and_kept_its_queue_is_told_from_one_that_died() {
+    let mut daemon = DaemonBuilder::new().set("service", "on_stop = \"keep\"").start();
+    serve(daemon.key(), 4);
+    let builder = daemon.builder().clone();
+    daemon.signal(Signal::SIGTERM);
+    let _ = daemon.finish().succeeded();
+    let report = stat_json(&builder);
+    assert_eq!((&report["condition"], &report["server"]["inside"]["served"]), (&"stopped".into(), &4.into()));
+    assert!(report["verdict"].as_str().unwrap().contains("kept its queue"), "{report}");
+}
+
+#[test]
+fn a_handler_that_is_down_is_part_of_the_verdict() {
+    let handler = r#"command = ["/nonexistent/program"]"#;
+    let daemon = DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", handler).start();
+    ends_with(SERVER_ERROR, daemon.key(), &["send", "x"]);
+    wait_until("it is told", || stat_json(daemon.builder())["condition"] == "degraded");
+    let report = stat_json(daemon.builder());
+    assert!(report["verdict"].as_str().unwrap().contains("the handler is down"), "{report}");
+    assert_eq!(report["server"]["counters"]["handler_unavailable"], 1);
+    daemon.stop();
 }

@@ -16,8 +16,9 @@ impl Terminal {
         }
         let terminal = Self { directory: tempfile::tempdir().unwrap() };
         let path = |name: &str| terminal.directory.path().join(name).display().to_string();
+        // With job control a stop is a stop; without it the kernel ignores the key.
         let script = format!(
-            "trap : INT\nstty -g >{}\n{command}\necho \"ended with $?\"\nstty -g >{}\nexec sleep 600\n",
+            "set -m\nstty -g >{}\n{command}\necho \"ended with $?\"\nstty -g >{}\nexec sleep 600\n",
             path("before"),
             path("after")
         );

@@ -12,7 +12,7 @@ pub(super) fn of(stat: &QueueStat, waiting: Option<&Waiting>, server: &ServerRep
     let fill = fill(stat, waiting);
     match (&server.inside, server.state) {
         (Some(inside), _) => of_daemon(stat, fill, inside),
-        (None, ServerState::Msgqd) => fill.unwrap_or_else(|| said("serving", "serving")),
+        (None, ServerState::Msgqd) => fill.unwrap_or_else(|| said("serving", "serving, as far as its lock shows")),
         (None, ServerState::Unknown) => {
             said("unknown", "unknown: what this user may see does not tell who serves this queue")
         }
