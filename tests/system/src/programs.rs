@@ -56,12 +56,13 @@ pub fn sources_dir() -> PathBuf {
     repository().join("tests/clients")
 }
 
-/// A test client in C (`chaos`, `client`, `crowd`, `hostile`, `load`, `server`, `with_pid`) or the documentation's (`example`), compiled.
+/// A test client in C (`chaos`, `client`, `crowd`, `hostile`, `load`, `server`, `spawn`,
+/// `with_pid`, `worker`) or the documentation's (`example`), compiled.
 #[must_use]
 pub fn test_client(name: &str) -> PathBuf {
     static COMPILED: OnceLock<()> = OnceLock::new();
     COMPILED.get_or_init(|| {
-        for name in ["chaos", "client", "crowd", "hostile", "load", "server", "with_pid"] {
+        for name in ["chaos", "client", "crowd", "hostile", "load", "server", "spawn", "with_pid", "worker"] {
             compile(&sources_dir().join(name).with_extension("c"), name, &[]).unwrap();
         }
         compile(&examples_dir().join("client.c"), "example", &[]).unwrap();

@@ -180,6 +180,70 @@ fn ps_of(parent: i32) -> Vec<String> {
 }
 
 #[test]
+fn sigterm_ends_within_the_drain_timeout_while_every_worker_hangs_and_none_is_left() {
+    let script = r"printf 'msgqd-handler 1\n'; trap '' TERM; while :; do sleep 1; done";
+    let mut daemon = DaemonBuilder::new()
+        .drain_timeout_ms(300)
+        .set("handler", "kind = \"worker\"")
+        .set("handler", &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"))
+        .set("handler", "max_concurrency = 2\nkill_grace_ms = 200")
+        .start();
+    let clients: Vec<Process> =
+        (0..4).map(|_| Process::start(&mut load_client(Language::C, daemon.key(), 1, "x"))).collect();
+    wait_until("every worker runs", || children(daemon.pid()) == 2);
+    wait_until("requests are with them", || daemon.queue().stat().unwrap().messages == 2);
+    let running = ps_of(daemon.pid());
+    daemon.signal(Signal::SIGTERM);
+    let finished = daemon.finish();
+    assert_eq!(finished.code(), 0, "{finished:?}");
+    for pid in running {
+        wait_until("the worker is gone", || !Path::new("/proc").join(&pid).exists());
+    }
+    for client in clients {
+        assert_ne!(client.finish().code(), 0);
+    }
+}
+
+#[test]
+fn killed_in_the_middle_of_requests_to_workers_the_server_answers_everybody_after_its_return() {
+    let command = format!("command = [{:?}]", test_client("worker"));
+    let builder = DaemonBuilder::new().set("handler", "kind = \"worker\"").set("handler", &command);
+    let mut daemon = builder.start();
+    let clients = counting_clients(&daemon, 40);
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(100));
+        daemon = daemon.crash().start();
+    }
+    totals(clients);
+    daemon.stop();
+}
+
+#[test]
+fn a_service_behind_a_socket_is_restarted_under_load_and_its_clients_hear_of_it_at_most() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let service = || {
+        let mut command = Command::new(test_client("worker"));
+        let mut service = Process::start(command.arg(&socket));
+        service.wait_for_stdout("listening");
+        service
+    };
+    let mut running = service();
+    let daemon = DaemonBuilder::new()
+        .set("handler", "kind = \"unix\"")
+        .set("handler", &format!("socket = {socket:?}"))
+        .set("handler", "idempotent = true")
+        .start();
+    assert_eq!(ask(&daemon.queue(), b"before").0, 0);
+    running.signal(Signal::SIGKILL);
+    let _ = running.finish();
+    wait_until("clients get an error at once", || ask(&daemon.queue(), b"meanwhile").0 == -1);
+    let _running = service();
+    wait_until("the service is back", || ask(&daemon.queue(), b"after") == (0, b"Processed: after".to_vec()));
+    daemon.stop();
+}
+
+#[test]
 fn a_rust_program_brings_its_own_handler() {
     let shout = msgqd_system_tests::msgqd().with_file_name("examples").join("shout");
     let mut daemon = DaemonBuilder::new().program(shout).without_key_argument();

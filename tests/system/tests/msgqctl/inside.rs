@@ -202,3 +202,16 @@ fn a_handler_that_is_down_is_part_of_the_verdict() {
     assert_eq!(report["server"]["counters"]["handler_unavailable"], 1);
     daemon.stop();
 }
+
+#[test]
+fn a_handler_that_is_slow_is_part_of_the_verdict() {
+    let handler = r#"command = ["/bin/sleep", "60"]"#;
+    let exec = DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", "max_concurrency = 1");
+    let daemon = exec.set("handler", handler).set("service", "drain_timeout_ms = 100").start();
+    let clients: Vec<_> = (0..2).map(|_| Process::start(&mut load_client(Language::C, daemon.key(), 1, "x"))).collect();
+    wait_until("it is told", || stat_json(daemon.builder())["condition"] == "degraded");
+    let report = stat_json(daemon.builder());
+    let verdict = report["verdict"].as_str().unwrap();
+    assert!(verdict.contains("is in hand for") && verdict.contains("and 1 wait"), "{report}");
+    drop(clients);
+}
