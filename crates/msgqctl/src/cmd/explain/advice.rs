@@ -59,7 +59,7 @@ fn of_the_living(report: &ExplainReport, who: &str) -> String {
         let since = crate::report::age(held.age_ms);
         return match report.server {
             Some(ServerPhase::Serving | ServerPhase::Draining) if held.age_ms < SLOW_MS => {
-                format!("{who} has a request in hand for {since}: its answer is on the way")
+                format!("{who} has a request in hand for {since}: the handler works on it, or its answer is on the way")
             }
             Some(ServerPhase::Serving | ServerPhase::Draining) => {
                 format!("{who} has a request in hand for {since}: the handler is slow or stuck; see what it does")
@@ -86,8 +86,8 @@ fn of_the_living(report: &ExplainReport, who: &str) -> String {
 
 fn down(report: &ExplainReport) -> &'static str {
     match report.server {
-        Some(ServerPhase::Hangs) => "hangs: restart it, and it is finished then",
-        Some(ServerPhase::Died) => "died: start it, and it is finished then (systemctl start msgqd)",
+        Some(ServerPhase::Hangs) => "hangs: restart it, and nothing of that is lost (systemctl restart msgqd)",
+        Some(ServerPhase::Died) => "died: start it, and nothing of that is lost (systemctl start msgqd)",
         Some(ServerPhase::Ended) => "was stopped: start it (systemctl start msgqd)",
         Some(ServerPhase::Starting) => "is starting: wait a moment",
         _ => "does not take requests now",

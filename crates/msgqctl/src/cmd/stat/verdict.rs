@@ -1,17 +1,20 @@
 //! In one sentence: whether all is well, and what to do if not.
 
 use crate::names::utc;
-use crate::report::{InsideReport, ServerPhase, ServerReport, ServerState, Verdict, Waiting, counted};
+use crate::report::{InsideReport, ServerPhase, ServerReport, ServerState, Verdict, Waiting, age, counted};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 
 /// Share of the queue's or the outbox's places, in percent, from which on they are worth a word.
 const CROWDED_PERCENT: u64 = 75;
 
+/// From here on a request that is in hand is worth a word on the handler.
+const SLOW_MS: u64 = 10_000;
+
 pub(super) fn of(stat: &QueueStat, waiting: Option<&Waiting>, server: &ServerReport) -> Verdict {
     let fill = fill(stat, waiting);
     match (&server.inside, server.state) {
-        (Some(inside), _) => of_daemon(stat, fill, inside),
+        (Some(inside), _) => of_daemon(stat, waiting, fill, inside),
         (None, ServerState::Msgqd) => fill.unwrap_or_else(|| said("serving", "serving, as far as its lock shows")),
         (None, ServerState::Unknown) => {
             said("unknown", "unknown: what this user may see does not tell who serves this queue")
@@ -27,13 +30,14 @@ fn said(condition: &'static str, sentence: impl Into<String>) -> Verdict {
     Verdict { condition, sentence: sentence.into() }
 }
 
-fn of_daemon(stat: &QueueStat, fill: Option<Verdict>, inside: &InsideReport) -> Verdict {
+fn of_daemon(stat: &QueueStat, waiting: Option<&Waiting>, fill: Option<Verdict>, inside: &InsideReport) -> Verdict {
     let InsideReport { pid, .. } = inside;
     let in_hand = inside.in_hand.len() + inside.outbox.answers;
     let messages = counted(usize::try_from(stat.messages).unwrap_or(usize::MAX), "message");
     match inside.phase {
         ServerPhase::Serving => {
-            trouble(inside).or(fill).or_else(|| outbox(inside)).unwrap_or_else(|| said("serving", "serving"))
+            let degraded = trouble(inside).or(fill).or_else(|| outbox(inside)).or_else(|| slow(inside, waiting));
+            degraded.unwrap_or_else(|| said("serving", "serving"))
         }
         ServerPhase::Starting => {
             said("starting", format!("starting: PID {pid} finishes what an earlier server had in hand"))
@@ -71,6 +75,17 @@ fn of_daemon(stat: &QueueStat, fill: Option<Verdict>, inside: &InsideReport) -> 
 fn trouble(inside: &InsideReport) -> Option<Verdict> {
     let trouble = inside.handler_trouble.as_ref()?;
     Some(said("degraded", format!("degraded: the handler is down, clients get errors: {trouble}")))
+}
+
+/// A word on a handler that is at one request for long.
+fn slow(inside: &InsideReport, waiting: Option<&Waiting>) -> Option<Verdict> {
+    let oldest = inside.in_hand.iter().max_by_key(|held| held.age_ms).filter(|held| held.age_ms >= SLOW_MS)?;
+    let (since, client) = (age(oldest.age_ms), oldest.client);
+    let behind = waiting.map_or_else(String::new, |waiting| format!(", and {} wait", waiting.requests));
+    Some(said(
+        "degraded",
+        format!("degraded: a request of PID {client} is in hand for {since}{behind}: the handler is slow or stuck"),
+    ))
 }
 
 /// A word on an outbox that is nearly full.
