@@ -1,4 +1,5 @@
-//! The subcommands, one file each. They do the work and return an [`Outcome`]; none of them prints.
+//! The subcommands, one file each. They do the work and return an [`Outcome`], which is printed elsewhere.
+//! What cannot wait for the end, a warning or a question, goes to standard error at once.
 
 pub(crate) mod bench;
 pub(crate) mod completions;

@@ -1,7 +1,8 @@
 //! Look at, test and clean up a System V message queue, whether msgqd serves it or another program.
 //!
 //! Data flows one way: `cli` says what was asked for, a file in `cmd` does it and returns an outcome, `report` turns
-//! that into text or JSON. Results go to standard output, everything else to standard error.
+//! that into text, JSON or metrics. Results go to standard output, everything else to standard error. `watch` does and
+//! shows the same look again and again.
 #![forbid(unsafe_code)]
 
 pub mod cli;

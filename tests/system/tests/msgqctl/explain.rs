@@ -80,7 +80,7 @@ fn a_client_that_waits_for_the_wrong_type_is_told_so() {
 
 #[test]
 fn a_request_in_hand_is_shown_while_the_handler_works_and_after_the_daemon_died() {
-    let handler = r#"command = ["/bin/sleep", "60"]"#;
+    let handler = r#"command = ["/bin/sleep", "20"]"#;
     let mut daemon = DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", handler).start();
     let builder = daemon.builder().clone();
     let mut client = Process::start(&mut load_client(Language::C, daemon.key(), 1, "x"));

@@ -205,7 +205,7 @@ fn a_handler_that_is_down_is_part_of_the_verdict() {
 
 #[test]
 fn a_handler_that_is_slow_is_part_of_the_verdict() {
-    let handler = r#"command = ["/bin/sleep", "60"]"#;
+    let handler = r#"command = ["/bin/sleep", "20"]"#;
     let exec = DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", "max_concurrency = 1");
     let daemon = exec.set("handler", handler).set("service", "drain_timeout_ms = 100").start();
     let clients: Vec<_> = (0..2).map(|_| Process::start(&mut load_client(Language::C, daemon.key(), 1, "x"))).collect();
@@ -214,4 +214,5 @@ fn a_handler_that_is_slow_is_part_of_the_verdict() {
     let verdict = report["verdict"].as_str().unwrap();
     assert!(verdict.contains("is in hand for") && verdict.contains("and 1 wait"), "{report}");
     drop(clients);
+    daemon.stop();
 }
