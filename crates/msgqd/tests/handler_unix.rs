@@ -529,6 +529,7 @@ fn requests_that_are_called_off_return() {
 fn no_thread_and_no_descriptor_is_left_whatever_happened() {
     let _guard = alone();
     let (directory, path) = place();
+    wait_until("the tests before this one are over", || keepers() == 0);
     let before = (descriptors(), keepers());
     for round in 0..5 {
         let service = with_bad(&path, |conversation, _| conversation.say(b"nonsense"));

@@ -1,7 +1,8 @@
 //! From `[handler]` of the configuration to a handler.
 
 use crate::handler::{
-    Echo, Exec, ExecSettings, Handler, Overlong, ProgramSettings, UnixSettings, UnixUpstream, WorkerPool, WorkerSettings,
+    Echo, Exec, ExecSettings, Handler, Overlong, ProgramSettings, UnixSettings, UnixUpstream, WorkerPool,
+    WorkerSettings,
 };
 use msgq_core::config::{HandlerConfig, ProgramConfig};
 use nix::unistd::User;
