@@ -155,7 +155,8 @@ fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>)
         diagnostics.push(format!("{} ended early; the first: {first}", counted(failures.len(), "client")));
     }
     if report.unsent > 0 {
-        diagnostics.push(format!("the rate was not reached: {} that were due were not sent", report.unsent));
+        diagnostics
+            .push(format!("the rate was not reached: {} of the requests that were due were not sent", report.unsent));
     }
     Ok(Outcome { report: Box::new(report), diagnostics, status })
 }

@@ -3,6 +3,9 @@ use super::layout::{counted, program};
 use serde::Serialize;
 use std::fmt::Write as _;
 
+/// Rows of clients that the text shows at most; JSON shows all.
+const MAX_ROWS: usize = 40;
+
 /// Result of `purge`.
 #[derive(Debug, Serialize)]
 pub(crate) struct PurgeReport {
@@ -51,15 +54,22 @@ impl Text for PurgeReport {
         let responses = counted(self.messages, "response");
         let clients = counted(self.removed.len(), "client");
         let mut text = format!("{verb} {responses} ({} bytes) for {clients}\n", self.bytes);
-        for client in &self.removed {
+        for client in self.removed.iter().take(MAX_ROWS) {
             let messages = counted(client.messages, "response");
             let _ = writeln!(text, "  {}: {messages}, {} bytes: {}", client.mtype, client.bytes, client.reason_text);
         }
+        write_more(&mut text, self.removed.len());
         if self.unknown_age > 0 {
             let kept = counted(self.unknown_age, "response");
             let _ = writeln!(text, "kept {kept} of which it is not known how old it is");
         }
         text
+    }
+}
+
+fn write_more(text: &mut String, rows: usize) {
+    if let Some(more) = rows.checked_sub(MAX_ROWS).filter(|more| *more > 0) {
+        let _ = writeln!(text, "  {more} more; --json shows them all");
     }
 }
 
@@ -93,7 +103,7 @@ impl Text for RequestsReport {
             return format!("{verb} nothing: no request waits in the queue\n");
         }
         let mut text = format!("{verb} {} ({} bytes)\n", counted(self.messages, "request"), self.bytes);
-        for client in &self.clients {
+        for client in self.clients.iter().take(MAX_ROWS) {
             let requests = counted(client.requests, "request");
             let _ = match client.pid {
                 Some(pid) => {
@@ -103,6 +113,7 @@ impl Text for RequestsReport {
                 None => writeln!(text, "  nobody: {requests}"),
             };
         }
+        write_more(&mut text, self.clients.len());
         if self.clients.iter().any(|client| client.state == "alive") {
             let verb = if self.is_dry_run { "would wait" } else { "wait" };
             let _ = writeln!(text, "those that are alive {verb} for an answer in vain: restart them");

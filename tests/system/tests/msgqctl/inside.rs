@@ -175,8 +175,12 @@ fn a_queue_that_clients_do_not_read_from_is_called_degraded_and_the_worst_is_nam
     put(&queue, other.pid().into(), 15);
     let report = json(key.key(), &["stat"]);
     let verdict = report["verdict"].as_str().unwrap();
-    let expected = format!("55 of 62 places are held by 2 clients that do not read, 40 of them by {}", worst.pid());
+    let expected =
+        format!("degraded: 55 of 62 places are held by 2 clients that do not read, 40 of them by {}", worst.pid());
     assert!(verdict.contains(&expected), "{verdict}");
+    drop((worst, other));
+    let verdict = json(key.key(), &["stat"])["verdict"].to_string();
+    assert!(verdict.contains("55 of 62 places are held by messages that nobody will read"), "{verdict}");
 }
 
 #[test]

@@ -80,6 +80,11 @@ fn stat_of_a_flooded_queue_ends_and_says_that_there_may_be_more() {
     assert!(flood > 5000, "the queue holds only {flood} empty messages");
     let finished = ends_with(OK, key.key(), &["stat"]);
     assert!(finished.stdout.contains("there may be more"), "{finished:?}");
+    let verdict = json(key.key(), &["stat"])["verdict"].to_string();
+    let of_all = format!("of {} places are held by", queue.stat().unwrap().max_bytes);
+    assert!(verdict.contains(&of_all), "{verdict}");
+    let purge = run(key.key(), &["purge", "--dry-run"]).stdout;
+    assert!(purge.lines().count() < 50 && purge.contains("more; --json shows them all"), "{purge}");
     assert_eq!(usize::try_from(queue.stat().unwrap().messages), Ok(flood));
 }
 

@@ -1,7 +1,7 @@
 //! In one sentence: whether all is well, and what to do if not.
 
 use crate::names::utc;
-use crate::report::{InsideReport, ServerPhase, ServerReport, ServerState, Verdict, Waiting, age, counted};
+use crate::report::{Client, InsideReport, ServerPhase, ServerReport, ServerState, Verdict, Waiting, age, counted};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 
@@ -112,21 +112,38 @@ fn fill(stat: &QueueStat, waiting: Option<&Waiting>) -> Option<Verdict> {
     if !is_crowded(stat.bytes) && !is_crowded(stat.messages) {
         return None;
     }
-    let places = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
+    // The kernel admits as many messages as bytes: small ones fill a queue by their number.
+    let of_usual_size = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
+    let places = if stat.messages > of_usual_size { stat.max_bytes } else { of_usual_size };
     let waiting = waiting?;
     if waiting.responses <= waiting.requests {
         return Some(said("busy", format!("busy: {} requests wait for {places} places", waiting.requests)));
     }
-    let holders = counted(waiting.clients.len(), "client");
-    let verb = if waiting.clients.len() == 1 { "does" } else { "do" };
-    let heaviest = waiting.clients.iter().max_by_key(|client| client.messages)?;
+    Some(said("degraded", held_by_others(places, waiting)))
+}
+
+fn held_by_others(places: u64, waiting: &Waiting) -> String {
+    let (orphans, unread): (Vec<_>, Vec<_>) =
+        waiting.clients.iter().partition(|client| matches!(client.state, "dead" | "zombie" | "impossible"));
+    let messages = |of: &[&Client]| -> usize { of.iter().map(|client| client.messages).sum() };
+    let (nobodys, held) = (messages(&orphans), messages(&unread));
+    let rest = |number: usize, what: &str| match number {
+        0 => String::new(),
+        _ => format!("; {number} more {what}"),
+    };
+    let Some(heaviest) = unread.iter().max_by_key(|client| client.messages).filter(|_| held >= nobodys) else {
+        let rest = rest(held, "wait for clients that do not read");
+        return format!(
+            "degraded: {nobodys} of {places} places are held by messages that nobody will read{rest}; msgqd removes \
+             them by itself, `msgqctl purge` at once"
+        );
+    };
+    let holders = counted(unread.len(), "client");
+    let verb = if unread.len() == 1 { "does" } else { "do" };
     let (most, mtype) = (heaviest.messages, heaviest.mtype);
-    let advice = heaviest.pid.map_or_else(String::new, |pid| format!(" (`msgqctl explain {pid}`)"));
-    Some(said(
-        "degraded",
-        format!(
-            "degraded: {} of {places} places are held by {holders} that {verb} not read, {most} of them by {mtype}{advice}",
-            waiting.responses
-        ),
-    ))
+    let rest = rest(nobodys, "that nobody will read");
+    format!(
+        "degraded: {held} of {places} places are held by {holders} that {verb} not read, {most} of them by {mtype} \
+         (`msgqctl explain {mtype}`){rest}"
+    )
 }
