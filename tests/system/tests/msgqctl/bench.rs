@@ -130,5 +130,13 @@ fn the_clients_end_with_the_one_who_counts() {
     wait_until("they run", || clients.iter().all(is_running));
     bench.signal(Signal::SIGKILL);
     wait_until("they are gone", || !clients.iter().any(is_running));
+
+    // One that is started when the one who counts is dead already: its parent is another.
+    let line = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(line.path(), "\n").unwrap();
+    let mut late = msgqctl(daemon.key(), &["bench", "--duration", "60"]);
+    late.env("MSGQCTL_BENCH_CLIENT", format!("0 of {}", bench.pid())).stdin(line.reopen().unwrap());
+    let late = late.output().unwrap();
+    assert_eq!(late.status.code(), Some(OTHER), "{late:?}");
     daemon.stop();
 }
