@@ -4,15 +4,13 @@
 //! empty signal mask, no other descriptor. The pipes are non-blocking on the daemon's side. What belongs to its
 //! process group ends with it.
 
-#![allow(dead_code, unused_imports, reason = "each handler that runs programs uses another part")]
-
 mod io;
 mod running;
 mod stderr;
 
 pub(super) use io::{Chunk, after, poll_until, read_chunk};
 pub(super) use running::{Process, describe, reap_left_behind};
-pub(super) use stderr::{Stderr, StderrLog};
+pub(super) use stderr::StderrLog;
 
 use msgq_core::escape::escape;
 use nix::errno::Errno;

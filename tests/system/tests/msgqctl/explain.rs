@@ -104,11 +104,29 @@ fn answers_in_the_outbox_and_offered_ones_are_shown() {
         report["outbox"].as_array().unwrap().iter().map(|held| held["state"].as_str().unwrap().to_owned()).collect()
     };
     wait_until("answers wait for room", || states().iter().any(|state| state == "ready"));
+    wait_until("all it sends is sent", || enemy.stdout().contains("sent"));
     says(&explain_at(builder, enemy.pid()), &["does not read", "outbox"]);
     enemy.signal(Signal::SIGKILL);
     let pid = enemy.pid();
     wait_until("nothing is held for the dead", || explain_at(builder, pid)["outbox"].as_array().unwrap().is_empty());
     daemon.stop();
+}
+
+#[test]
+fn a_client_that_sends_and_does_not_read_is_told_to_read_although_requests_of_it_wait() {
+    let (key, queue) = idle_queue();
+    let mut sender = Process::start(&mut hostile(key.key(), &["never_read", "200"]));
+    wait_until("it waits for room", || is_blocked_in(sender.pid(), ClientCall::Send));
+    assert!(queue.try_receive(REQUEST_MTYPE, &mut MessageBuffer::new()).unwrap());
+    wait_until("it waits again", || queue.stat().unwrap().messages == 62 && is_blocked_in(sender.pid(), ClientCall::Send));
+    queue.set(&QueueSettings { max_bytes: Some(16_000), ..QueueSettings::default() }).unwrap();
+    for _ in 0..3 {
+        assert!(queue.try_receive(REQUEST_MTYPE, &mut MessageBuffer::new()).unwrap());
+    }
+    put(&queue, sender.pid().into(), 1);
+    let report = explain(key.key(), sender.pid());
+    says(&report, &["must read its answers before it asks again"]);
+    sender.signal(Signal::SIGKILL);
 }
 
 #[test]

@@ -55,6 +55,10 @@ fn of_the_dead(report: &ExplainReport, who: &str) -> String {
 }
 
 fn of_the_living(report: &ExplainReport, who: &str) -> String {
+    // Whatever else is under way, it would not read that either.
+    if has_answers(report) && !matches!(report.waits, Some(Waits::Msgrcv { .. })) {
+        return unread(report, who);
+    }
     if let Some(held) = report.in_hand.first() {
         let since = crate::report::age(held.age_ms);
         return match report.server {
