@@ -94,6 +94,8 @@ impl Engine {
         let workers = settings.workers;
         let mut engine = Self { shared, workers: Crew::new(), others, retirements: Vec::new() };
         engine.hire(workers)?;
+        // A sign of life goes first, or the daemon looks as if it hung until the janitor's first round.
+        engine.shared.count_heartbeat();
         engine.table().header().set_phase(Phase::Serving);
         Ok(engine)
     }
