@@ -11,6 +11,7 @@ pub mod outbox;
 mod post;
 mod recovery;
 mod shared;
+mod staff;
 mod test_switches;
 mod threads;
 mod worker;
@@ -127,9 +128,10 @@ impl Engine {
         }
         self.finish_retirements(Instant::now() + RETIREMENT_LIMIT)?;
         self.shared.set_response_ttl(response_ttl);
-        self.shared.set_worker_limit(workers);
-        let (handler, is_new) = handler.map_or_else(|| (self.shared.handler(), false), |handler| (handler, true));
-        let old = self.shared.replace_handler(handler);
+        self.shared.staff.set_workers(workers);
+        let (handler, is_new) = handler.map_or_else(|| (self.shared.staff.handler(), false), |handler| (handler, true));
+        self.table().header().set_handler(handler.name());
+        let old = self.shared.staff.replace(handler);
         let mut superfluous = self.workers.split_off(workers);
         superfluous.wake();
         self.show_workers_the_change();
@@ -150,7 +152,7 @@ impl Engine {
     /// Wakes workers that wait for a request until they have seen the change; the others do when they are done.
     fn show_workers_the_change(&self) {
         let deadline = Instant::now() + RETIREMENT_LIMIT;
-        while !self.shared.all_have_seen(self.workers.len()) && Instant::now() < deadline {
+        while !self.shared.staff.all_have_seen(self.workers.len(), self.table()) && Instant::now() < deadline {
             self.workers.wake();
             std::thread::sleep(WAKE_PAUSE);
         }
@@ -185,7 +187,7 @@ impl Engine {
     /// What answers now.
     #[must_use]
     pub fn handler(&self) -> Arc<dyn Handler> {
-        self.shared.handler()
+        self.shared.staff.handler()
     }
 
     /// How many workers there are.
@@ -251,11 +253,11 @@ impl Engine {
         let mut workers = self.workers.stop(deadline, WAKE_PAUSE);
         if !workers {
             self.shared.set_aborting();
-            self.shared.handler().abort();
+            self.shared.staff.handler().abort();
             workers = self.workers.stop(Instant::now() + ABORT_LIMIT, WAKE_PAUSE);
         }
         let others = self.others.stop(deadline, WAKE_PAUSE);
-        self.shared.handler().stop(deadline.max(Instant::now() + HANDLER_END));
+        self.shared.staff.handler().stop(deadline.max(Instant::now() + HANDLER_END));
         let retired = self.finish_retirements(deadline.max(Instant::now() + HANDLER_END)).is_ok();
         workers && others && retired
     }

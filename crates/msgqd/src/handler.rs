@@ -24,7 +24,7 @@ use std::time::Instant;
 pub struct HandlerRequest<'a> {
     /// Who asks.
     pub client: ClientPid,
-    /// Number of the request since the daemon started, from 1.
+    /// Number of the request, from 1. It grows with each; after a crash it goes on behind those that were in hand.
     pub id: u64,
     /// The text, 0 to 256 bytes, any bytes but NUL.
     pub text: &'a [u8],

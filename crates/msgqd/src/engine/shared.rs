@@ -4,6 +4,7 @@ use super::clients::Clients;
 use super::events::Events;
 use super::outbox::{Outbox, Phase};
 use super::post;
+use super::staff::Staff;
 use crate::handler::Handler;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, Geometry, SlotHeader, SlotState, Table};
@@ -54,13 +55,7 @@ impl EngineSettings {
 pub(super) struct Shared {
     pub(super) settings: EngineSettings,
     pub(super) table: Arc<Table>,
-    handler: Mutex<Arc<dyn Handler>>,
-    handler_version: AtomicU64,
-    /// The version that each worker has.
-    seen: Vec<AtomicU64>,
-    /// Workers from this index on come to their end.
-    worker_limit: AtomicUsize,
-    several_workers: AtomicBool,
+    pub(super) staff: Staff,
     response_ttl_ns: AtomicU64,
     pub(super) pid_max: i32,
     pub(super) clients: Clients,
@@ -121,11 +116,7 @@ impl Shared {
         let shared = Self {
             settings,
             table,
-            handler: Mutex::new(handler),
-            handler_version: AtomicU64::new(0),
-            seen: (0..settings.worker_room.max(settings.workers)).map(|_| AtomicU64::new(0)).collect(),
-            worker_limit: AtomicUsize::new(settings.workers),
-            several_workers: AtomicBool::new(settings.workers > 1),
+            staff: Staff::new(handler, settings.workers, settings.worker_room),
             response_ttl_ns: AtomicU64::new(nanoseconds(settings.response_ttl)),
             pid_max: limits::pid_max(),
             clients,
@@ -158,58 +149,9 @@ impl Shared {
         Ok(shared)
     }
 
-    pub(super) fn handler(&self) -> Arc<dyn Handler> {
-        Arc::clone(&self.handler.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Grows with every change of the handler, so that a worker sees with one load whether it has the current one.
-    pub(super) fn handler_version(&self) -> u64 {
-        self.handler_version.load(Ordering::Acquire)
-    }
-
-    /// Returns the handler that was in its place.
-    pub(super) fn replace_handler(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
-        self.table.header().set_handler(handler.name());
-        let mut current = self.handler.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *current, handler);
-        self.handler_version.fetch_add(1, Ordering::Release);
-        before
-    }
-
     /// True when this worker is to come to its end.
     pub(super) fn is_over_for(&self, worker: usize) -> bool {
-        self.is_intake_closed() || worker >= self.worker_limit.load(Ordering::Acquire)
-    }
-
-    /// A worker has taken the handler of this version.
-    pub(super) fn note_seen(&self, worker: usize, version: u64) {
-        if let Some(seen) = self.seen.get(worker) {
-            seen.store(version, Ordering::Release);
-        }
-    }
-
-    /// True when each of the first `workers` has the current handler, or is busy and takes it before its next request.
-    pub(super) fn all_have_seen(&self, workers: usize) -> bool {
-        let version = self.handler_version();
-        self.seen
-            .iter()
-            .zip(self.table.landings())
-            .take(workers)
-            .all(|(seen, slot)| seen.load(Ordering::Acquire) == version || slot.state() != Some(SlotState::Armed))
-    }
-
-    /// True unless there is one worker and always was: the order of receipt then needs no lock.
-    pub(super) fn has_several_workers(&self) -> bool {
-        self.several_workers.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_worker_limit(&self, workers: usize) {
-        // Before the second one begins, and for good: the first may be in the middle of a request without the lock, which
-        // is as good as with it as long as nobody else numbers requests.
-        if workers > 1 {
-            self.several_workers.store(true, Ordering::SeqCst);
-        }
-        self.worker_limit.store(workers, Ordering::Release);
+        self.is_intake_closed() || self.staff.is_dismissed(worker)
     }
 
     pub(super) fn response_ttl(&self) -> Duration {

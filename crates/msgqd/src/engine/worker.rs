@@ -47,8 +47,8 @@ const SLOW: Duration = Duration::from_millis(1);
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, index: usize) -> Self {
-        let handler_version = shared.handler_version();
-        let handler = shared.handler();
+        let handler_version = shared.staff.version();
+        let handler = shared.staff.handler();
         Self { shared, index, handler, handler_version }
     }
 
@@ -58,7 +58,7 @@ impl Worker {
         }
         let shared = Arc::clone(&self.shared);
         let Some(slot) = shared.table.landing(self.index) else { return };
-        shared.note_seen(self.index, self.handler_version);
+        shared.staff.note_seen(self.index, self.handler_version);
         while !shared.is_over_for(self.index) {
             self.take_current_handler();
             if let Some(receipt) = self.receive(slot) {
@@ -73,19 +73,19 @@ impl Worker {
 
     /// The version is read first: a handler that is newer than it is taken again, an older one never kept.
     fn take_current_handler(&mut self) {
-        let version = self.shared.handler_version();
+        let version = self.shared.staff.version();
         if version != self.handler_version {
             self.handler_version = version;
-            self.handler = self.shared.handler();
-            self.shared.note_seen(self.index, version);
+            self.handler = self.shared.staff.handler();
+            self.shared.staff.note_seen(self.index, version);
         }
     }
 
     /// Receives and numbers one request; `None` when there is none.
     fn receive(&self, slot: &SlotHeader) -> Option<Receipt> {
-        let several = self.shared.has_several_workers();
+        let several = self.shared.staff.has_several_workers();
         let _receipt = several.then(|| self.shared.receipt.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.shared.is_over_for(self.index) || self.handler_version != self.shared.handler_version() {
+        if self.shared.is_over_for(self.index) || self.handler_version != self.shared.staff.version() {
             return None;
         }
         let queue = self.shared.queue();
@@ -221,7 +221,7 @@ impl Worker {
             Counters::add(&shared.counters().client_gone);
             return;
         }
-        if shared.has_several_workers() && shared.is_earlier_in_hand(in_hand.client, in_hand.sequence) {
+        if shared.staff.has_several_workers() && shared.is_earlier_in_hand(in_hand.client, in_hand.sequence) {
             return self.post(in_hand, message);
         }
         // SENDING is stored before HELD is loaded: see `clients`.

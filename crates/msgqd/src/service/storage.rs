@@ -26,7 +26,7 @@ pub(super) fn prepare(
         );
         return in_private_memory(settings);
     };
-    let left = open_left(path, queue.key())?;
+    let left = open_left(path, queue)?;
     let new = path.with_extension("table.new");
     match create(&new, settings, queue, handler) {
         Ok(table) => {
@@ -96,7 +96,7 @@ pub(super) fn unix_time_s() -> u64 {
 }
 
 /// What an earlier server left for this queue; `None`, and said why, when it is of no use.
-fn open_left(path: &Path, key: Option<QueueKey>) -> Result<Option<Table>, String> {
+fn open_left(path: &Path, queue: &Queue) -> Result<Option<Table>, String> {
     let name = path.display();
     let table = match Table::open_left(path) {
         Ok(Some(table)) => table,
@@ -107,7 +107,7 @@ fn open_left(path: &Path, key: Option<QueueKey>) -> Result<Option<Table>, String
         }
     };
     let about = table.header().about();
-    if about.key != key.map_or(0, QueueKey::raw) || about.ipc_namespace != ipc_namespace() {
+    if about.key != queue.key().map_or(0, QueueKey::raw) || about.ipc_namespace != ipc_namespace() {
         log::warn!("cannot use the table of an earlier server, {name}: it is that of another queue");
         return Ok(None);
     }
@@ -117,6 +117,15 @@ fn open_left(path: &Path, key: Option<QueueKey>) -> Result<Option<Table>, String
              remove the lock file? Stop it first (kill {})",
             about.owner, about.owner
         ));
+    }
+    if about.msqid != queue.id() {
+        log::info!(
+            "the queue of an earlier server (PID {}, msqid {}) was removed: its clients got EIDRM, and nothing is to be \
+             finished",
+            about.owner,
+            about.msqid
+        );
+        return Ok(None);
     }
     let version = &about.version;
     match table.header().phase() {

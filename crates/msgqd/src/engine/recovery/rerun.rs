@@ -119,7 +119,7 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
     Counters::add(&counters.recovered_rerun);
     kill_point("handling");
     let request = HandlerRequest { client, id, text: request.text, received_at: Instant::now() };
-    let reply = recovery.shared.handler().handle(&request);
+    let reply = recovery.shared.staff.handler().handle(&request);
     count_outcome(counters, reply.outcome());
     reply
 }
