@@ -13,6 +13,7 @@ mod storage;
 
 use crate::engine::{Engine, EngineSettings};
 use crate::handler::Handler;
+use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use instance::{ClaimError, Instance};
 use manager::Manager;
@@ -21,7 +22,7 @@ use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey};
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A reason not to start, as a sentence for the person who reads the log.
 #[derive(Debug, thiserror::Error)]
@@ -161,6 +162,7 @@ fn serve(
     signals: &Signals,
     manager: &mut Manager,
 ) {
+    let idle_reloads = RateLimit::new("reload without a change");
     loop {
         signals.wait(manager.tick_interval(TICK));
         if signals.take_stop() {
@@ -170,7 +172,15 @@ fn serve(
             manager.reloading();
             let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
             match new.and_then(|new| reload::apply(engine, current, new)) {
-                Ok(changed) => log::info!("reloaded the configuration: {changed}"),
+                Ok(Some(changed)) => log::info!("reloaded the configuration: changed {changed}"),
+                Ok(None) => {
+                    if let Some(suppressed) = idle_reloads.admit(Instant::now()) {
+                        log::info!(
+                            "reloaded the configuration: nothing differs from before ({suppressed} times more since the \
+                             last such line)"
+                        );
+                    }
+                }
                 Err(error) => log::error!("the reload was refused and nothing was changed: {error}"),
             }
             manager.ready(engine);

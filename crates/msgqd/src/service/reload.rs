@@ -6,8 +6,11 @@ use crate::engine::Engine;
 use msgq_core::config::{Config, HandlerConfig};
 use std::sync::Arc;
 
-/// Puts `new` into effect; the error says why nothing was changed.
-pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Result<String, String> {
+/// Puts `new` into effect and says what changed, `None` when nothing did; the error says why nothing was changed.
+pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Result<Option<String>, String> {
+    if new == current.config {
+        return Ok(None);
+    }
     refuse_what_is_fixed(&current.config, &new)?;
     let handler_changes = !current.own_handler && new.handler != current.config.handler;
     let handler = handler_changes.then(|| handlers::build(&new.handler)).transpose()?;
@@ -23,7 +26,7 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
     crate::logging::set_level(new.log.level);
     let changed = changes(&current.config, &new);
     current.config = new;
-    Ok(changed)
+    Ok(Some(changed))
 }
 
 fn refuse_what_is_fixed(old: &Config, new: &Config) -> Result<(), String> {
@@ -58,5 +61,5 @@ fn changes(old: &Config, new: &Config) -> String {
         (old.log != new.log, "[log]".to_owned()),
     ];
     let names: Vec<String> = differing.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name).collect();
-    if names.is_empty() { "nothing differs from before".to_owned() } else { format!("changed {}", names.join(", ")) }
+    names.join(", ")
 }
