@@ -568,7 +568,7 @@ fn ten_thousand_requests_and_a_hundred_replacements_leave_the_handler_as_it_was(
     let pool = pool(&WorkerSettings { processes: 2, max_requests: Some(100), ..python(ECHO) });
     ask(&pool, b"first");
     wait_until("both workers are there", || children().len() == 2);
-    let before = descriptors();
+    let before = settled_descriptors();
     for round in 0..10_000 {
         let asked = round.to_string();
         assert_eq!(summary(&ask(&pool, asked.as_bytes())), done(&asked));

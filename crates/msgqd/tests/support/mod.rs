@@ -100,6 +100,20 @@ pub fn ask_until_done(handler: &dyn Handler, text: &[u8]) -> Reply {
     }
 }
 
+/// How many there are once nothing is being started or ended any more.
+pub fn settled_descriptors() -> usize {
+    let (mut count, mut since) = (descriptors(), Instant::now());
+    let start = Instant::now();
+    while since.elapsed() < Duration::from_millis(300) {
+        assert!(start.elapsed() < LIMIT, "descriptors come and go all the time");
+        std::thread::sleep(Duration::from_millis(10));
+        if descriptors() != count {
+            (count, since) = (descriptors(), Instant::now());
+        }
+    }
+    count
+}
+
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
