@@ -7,7 +7,7 @@ const CLIENTS: usize = 20;
 /// What the mean latency of the slowest of equal clients may be, as a multiple of the median one's.
 const FAIR: u64 = 5;
 /// Below this mean latency, differences are the scheduler's doing: a dozen floods at the same time share two processors.
-const NOISE_US: u64 = 10_000;
+const NOISE_US: u64 = 5000;
 
 fn each_number_of_workers(test: impl Fn(&mut Daemon)) {
     for workers in [1, 4] {
@@ -21,13 +21,20 @@ fn each_number_of_workers(test: impl Fn(&mut Daemon)) {
 }
 
 /// The well-behaved clients; every answer must be right, and none of them may be served much worse than the others.
+/// Served worse by chance, as the machine is shared, they are not served worse every time.
 fn well_behaved_clients_are_answered(daemon: &Daemon, requests: usize) {
+    let unfair: Vec<String> = (0..3).map_while(|_| served_unfairly(daemon, requests)).collect();
+    assert!(unfair.len() < 3, "unfair each time: {unfair:?}");
+}
+
+/// What the clients say when one of them was served much worse than the others.
+fn served_unfairly(daemon: &Daemon, requests: usize) -> Option<String> {
     let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, requests, 20_000)).succeeded();
     let all = CLIENTS * requests;
     assert!(finished.stdout.contains(&format!("answered {all} of {all};")), "{finished:?}\n{}", daemon.log());
     let median = number_after(&finished.stdout, "median client ");
     let slowest = number_after(&finished.stdout, "slowest client ");
-    assert!(slowest <= FAIR * median.max(NOISE_US), "unfair: {}", finished.stdout);
+    (slowest > FAIR * median.max(NOISE_US)).then_some(finished.stdout)
 }
 
 fn number_after(text: &str, words: &str) -> u64 {
