@@ -77,39 +77,6 @@ start_service() {
     inside systemctl start msgqd
 }
 
-# Puts back what checks change, whatever an earlier one that failed has left; /root/shipped.toml is what was installed.
-as_shipped() {
-    clients_stop
-    inside rm -rf /run/systemd/system.control/msgqd.service.d
-    no_drop_in
-    inside cp --preserve /root/shipped.toml /etc/msgqd/msgqd.toml
-    inside systemctl reset-failed msgqd
-    inside systemctl restart msgqd
-}
-
-# configure SETTING VALUE: a setting that the shipped file has, and a restart.
-configure() {
-    inside sed -i "s/^#\\?$1 = .*/$1 = \"$2\"/" /etc/msgqd/msgqd.toml
-    inside grep -q "^$1 = \"$2\"$" /etc/msgqd/msgqd.toml
-    inside systemctl restart msgqd
-}
-
-# What the journal has of the daemon, and what systemd says of it, since the last journal_mark.
-journal_mark() {
-    inside journalctl --sync
-    mark=$(inside journalctl --lines=1 --output=export | sed -n 's/^__CURSOR=//p')
-    [ -n "$mark" ]
-}
-
-journal_lines() {
-    inside journalctl --sync
-    inside journalctl --unit=msgqd --unit=msgqd-failed --after-cursor="$mark" --output=cat --no-pager
-}
-
-journal_says() {
-    journal_lines | grep "$1"
-}
-
 # drop_in TEXT: settings of the unit for one check; no_drop_in ends them.
 drop_in() {
     inside mkdir -p /run/systemd/system/msgqd.service.d

@@ -1,67 +1,190 @@
-# A server that is killed, and clients that do not notice.
+# A server that is killed, replaced or given up, and clients that do not notice, or hear of it.
 
 checks_of_crashes() {
-    clients_install
-    inside cp --preserve /etc/msgqd/msgqd.toml /root/shipped.toml
-    check clients_do_not_notice_that_the_daemon_is_killed_again_and_again
+    inside sh -c 'cat >/root/chaos && chmod 755 /root/chaos' <"$target/container/chaos"
+    check clients_do_not_notice_that_the_daemon_is_killed
     check clients_do_not_notice_that_the_daemon_is_killed_for_its_memory
     check clients_do_not_notice_that_the_watchdog_replaces_the_daemon
-    as_shipped
+    check with_on_stop_keep_clients_do_not_notice_a_restart
+    check with_on_stop_keep_clients_do_not_notice_an_upgrade
+    check with_on_stop_remove_clients_hear_of_a_stop
+    check when_systemd_gives_up_clients_hear_of_it
+    check with_on_failure_keep_what_waits_is_answered_after_the_next_start
 }
 
-# Six kills at least, and more until one of them hit while something was in hand.
-clients_do_not_notice_that_the_daemon_is_killed_again_and_again() {
-    as_shipped
-    drop_in $'[Unit]\nStartLimitIntervalSec=0'
-    local kills=0 before recovered='recovered what an earlier server had in hand: '
-    journal_mark
+# Twenty clients in closed loops, which take an answer for lost after half a minute.
+clients_start() {
+    # What a check that failed left behind.
+    inside systemctl stop chaos 2>/dev/null || true
+    inside systemctl reset-failed chaos 2>/dev/null || true
+    inside systemd-run --quiet --collect --unit=chaos --service-type=exec --property=TimeoutStopSec=60 \
+        /root/chaos 0x12345678 "${1:-20}" 30
+    wait_until 30 clients_are_served
+}
+
+clients_are_served() {
+    inside msgqctl --json stat | grep -q '"served": [1-9]'
+}
+
+clients_log() {
+    inside journalctl --unit=chaos --output=cat --no-pager "$@"
+}
+
+# Ends the clients: each has got each answer once, and the right one.
+clients_lost_nothing() {
+    inside systemctl stop chaos
+    inside journalctl --sync
+    clients_log --lines=3
+    clients_log --grep='^requests ' --lines=1 | tail -n 1 | grep -q ' wrong 0 lost 0 extra 0$'
+}
+
+configure() {
+    inside sed -i "s/^#\\?$1 = .*/$1 = \"$2\"/" /etc/msgqd/msgqd.toml
+    inside systemctl reset-failed msgqd
+    inside systemctl restart msgqd
+}
+
+restarts_exceed() {
+    [ "$(property NRestarts)" -gt "$1" ]
+}
+
+is_not() {
+    [ "$(property ActiveState)" != "$1" ]
+}
+
+clients_do_not_notice_that_the_daemon_is_killed() {
+    local round before recovered
+    start_service
     clients_start
-    until [ "$kills" -ge 6 ] && journal_says "$recovered"; do
-        [ "$kills" -lt 40 ]
+    for round in 1 2 3 4 5 6; do
+        inside systemctl reset-failed msgqd
         before=$(main_pid)
         inside kill -KILL "$before"
         wait_until 30 answers_with_another_pid_than "$before"
-        clients_go_on
-        kills=$((kills + 1))
-        [ "$(property NRestarts)" -eq "$kills" ]
     done
-    clients_have_noticed_nothing
-    echo "shown: $kills kills; $(journal_lines | grep "$recovered" | tail -n 1)"
+    clients_lost_nothing
+    recovered=$(inside journalctl --unit=msgqd --output=cat --no-pager --grep='recovered what an earlier server')
+    [ -n "$recovered" ]
 }
 
 clients_do_not_notice_that_the_daemon_is_killed_for_its_memory() {
-    as_shipped
+    start_service
     if ! inside test -e /sys/fs/cgroup/system.slice/msgqd.service/memory.max; then
         echo "not shown: a kill for memory in the container: its cgroups have no memory controller"
         return
     fi
-    # The pause is for raising the limit before the next start.
-    drop_in $'[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=3'
     local before
     before=$(main_pid)
-    journal_mark
     clients_start
-    inside systemctl set-property --runtime msgqd MemoryMax=64K
-    wait_until 60 journal_says "Failed with result 'oom-kill'"
+    inside systemctl set-property --runtime msgqd MemoryMax=1M
+    wait_until 60 is_not active
     inside systemctl set-property --runtime msgqd MemoryMax=infinity
-    wait_until 60 answers_with_another_pid_than "$before"
-    [ "$(property NRestarts)" -ge 1 ]
-    clients_go_on
-    clients_have_noticed_nothing
+    inside systemctl reset-failed msgqd
+    inside systemctl start msgqd
+    wait_until 30 answers_with_another_pid_than "$before"
+    inside journalctl --unit=msgqd --output=cat --no-pager --grep="Failed with result 'oom-kill'"
+    clients_lost_nothing
 }
 
 clients_do_not_notice_that_the_watchdog_replaces_the_daemon() {
-    as_shipped
-    drop_in $'[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=1s'
-    inside systemctl restart msgqd
-    local before
+    with_a_short_watchdog
+    local before replaced=0
     before=$(main_pid)
-    journal_mark
     clients_start
     inside kill -STOP "$before"
-    wait_until 60 answers_with_another_pid_than "$before"
-    journal_says "Failed with result 'watchdog'"
-    [ "$(property NRestarts)" -ge 1 ]
-    clients_go_on
-    clients_have_noticed_nothing
+    wait_until 60 answers_with_another_pid_than "$before" || replaced=$?
+    clients_lost_nothing
+    with_the_usual_watchdog
+    [ "$replaced" -eq 0 ]
+    inside journalctl --unit=msgqd --output=cat --no-pager --grep="Failed with result 'watchdog'"
+}
+
+with_on_stop_keep_clients_do_not_notice_a_restart() {
+    local round msqid
+    configure on_stop keep
+    msqid=$(queue_line | awk '{ print $2 }')
+    clients_start 100
+    for round in 1 2 3 4 5; do
+        inside systemctl reset-failed msgqd
+        inside systemctl restart msgqd
+    done
+    clients_lost_nothing
+    [ "$(queue_line | awk '{ print $2 }')" = "$msqid" ]
+}
+
+with_on_stop_keep_clients_do_not_notice_an_upgrade() {
+    local before
+    configure on_stop keep
+    before=$(main_pid)
+    clients_start
+    inside apt-get install --yes --reinstall "/packages/$(basename "$package")"
+    wait_until 30 answers_with_another_pid_than "$before"
+    clients_lost_nothing
+    configure on_stop remove
+}
+
+# EIDRM for those who wait for an answer, EACCES for those who want to ask.
+with_on_stop_remove_clients_hear_of_a_stop() {
+    start_service
+    clients_start
+    inside systemctl stop msgqd
+    wait_until 30 clients_have_ended
+    clients_log --lines=40 | grep -E -q '^(msgrcv: EIDRM|msgsnd: EACCES|msgsnd: EIDRM|msgsnd: EINVAL)$'
+    start_service
+}
+
+clients_have_ended() {
+    refute inside systemctl is-active chaos
+}
+
+# Two deaths within a minute are one too many.
+with_a_low_start_limit() {
+    drop_in $'[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=1\n[Service]\nRestartSec=1'
+    inside systemctl reset-failed msgqd
+    inside systemctl restart msgqd
+}
+
+# A client that waits for an answer of a server that does not run: its request is in the queue.
+waiting_client() {
+    inside sh -c 'timeout 60 msgqctl send --timeout 50 waiting >/root/waiting 2>&1; echo "exit $?" >>/root/waiting' &
+    waiting=$!
+}
+
+has_failed() {
+    [ "$(property Result)" = start-limit-hit ] || [ "$(property ActiveState)" = failed ]
+}
+
+when_systemd_gives_up_clients_hear_of_it() {
+    with_a_low_start_limit
+    inside systemctl kill --signal=STOP msgqd
+    waiting_client
+    sleep 1
+    inside systemctl kill --signal=KILL msgqd
+    wait_until 60 has_failed
+    wait_until 60 queue_is_gone
+    wait "$waiting" || true
+    no_drop_in
+    start_service
+    inside cat /root/waiting
+    # 3: the queue was removed meanwhile.
+    inside grep -q '^exit 3$' /root/waiting
+    is_answered
+}
+
+with_on_failure_keep_what_waits_is_answered_after_the_next_start() {
+    configure on_failure keep
+    with_a_low_start_limit
+    inside systemctl kill --signal=STOP msgqd
+    waiting_client
+    sleep 1
+    inside systemctl kill --signal=KILL msgqd
+    wait_until 60 has_failed
+    has_queue
+    inside msgqctl stat | grep -q '^verdict       down: '
+    no_drop_in
+    start_service
+    wait "$waiting" || true
+    inside cat /root/waiting
+    inside grep -q '^Processed: waiting$' /root/waiting
+    configure on_failure remove
 }

@@ -5,9 +5,8 @@ checks_of_installation() {
     check the_service_is_enabled_and_active_after_installation
     check status_says_what_is_served
     check the_shipped_configuration_is_good_and_a_conffile
-    check both_units_are_in_the_package
-    check the_units_give_systemd_nothing_to_complain_about
-    check the_units_are_exposed_to_nothing_that_they_do_not_need
+    check the_unit_gives_systemd_nothing_to_complain_about
+    check the_unit_is_exposed_to_nothing_that_it_does_not_need
     check the_daemon_runs_confined_as_its_own_user
     check every_man_page_is_found_and_formats_without_a_warning
     check completions_are_there_for_bash_zsh_and_fish
@@ -31,16 +30,8 @@ the_shipped_configuration_is_good_and_a_conffile() {
     inside dpkg-query --show --showformat '${Conffiles}\n' msgqd | grep -q '^ /etc/msgqd/msgqd.toml '
 }
 
-both_units_are_in_the_package() {
-    local unit
-    for unit in msgqd msgqd-failed; do
-        inside dpkg --listfiles msgqd | grep -q -x "/\\(usr/\\)\\?lib/systemd/system/$unit\\.service"
-    done
-    [ "$(property OnFailure)" = msgqd-failed.service ]
-}
-
 # verify says what it dislikes, and still succeeds.
-the_units_give_systemd_nothing_to_complain_about() {
+the_unit_gives_systemd_nothing_to_complain_about() {
     local complaints
     complaints=$(inside systemd-analyze verify --man=yes msgqd.service msgqd-failed.service 2>&1)
     [ -z "$complaints" ] || fail "$complaints"
@@ -48,7 +39,7 @@ the_units_give_systemd_nothing_to_complain_about() {
 
 # 0.6 of 10: systemd counts a user namespace, a group-readable umask, UNIX sockets and a visible /proc; msgqd.service
 # says why these stay. The threshold is in tenths.
-the_units_are_exposed_to_nothing_that_they_do_not_need() {
+the_unit_is_exposed_to_nothing_that_it_does_not_need() {
     inside systemd-analyze security --no-pager --threshold=6 msgqd.service
     inside systemd-analyze security --no-pager --threshold=12 msgqd-failed.service
 }
