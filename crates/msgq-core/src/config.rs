@@ -11,7 +11,7 @@ mod settings;
 pub use error::ConfigError;
 pub use handler::{ExecConfig, HandlerConfig, ProgramConfig, UnixConfig, WorkerConfig};
 pub use settings::{
-    Config, KeyError, KeySetting, LogConfig, LogLevel, OnCrash, QueueConfig, QueueFate, ServiceConfig, Workers,
+    Config, KeyError, KeySetting, LogConfig, LogLevel, OnCrash, QueueConfig, QueueFate, ServiceConfig, Spin, Workers,
 };
 
 use std::fs::File;

@@ -72,8 +72,8 @@ impl Response {
         let text = cut(until_nul(text), MAX_RESPONSE_TEXT_LEN);
         let (number, rest) = body.split_at_mut(NUMBER_LEN);
         number.copy_from_slice(&status.to_ne_bytes());
-        for (to, from) in rest.iter_mut().zip(text) {
-            *to = *from;
+        if let Some(field) = rest.get_mut(..text.len()) {
+            field.copy_from_slice(text);
         }
         Self { body, len: response_len(len) }
     }
@@ -114,8 +114,9 @@ pub fn encode_request(pid: i32, text: &[u8]) -> [u8; BODY_LEN_LP64] {
     let mut body = [0; BODY_LEN_LP64];
     let (number, rest) = body.split_at_mut(NUMBER_LEN);
     number.copy_from_slice(&pid.to_ne_bytes());
-    for (to, from) in rest.iter_mut().zip(text.iter().take(TEXT_LEN)) {
-        *to = *from;
+    let text = text.get(..TEXT_LEN).unwrap_or(text);
+    if let Some(field) = rest.get_mut(..text.len()) {
+        field.copy_from_slice(text);
     }
     body
 }
@@ -142,7 +143,7 @@ fn text_field(field: &[u8]) -> &[u8] {
 }
 
 fn until_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
+    memchr::memchr(0, text).and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// The longest start of `text` of at most `limit` bytes that ends between two characters. Bytes that are no UTF-8 are

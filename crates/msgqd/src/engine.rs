@@ -11,6 +11,7 @@ pub mod outbox;
 mod post;
 mod recovery;
 mod shared;
+mod spin;
 mod staff;
 mod test_switches;
 mod threads;
@@ -121,6 +122,7 @@ impl Engine {
         handler: Option<Arc<dyn Handler>>,
         workers: usize,
         response_ttl: Duration,
+        spin_limit: Duration,
     ) -> Result<(), ReconfigureError> {
         let room = self.table().geometry().workers;
         if workers > room {
@@ -128,6 +130,7 @@ impl Engine {
         }
         self.finish_retirements(Instant::now() + RETIREMENT_LIMIT)?;
         self.shared.set_response_ttl(response_ttl);
+        self.shared.set_spin_limit(spin_limit);
         self.shared.staff.set_workers(workers);
         let (handler, is_new) = handler.map_or_else(|| (self.shared.staff.handler(), false), |handler| (handler, true));
         self.table().header().set_handler(handler.name());

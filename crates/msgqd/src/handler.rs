@@ -103,8 +103,8 @@ impl Reply {
     pub fn push(&mut self, text: &[u8]) {
         let room = self.text.get_mut(self.len..).unwrap_or_default();
         let taken = room.len().min(text.len());
-        for (to, from) in room.iter_mut().zip(text) {
-            *to = *from;
+        if let (Some(room), Some(text)) = (room.get_mut(..taken), text.get(..taken)) {
+            room.copy_from_slice(text);
         }
         self.len += taken;
     }

@@ -17,7 +17,7 @@ use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use instance::{ClaimError, Instance};
 use manager::Manager;
-use msgq_core::config::{Config, QueueFate, Workers};
+use msgq_core::config::{Config, QueueFate, Spin, Workers};
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey};
 use signals::Signals;
@@ -73,6 +73,7 @@ pub fn run(
         worker_room: workers.max(WORKER_ROOM),
         outbox_capacity: config.service.outbox_capacity,
         response_ttl: config.service.response_ttl,
+        spin_limit: spin_limit(&config),
         message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
         client_limit,
     };
@@ -105,6 +106,15 @@ fn worker_count(config: &Config, concurrency: usize) -> usize {
     match config.service.workers {
         Workers::Auto => concurrency.max(1),
         Workers::Fixed(workers) => workers,
+    }
+}
+
+/// Looking for requests while a client needs the only CPU would help nobody.
+fn spin_limit(config: &Config) -> Duration {
+    match config.service.spin {
+        Spin::Limit(limit) => limit,
+        Spin::Auto if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) => AUTO_SPIN,
+        Spin::Auto => Duration::ZERO,
     }
 }
 
@@ -203,6 +213,8 @@ fn client_limit() -> usize {
     usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
+/// A wake-up across CPUs takes up to 50 microseconds, and an answer and the next request need one each.
+const AUTO_SPIN: Duration = Duration::from_micros(100);
 /// Slots for workers that a reload may add.
 const WORKER_ROOM: usize = 32;
 /// For logs, signals, the table and the handler.

@@ -44,6 +44,7 @@ impl Service {
             worker_room: workers,
             outbox_capacity: capacity,
             response_ttl: Duration::from_secs(600),
+            spin_limit: Duration::from_micros(50),
             message_room,
             client_limit: 1000,
         };

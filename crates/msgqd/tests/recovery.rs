@@ -106,6 +106,7 @@ fn settings() -> EngineSettings {
         worker_room: WORKERS,
         outbox_capacity: 64,
         response_ttl: Duration::from_secs(600),
+        spin_limit: Duration::from_micros(50),
         message_room: 8192,
         client_limit: 64,
     }

@@ -26,6 +26,7 @@ pub(super) struct Queue {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Service {
     pub(super) workers: Option<Spanned<toml::Value>>,
+    pub(super) spin_us: Option<Spanned<toml::Value>>,
     pub(super) drain_timeout_ms: Option<Spanned<i64>>,
     pub(super) outbox_capacity: Option<Spanned<i64>>,
     pub(super) response_ttl_s: Option<Spanned<i64>>,

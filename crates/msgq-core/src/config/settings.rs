@@ -77,6 +77,8 @@ impl KeySetting {
 pub struct ServiceConfig {
     /// Threads that receive and handle.
     pub workers: Workers,
+    /// How long a worker may look for the next request before it blocks.
+    pub spin: Spin,
     /// How long a stop may wait for answers to be made and fetched.
     pub drain_timeout: Duration,
     /// Answers that may wait for room in the queue.
@@ -118,6 +120,15 @@ pub enum Workers {
     Auto,
     /// So many.
     Fixed(usize),
+}
+
+/// How long a worker may look for the next request before it blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spin {
+    /// As long as pays on this machine.
+    Auto,
+    /// At most so long; zero: not at all.
+    Limit(Duration),
 }
 
 /// What is logged.
@@ -164,6 +175,7 @@ impl Default for ServiceConfig {
     fn default() -> Self {
         Self {
             workers: Workers::Auto,
+            spin: Spin::Auto,
             drain_timeout: Duration::from_millis(5000),
             outbox_capacity: 4096,
             response_ttl: Duration::from_secs(600),
@@ -205,6 +217,7 @@ pub(super) fn validate(raw: &raw::Config) -> Result<Config, Invalid> {
         },
         service: ServiceConfig {
             workers: or(raw.service.workers.as_ref(), workers, defaults.service.workers)?,
+            spin: or(raw.service.spin_us.as_ref(), spin, defaults.service.spin)?,
             drain_timeout: or(raw.service.drain_timeout_ms.as_ref(), milliseconds, defaults.service.drain_timeout)?,
             outbox_capacity: or(raw.service.outbox_capacity.as_ref(), capacity, defaults.service.outbox_capacity)?,
             response_ttl: or(raw.service.response_ttl_s.as_ref(), seconds, defaults.service.response_ttl)?,
@@ -220,6 +233,7 @@ pub(super) fn validate(raw: &raw::Config) -> Result<Config, Invalid> {
 /// At least room for one message of the protocol; at most what the kernel's counter of bytes holds.
 const MAX_BYTES: RangeInclusive<u64> = 264..=2_147_483_647;
 pub(super) const MAX_WORKERS: u64 = 256;
+const MAX_SPIN_US: u64 = 1000;
 
 pub(super) fn or<T, V>(
     value: Option<&Spanned<V>>,
@@ -299,6 +313,21 @@ fn workers(value: &Spanned<Value>) -> Result<Workers, Invalid> {
     allowed.ok_or_else(|| {
         let message = format!("workers = {} is not possible", value.get_ref());
         Invalid::new(value.span(), message, format!("write \"auto\" or a number from 1 to {MAX_WORKERS}"))
+    })
+}
+
+fn spin(value: &Spanned<Value>) -> Result<Spin, Invalid> {
+    let allowed = match value.get_ref() {
+        Value::String(text) if text == "auto" => Some(Spin::Auto),
+        Value::Integer(number) => u64::try_from(*number)
+            .ok()
+            .filter(|number| *number <= MAX_SPIN_US)
+            .map(|microseconds| Spin::Limit(Duration::from_micros(microseconds))),
+        _ => None,
+    };
+    allowed.ok_or_else(|| {
+        let message = format!("spin_us = {} is not possible", value.get_ref());
+        Invalid::new(value.span(), message, format!("write \"auto\" or a number from 0 to {MAX_SPIN_US}"))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::clients::Generation;
 use super::shared::Shared;
-use msgq_core::identity::{ClientPid, number_is_in_use};
+use msgq_core::identity::ClientPid;
 use msgq_core::inflight::Counters;
 
 /// The client that a request names, watched from now on; `None`, counted and logged, when nobody can be answered.
@@ -21,7 +21,7 @@ pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Gen
     };
     let generation = shared.clients.admit(client).unwrap_or_else(|error| {
         shared.events.receive_failed.error(|| format!("cannot watch client {client}: {error}"));
-        number_is_in_use(client).then(|| shared.clients.generation(client))
+        shared.clients.find(client)
     });
     let Some(generation) = generation else {
         Counters::add(&counters.refused_nobody);

@@ -17,7 +17,7 @@
 //! finds SENDING and waits until that send, which never blocks, is over.
 
 use super::shared::Shared;
-use msgq_core::identity::{ClientHandle, ClientPid};
+use msgq_core::identity::{ClientHandle, ClientPid, number_is_in_use};
 use msgq_core::inflight::{SlotState, Table};
 use msgq_core::pid_flags::PidFlags;
 use rustix::event::{Timespec, epoll};
@@ -150,6 +150,12 @@ impl Clients {
         Ok(Some(Generation::of(flags)))
     }
 
+    /// As [`Clients::watch`]; without a descriptor to watch it by, a client lives as long as anybody has its number.
+    pub(super) fn find(&self, client: ClientPid) -> Option<Generation> {
+        let unwatched = || number_is_in_use(client).then(|| self.generation(client));
+        self.watch(client).unwrap_or_else(|_| unwatched())
+    }
+
     /// Makes room for one more client by letting one go for which nothing waits in the outbox. Should it have an
     /// answer in the queue and die, the janitor's scan finds it.
     fn forget_oldest(&self, watched: &mut Watched) {
@@ -181,7 +187,7 @@ impl Clients {
     /// True when the client that was admitted as `generation` is still the one that has the number, and lives.
     pub(super) fn is_same(&self, client: ClientPid, generation: Generation) -> bool {
         let flags = self.load(client);
-        let known = flags & KNOWN != 0 || matches!(self.watch(client), Ok(Some(_)));
+        let known = flags & KNOWN != 0 || self.find(client).is_some();
         if !known || Generation::of(self.load(client)) != generation {
             return false;
         }

@@ -257,9 +257,7 @@ impl Janitor {
         // To find that no more is there, the kernel walks over the whole queue: not for a message here and there.
         let limit = if found.count < SCAN_DEPTH / 4 { found.count } else { PURGE_LIMIT };
         let possible = ClientPid::from_mtype(mtype).filter(|client| !shared.clients.is_own(*client));
-        let lives = |client: &ClientPid| {
-            shared.clients.is_known(*client) || shared.clients.watch(*client).is_ok_and(|found| found.is_some())
-        };
+        let lives = |client: &ClientPid| shared.clients.is_known(*client) || shared.clients.find(*client).is_some();
         let Some(client) = possible.filter(lives) else {
             let removed = self.remove(mtype, limit, &counters.orphans_nobody);
             shared.events.orphans.info(|| {

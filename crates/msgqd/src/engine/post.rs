@@ -44,8 +44,10 @@ pub(super) enum Origin {
 pub(super) fn framed<'a>(message: &'a mut [u8; RESPONSE_MESSAGE_LEN], client: ClientPid, body: &[u8]) -> &'a [u8] {
     let mtype = client.as_mtype().to_ne_bytes();
     let len = mtype.len() + body.len();
-    for (to, from) in message.iter_mut().zip(mtype.iter().chain(body)) {
-        *to = *from;
+    let Some((first, rest)) = message.split_first_chunk_mut() else { return &[] };
+    *first = mtype;
+    if let Some(rest) = rest.get_mut(..body.len()) {
+        rest.copy_from_slice(body);
     }
     message.get(..len).unwrap_or_default()
 }

@@ -192,7 +192,7 @@ impl Recovery<'_> {
                 doubt::Verdict::Delivered => return self.free(item.place),
                 doubt::Verdict::Open => true,
             };
-        let Ok(Some(generation)) = self.shared.clients.watch(client) else {
+        let Some(generation) = self.shared.clients.find(client) else {
             Counters::add(&counters.recovered_gone);
             return self.free(item.place);
         };

@@ -33,6 +33,8 @@ pub struct EngineSettings {
     pub outbox_capacity: u32,
     /// How long an answer may wait for its client, at the start.
     pub response_ttl: Duration,
+    /// How long a worker may look for a request before it blocks, at the start.
+    pub spin_limit: Duration,
     /// The longest body that can be received, in bytes: `kernel.msgmax`.
     pub message_room: usize,
     /// Clients that are watched at the same time, each by one descriptor.
@@ -57,6 +59,7 @@ pub(super) struct Shared {
     pub(super) table: Arc<Table>,
     pub(super) staff: Staff,
     response_ttl_ns: AtomicU64,
+    spin_limit_ns: AtomicU64,
     pub(super) pid_max: i32,
     pub(super) clients: Clients,
     pub(super) events: Events,
@@ -118,6 +121,7 @@ impl Shared {
             table,
             staff: Staff::new(handler, settings.workers, settings.worker_room),
             response_ttl_ns: AtomicU64::new(nanoseconds(settings.response_ttl)),
+            spin_limit_ns: AtomicU64::new(nanoseconds(settings.spin_limit)),
             pid_max: limits::pid_max(),
             clients,
             events: Events::new(),
@@ -160,6 +164,14 @@ impl Shared {
 
     pub(super) fn set_response_ttl(&self, ttl: Duration) {
         self.response_ttl_ns.store(nanoseconds(ttl), Ordering::Relaxed);
+    }
+
+    pub(super) fn spin_limit(&self) -> Duration {
+        Duration::from_nanos(self.spin_limit_ns.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_spin_limit(&self, limit: Duration) {
+        self.spin_limit_ns.store(nanoseconds(limit), Ordering::Relaxed);
     }
 
     pub(super) fn queue_with_id(&self, msqid: i32) -> Queue {

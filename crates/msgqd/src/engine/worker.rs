@@ -4,6 +4,7 @@ use super::admission;
 use super::clients::{Generation, Gone};
 use super::post::{self, Letter, Origin, framed};
 use super::shared::Shared;
+use super::spin::{Found, Spin};
 use super::test_switches::{self, kill_point};
 use crate::handler::{Handler, HandlerRequest, Outcome, Reply};
 use msgq_core::frame::{self, Malformed, REQUEST_MTYPE, Request, Response};
@@ -12,6 +13,7 @@ use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState}
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +23,9 @@ pub(super) struct Worker {
     index: usize,
     handler: Arc<dyn Handler>,
     handler_version: u64,
+    spin: Spin,
+    /// When the last answer was ready.
+    answered_at: Cell<Instant>,
 }
 
 /// What is known of the request in hand.
@@ -49,7 +54,7 @@ impl Worker {
     pub(super) fn new(shared: Arc<Shared>, index: usize) -> Self {
         let handler_version = shared.staff.version();
         let handler = shared.staff.handler();
-        Self { shared, index, handler, handler_version }
+        Self { shared, index, handler, handler_version, spin: Spin::default(), answered_at: Cell::new(Instant::now()) }
     }
 
     pub(super) fn run(mut self) {
@@ -82,27 +87,64 @@ impl Worker {
     }
 
     /// Receives and numbers one request; `None` when there is none.
-    fn receive(&self, slot: &SlotHeader) -> Option<Receipt> {
-        let several = self.shared.staff.has_several_workers();
-        let _receipt = several.then(|| self.shared.receipt.lock().unwrap_or_else(PoisonError::into_inner));
+    fn receive(&mut self, slot: &SlotHeader) -> Option<Receipt> {
+        let shared = Arc::clone(&self.shared);
+        let several = shared.staff.has_several_workers();
+        let _receipt = several.then(|| shared.receipt.lock().unwrap_or_else(PoisonError::into_inner));
         if self.shared.is_over_for(self.index) || self.handler_version != self.shared.staff.version() {
             return None;
         }
         let queue = self.shared.queue();
         let received = if test_switches::receives_through_stack() {
-            self.receive_through_stack(&queue)
+            self.receive_through_stack(&queue).map(|length| (length, Found::Blocking))
         } else {
-            self.shared.table.receive(self.index, &queue, REQUEST_MTYPE)
+            self.look_or_wait(&queue)
         };
-        let length = match received {
-            Ok(length) => length,
+        let (length, found) = match received {
+            Ok(received) => received,
             Err(error) => {
                 self.receive_failed(slot, queue, &error);
                 return None;
             }
         };
         kill_point("received");
-        Some(self.received(slot, queue, length))
+        let receipt = self.received(slot, queue, length);
+        let waited = receipt.at.saturating_duration_since(self.answered_at.get());
+        self.spin.received(found, waited, self.shared.spin_limit());
+        Some(receipt)
+    }
+
+    /// Looks for a request as long as that is likely to pay, and then waits for one.
+    fn look_or_wait(&mut self, queue: &Queue) -> Result<(usize, Found), QueueError> {
+        if let Some(window) = self.spin.window() {
+            if let Some(found) = self.look(queue, window)? {
+                return Ok(found);
+            }
+        }
+        self.shared.table.receive(self.index, queue, REQUEST_MTYPE).map(|length| (length, Found::Blocking))
+    }
+
+    fn look(&self, queue: &Queue, window: Duration) -> Result<Option<(usize, Found)>, QueueError> {
+        let table = &self.shared.table;
+        if let Some(length) = table.try_receive(self.index, queue, REQUEST_MTYPE)? {
+            return Ok(Some((length, Found::AtOnce)));
+        }
+        let mut last = Instant::now();
+        let end = last + window;
+        while last < end && !self.shared.is_over_for(self.index) {
+            for _ in 0..PAUSES {
+                std::hint::spin_loop();
+            }
+            if let Some(length) = table.try_receive(self.index, queue, REQUEST_MTYPE)? {
+                return Ok(Some((length, Found::Looking)));
+            }
+            let now = Instant::now();
+            if now - last > LOST_CPU {
+                break;
+            }
+            last = now;
+        }
+        Ok(None)
     }
 
     /// The naive way, to show that tests notice what it loses.
@@ -214,7 +256,9 @@ impl Worker {
         shared.table.write_landing_response(self.index, message);
         in_hand.slot.set_state(SlotState::Ready);
         kill_point("answered");
-        let took = in_hand.received_at.elapsed();
+        let ready_at = Instant::now();
+        self.answered_at.set(ready_at);
+        let took = ready_at.saturating_duration_since(in_hand.received_at);
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         shared.table.handler_latency().record(took_ns);
         if took > SLOW && !shared.clients.is_same(in_hand.client, in_hand.generation) {
@@ -281,3 +325,7 @@ fn is_half_empty(queue: &Queue) -> bool {
 }
 
 const RECEIVE_PAUSE: Duration = Duration::from_millis(200);
+/// Between two looks at the queue, so that those who send find its lock free.
+const PAUSES: u32 = 8;
+/// A look at the queue takes a fraction of a microsecond; whoever needs so much longer did not have the CPU.
+const LOST_CPU: Duration = Duration::from_micros(15);

@@ -1,7 +1,7 @@
 //! A reload: what the new configuration changes is put into effect while requests come in, or nothing is.
 
 use super::acquire::QueuePlan;
-use super::{Reconfigurable, handlers, worker_count};
+use super::{Reconfigurable, handlers, spin_limit, worker_count};
 use crate::engine::Engine;
 use msgq_core::config::{Config, HandlerConfig};
 use std::sync::Arc;
@@ -21,7 +21,9 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
     if new.queue != current.config.queue {
         plan.apply(&engine.queue())?;
     }
-    engine.reconfigure(handler, workers, new.service.response_ttl).map_err(|error| error.to_string())?;
+    engine
+        .reconfigure(handler, workers, new.service.response_ttl, spin_limit(&new))
+        .map_err(|error| error.to_string())?;
     current.set_plan(Arc::new(plan));
     crate::logging::set_level(new.log.level);
     let changed = changes(&current.config, &new);

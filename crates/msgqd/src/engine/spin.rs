@@ -1,0 +1,162 @@
+//! How long a worker looks for the next request before it blocks.
+//!
+//! Waking a thread on another CPU is what costs most with one or two clients. So a worker that had to wait only shortly
+//! looks for requests without waiting in the kernel from then on, as the kernel's halt polling does for virtual machines
+//! (`Documentation/virt/kvm/halt-polling.rst`). It stops when a look was in vain, because nothing came or because somebody
+//! else wanted the CPU; the more looks are in vain, the longer it takes until the next. It stops as well when requests
+//! come in long runs: one wake-up serves many of them then, and the clients want the CPU.
+//!
+//! Pure: no clock and no system call. At most one worker looks at a time, since only one receives.
+
+use std::time::Duration;
+
+/// The window of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Spin {
+    window: Duration,
+    /// Requests in a row that were there at once.
+    run: u32,
+    /// Waits for which the window does not grow.
+    penance: u32,
+    /// The penance for the next look in vain.
+    next_penance: u32,
+}
+
+/// How the worker came to its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It was there at the first look.
+    AtOnce,
+    /// It came while the worker looked.
+    Looking,
+    /// The worker blocked, after it had looked in vain if it had a window.
+    Blocking,
+}
+
+impl Spin {
+    /// How long to look before blocking; `None` when there is nothing to be gained by it.
+    pub(super) fn window(&self) -> Option<Duration> {
+        (!self.window.is_zero()).then_some(self.window)
+    }
+
+    /// A request was received, `waited` after the last answer was ready.
+    pub(super) fn received(&mut self, found: Found, waited: Duration, limit: Duration) {
+        match found {
+            Found::Blocking if !self.window.is_zero() => self.looked_in_vain(),
+            Found::Looking => {
+                self.run = 0;
+                self.next_penance -= self.next_penance.div_ceil(4);
+            }
+            Found::Blocking if waited > AT_ONCE => self.waited(waited, limit),
+            Found::Blocking | Found::AtOnce => self.found_at_once(),
+        }
+    }
+
+    fn found_at_once(&mut self) {
+        self.run = self.run.saturating_add(1);
+        if self.run > LONGEST_RUN {
+            self.window = Duration::ZERO;
+        }
+    }
+
+    fn looked_in_vain(&mut self) {
+        self.window = Duration::ZERO;
+        self.run = 0;
+        self.next_penance = self.next_penance.saturating_mul(2).clamp(LEAST_PENANCE, MOST_PENANCE);
+        self.penance = self.next_penance;
+    }
+
+    fn waited(&mut self, waited: Duration, limit: Duration) {
+        let run = std::mem::take(&mut self.run);
+        if self.penance > 0 {
+            self.penance -= 1;
+        } else if waited <= limit && run <= LONGEST_RUN {
+            self.window = limit;
+        }
+    }
+}
+
+/// After more requests in a row a wake-up is cheap for each of them.
+const LONGEST_RUN: u32 = 8;
+/// Sending an answer and receiving what is there takes less.
+const AT_ONCE: Duration = Duration::from_micros(4);
+const LEAST_PENANCE: u32 = 4;
+const MOST_PENANCE: u32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_micros(50);
+    const SOON: Duration = Duration::from_micros(20);
+
+    fn looking() -> Spin {
+        let mut spin = Spin::default();
+        spin.received(Found::Blocking, SOON, LIMIT);
+        spin
+    }
+
+    #[test]
+    fn nobody_looks_before_a_wait_was_short() {
+        let mut spin = Spin::default();
+        assert_eq!(spin.window(), None);
+        spin.received(Found::Blocking, Duration::from_secs(1), LIMIT);
+        assert_eq!(spin.window(), None);
+        spin.received(Found::Blocking, SOON, LIMIT);
+        assert_eq!(spin.window(), Some(LIMIT));
+    }
+
+    #[test]
+    fn with_a_limit_of_zero_nobody_ever_looks() {
+        let mut spin = Spin::default();
+        for _ in 0..10 {
+            spin.received(Found::Blocking, SOON, Duration::ZERO);
+            assert_eq!(spin.window(), None);
+        }
+    }
+
+    #[test]
+    fn a_look_in_vain_ends_the_looking() {
+        let mut spin = looking();
+        spin.received(Found::Blocking, Duration::from_secs(1), LIMIT);
+        assert_eq!(spin.window(), None);
+    }
+
+    #[test]
+    fn a_long_run_of_requests_ends_the_looking() {
+        let mut spin = looking();
+        for _ in 0..LONGEST_RUN {
+            spin.received(Found::AtOnce, Duration::ZERO, LIMIT);
+            assert!(spin.window().is_some());
+        }
+        spin.received(Found::AtOnce, Duration::ZERO, LIMIT);
+        assert_eq!(spin.window(), None);
+        spin.received(Found::Blocking, SOON, LIMIT);
+        assert_eq!(spin.window(), None, "a wake-up was cheap for each of them");
+        spin.received(Found::Blocking, SOON, LIMIT);
+        assert!(spin.window().is_some());
+    }
+
+    /// How many of 10000 waits are spent looking when each `period`th look is in vain.
+    fn share_of_looks(period: u32) -> u32 {
+        let (mut spin, mut looks) = (Spin::default(), 0);
+        for _ in 0..10_000 {
+            let found = match spin.window() {
+                None => Found::Blocking,
+                Some(_) => {
+                    looks += 1;
+                    if looks % period == 0 { Found::Blocking } else { Found::Looking }
+                }
+            };
+            spin.received(found, SOON, LIMIT);
+        }
+        looks
+    }
+
+    #[test]
+    fn looks_that_seldom_succeed_become_rare_and_those_that_mostly_do_stay() {
+        assert!(share_of_looks(1) < 50, "{}", share_of_looks(1));
+        assert!(share_of_looks(2) < 500, "{}", share_of_looks(2));
+        assert!(share_of_looks(10) > 6000, "{}", share_of_looks(10));
+    }
+}
