@@ -5,7 +5,7 @@
 needed_packages=(
     gcc:gcc gcc-multilib: perl:perl php-cli:php python3:/usr/bin/python3 python3-sysv-ipc: strace:strace
     util-linux:unshare procps:pgrep spin:spin lintian:lintian man-db:man mmdebstrap:mmdebstrap
-    systemd-container:systemd-nspawn dpkg-dev:dpkg-shlibdeps tmux:tmux python3-prometheus-client:
+    systemd-container:systemd-nspawn dpkg-dev:dpkg-shlibdeps tmux:tmux python3-prometheus-client: valgrind:valgrind
 )
 
 is_installed() {

@@ -79,11 +79,11 @@ impl ClientHandle {
     /// Takes hold of whoever has this number now; `None` when nobody has, or only a zombie.
     ///
     /// # Errors
-    /// EMFILE or ENFILE when no descriptor is left, ENOSYS before Linux 5.3.
+    /// EMFILE or ENFILE when no descriptor is left.
     pub fn open(pid: ClientPid) -> io::Result<Option<Self>> {
         match open_pidfd(pid)? {
             Found::Nobody => Ok(None),
-            Found::ThreadWithoutPidfd => Ok(Some(Self { pidfd: None })),
+            Found::WithoutPidfd => Ok(Some(Self { pidfd: None })),
             Found::Pidfd(pidfd) => {
                 let handle = Self { pidfd: Some(pidfd) };
                 Ok(if handle.is_dead()? { None } else { Some(handle) })
@@ -92,7 +92,7 @@ impl ClientHandle {
     }
 
     /// True once the process or thread has ended; a zombie has. Stays true when the number is used again. Always false
-    /// for a thread on a kernel before 6.9, which gives no handle for it.
+    /// where there is no descriptor: see [`ClientHandle::pidfd`].
     ///
     /// # Errors
     /// ENOMEM, from poll(2).
@@ -112,7 +112,8 @@ impl ClientHandle {
         Some(rustix::fs::fstat(pidfd).ok()?.st_ino)
     }
 
-    /// The descriptor, which polls readable at the death of the client; `None` for a thread before Linux 6.9.
+    /// The descriptor, which polls readable at the death of the client; `None` for a thread before Linux 6.9, and for
+    /// everybody before Linux 5.3 or where a sandbox forbids pidfd_open(2).
     #[must_use]
     pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
@@ -122,7 +123,7 @@ impl ClientHandle {
 enum Found {
     Nobody,
     Pidfd(OwnedFd),
-    ThreadWithoutPidfd,
+    WithoutPidfd,
 }
 
 fn open_pidfd(pid: ClientPid) -> io::Result<Found> {
@@ -132,17 +133,20 @@ fn open_pidfd(pid: ClientPid) -> io::Result<Found> {
         Err(rustix::io::Errno::SRCH) => Ok(Found::Nobody),
         // The number of a thread that leads no process: ENOENT since Linux 6.9, EINVAL before.
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => open_thread(pid, raw),
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => Ok(found_by_number(pid)),
         Err(error) => Err(error.into()),
     }
+}
+
+fn found_by_number(pid: ClientPid) -> Found {
+    if number_is_in_use(pid) { Found::WithoutPidfd } else { Found::Nobody }
 }
 
 fn open_thread(pid: ClientPid, raw: rustix::process::Pid) -> io::Result<Found> {
     match pidfd_open(raw, PIDFD_THREAD) {
         Ok(pidfd) => Ok(Found::Pidfd(pidfd)),
         Err(rustix::io::Errno::SRCH) => Ok(Found::Nobody),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => {
-            Ok(if number_is_in_use(pid) { Found::ThreadWithoutPidfd } else { Found::Nobody })
-        }
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(found_by_number(pid)),
         Err(error) => Err(error.into()),
     }
 }
@@ -160,7 +164,7 @@ pub fn number_is_in_use(pid: ClientPid) -> bool {
 pub fn liveness(pid: ClientPid) -> io::Result<Liveness> {
     match open_pidfd(pid)? {
         Found::Nobody => Ok(Liveness::Dead),
-        Found::ThreadWithoutPidfd => Ok(Liveness::Alive),
+        Found::WithoutPidfd => Ok(Liveness::Alive),
         Found::Pidfd(pidfd) => {
             let handle = ClientHandle { pidfd: Some(pidfd) };
             Ok(if handle.is_dead()? { Liveness::Zombie } else { Liveness::Alive })

@@ -6,6 +6,7 @@ mod admission;
 mod clients;
 mod courier;
 mod events;
+mod flow;
 mod janitor;
 pub mod outbox;
 mod post;

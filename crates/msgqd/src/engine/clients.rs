@@ -133,7 +133,7 @@ impl Clients {
         }
         let Some(handle) = ClientHandle::open(client)? else { return Ok(None) };
         let Some(pidfd) = handle.pidfd() else {
-            // A thread on a kernel before 6.9: nothing to watch it by, so it is looked up at every request.
+            // Nothing to watch it by, so it is looked up at every request.
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         };
         let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));

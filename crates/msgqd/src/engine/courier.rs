@@ -9,7 +9,6 @@ use super::post::{check_offers, delivered, withdraw};
 use super::recovery;
 use super::shared::Shared;
 use super::test_switches::kill_point;
-use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
@@ -57,6 +56,7 @@ impl Courier {
         let mut outbox = shared.outbox();
         let mut look = FIRST_LOOK;
         while !shared.is_stopping() {
+            shared.note_backlog(&outbox);
             if outbox.offer_count() > 0 {
                 check_offers(&shared, &mut outbox);
             }
@@ -176,7 +176,7 @@ impl Courier {
             Err(error) => return Sent::Failed(error),
         }
         if self.budget == 0 {
-            self.budget = wait_for_half(queue);
+            self.budget = self.shared.flow.wait_for_room(self.shared.counters(), queue);
         }
         self.budget = self.budget.saturating_sub(1);
         loop {
@@ -192,23 +192,4 @@ impl Courier {
     }
 }
 
-/// Waits until the queue is half empty, about a millisecond at most; returns how many answers fill half of the rest.
-///
-/// Each answer lets its client send the next request. Given out no faster than requests are taken, they find the queue
-/// with room, and no herd of blocked senders forms again.
-fn wait_for_half(queue: &Queue) -> u64 {
-    for _ in 0..HALF_LOOKS {
-        let Ok(stat) = queue.stat() else { return 0 };
-        let half = stat.max_bytes / 2;
-        if stat.bytes <= half {
-            let places = (half - stat.bytes) / 2 / u64::try_from(BODY_LEN_LP64).unwrap_or(u64::MAX);
-            return places.max(1);
-        }
-        std::thread::sleep(HALF_PAUSE);
-    }
-    1
-}
-
-const HALF_LOOKS: usize = 10;
-const HALF_PAUSE: Duration = Duration::from_micros(50);
 const IDLE: Duration = Duration::from_secs(3600);

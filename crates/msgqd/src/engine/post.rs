@@ -70,6 +70,7 @@ pub(super) fn post(shared: &Shared, letter: &Letter<'_>) {
         kill_point("posting");
         shared.table.finish_landing(index);
     }
+    shared.note_backlog(&outbox);
     drop(outbox);
     shared.wake_courier();
     shared.alarm_janitor();

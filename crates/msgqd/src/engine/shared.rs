@@ -2,6 +2,7 @@
 
 use super::clients::Clients;
 use super::events::Events;
+use super::flow::Flow;
 use super::outbox::{Outbox, Phase};
 use super::post;
 use super::staff::Staff;
@@ -63,6 +64,7 @@ pub(super) struct Shared {
     pub(super) pid_max: i32,
     pub(super) clients: Clients,
     pub(super) events: Events,
+    pub(super) flow: Flow,
     /// The client whose answer the courier has in the send call; 0: none.
     pub(super) courier_client: AtomicI32,
     /// The client whose answer the courier must not send; 0: none.
@@ -77,6 +79,8 @@ pub(super) struct Shared {
     alarmed: AtomicBool,
     crowded: AtomicBool,
     congested: AtomicBool,
+    /// Answers in the outbox, as of the last look.
+    backlog: AtomicUsize,
     offer_limit: AtomicUsize,
     last_sender: AtomicI32,
     heartbeats: AtomicU64,
@@ -125,6 +129,7 @@ impl Shared {
             pid_max: limits::pid_max(),
             clients,
             events: Events::new(),
+            flow: Flow::default(),
             courier_client: AtomicI32::new(0),
             courier_cancel: AtomicI32::new(0),
             receipt: Mutex::new(()),
@@ -135,6 +140,7 @@ impl Shared {
             alarmed: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
             congested: AtomicBool::new(false),
+            backlog: AtomicUsize::new(0),
             offer_limit: AtomicUsize::new(1),
             last_sender: AtomicI32::new(0),
             heartbeats: AtomicU64::new(0),
@@ -257,8 +263,18 @@ impl Shared {
         self.congested.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn note_backlog(&self, outbox: &Outbox) {
+        self.backlog.store(outbox.len(), Ordering::Relaxed);
+    }
+
     pub(super) fn end_congestion(&self) {
         self.congested.store(false, Ordering::Relaxed);
+    }
+
+    /// True when more answers may be given out although the queue is congested.
+    pub(super) fn has_room_for_answers(&self, queue: &Queue) -> bool {
+        self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG
+            && queue.stat().is_ok_and(|stat| self.flow.room(self.counters(), &stat) > 0)
     }
 
     /// True when room in the queue is wanted by somebody.
@@ -408,6 +424,8 @@ impl Shared {
 
 /// What epoll says when the alarm, and no client's death, wakes the janitor: no PID.
 const ALARM: u64 = u64::MAX;
+/// With so few answers in the outbox, those that are sent past it delay nobody for long.
+const SHORT_BACKLOG: usize = 16;
 const RECREATE_PAUSE: Duration = Duration::from_millis(200);
 
 fn nanoseconds(duration: Duration) -> u64 {

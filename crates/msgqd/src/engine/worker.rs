@@ -116,10 +116,10 @@ impl Worker {
 
     /// Looks for a request as long as that is likely to pay, and then waits for one.
     fn look_or_wait(&mut self, queue: &Queue) -> Result<(usize, Found), QueueError> {
-        if let Some(window) = self.spin.window() {
-            if let Some(found) = self.look(queue, window)? {
-                return Ok(found);
-            }
+        if let Some(window) = self.spin.window()
+            && let Some(found) = self.look(queue, window)?
+        {
+            return Ok(found);
         }
         self.shared.table.receive(self.index, queue, REQUEST_MTYPE).map(|length| (length, Found::Blocking))
     }
@@ -274,7 +274,9 @@ impl Worker {
         match shared.clients.may_send_directly(in_hand.client, in_hand.generation) {
             Err(Gone) => Counters::add(&shared.counters().client_gone),
             Ok(false) => self.post(in_hand, message),
-            Ok(true) if shared.is_congested() && !is_half_empty(&in_hand.queue) => self.post(in_hand, message),
+            Ok(true) if shared.is_congested() && !shared.has_room_for_answers(&in_hand.queue) => {
+                self.post(in_hand, message);
+            }
             Ok(true) => match in_hand.queue.try_send_framed(message) {
                 Ok(()) => {
                     kill_point("sent");
@@ -320,12 +322,8 @@ pub(super) fn count_outcome(counters: &Counters, outcome: Outcome) {
     });
 }
 
-fn is_half_empty(queue: &Queue) -> bool {
-    queue.stat().is_ok_and(|stat| stat.bytes <= stat.max_bytes / 2)
-}
-
 const RECEIVE_PAUSE: Duration = Duration::from_millis(200);
 /// Between two looks at the queue, so that those who send find its lock free.
-const PAUSES: u32 = 8;
+const PAUSES: u32 = 40;
 /// A look at the queue takes a fraction of a microsecond; whoever needs so much longer did not have the CPU.
 const LOST_CPU: Duration = Duration::from_micros(15);

@@ -1,0 +1,153 @@
+//! What a request costs the daemon, without a clock: system calls and instructions.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+
+#[path = "hot_path/callgrind.rs"]
+mod callgrind;
+
+use callgrind::Profile;
+use msgq_core::queue::QueueKey;
+use msgqd_system_tests::{Daemon, DaemonBuilder, Process, eventually, test_client, wait_until};
+use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+fn load(key: QueueKey, clients: usize, requests: usize) {
+    let mut load = Command::new(test_client("load"));
+    let _ = Process::run(load.args([key.to_string(), clients.to_string(), requests.to_string()])).succeeded();
+}
+
+/// Calls of each name that strace counted.
+fn calls(summary: &str) -> BTreeMap<String, u64> {
+    let rows = summary.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        Some(((*words.last()?).to_owned(), words.get(3)?.parse().ok()?))
+    });
+    rows.filter(|(name, _)| name != "total").collect()
+}
+
+#[test]
+fn a_request_costs_one_msgrcv_and_one_msgsnd() {
+    const REQUESTS: u64 = 20_000;
+    let daemon = Daemon::start();
+    load(daemon.key(), 20, 1000);
+    let summary = daemon.builder().directory().join("strace");
+    let mut strace = Command::new("strace");
+    strace.args(["--summary-only", "--follow-forks", "--output"]).arg(&summary);
+    let mut strace = Process::start(strace.arg("--attach").arg(daemon.pid().to_string()));
+    strace.wait_for_stderr("attached");
+    load(daemon.key(), 20, usize::try_from(REQUESTS).unwrap());
+    strace.signal(Signal::SIGINT);
+    let _ = strace.finish();
+    let calls = calls(&std::fs::read_to_string(&summary).unwrap());
+    println!("{REQUESTS} requests: {calls:?}");
+    let of = |name: &str| calls.get(name).copied().unwrap_or(0);
+    for name in ["msgrcv", "msgsnd"] {
+        // Some looks at an empty queue before the worker blocks come on top.
+        assert!((REQUESTS..REQUESTS + REQUESTS / 20).contains(&of(name)), "{name}: {}", of(name));
+    }
+    let others = calls.values().sum::<u64>() - of("msgrcv") - of("msgsnd");
+    assert!(others < REQUESTS / 20, "{others} other system calls");
+}
+
+/// Times that the threads of a process gave up the CPU, and the ticks of CPU time that they used.
+fn wakes_and_ticks(pid: i32) -> (u64, u64) {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let wakes = tasks.map(|task| {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    });
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after_name: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    (wakes.sum(), after_name[11].parse::<u64>().unwrap() + after_name[12].parse::<u64>().unwrap())
+}
+
+#[test]
+fn an_idle_daemon_wakes_less_than_five_times_a_second_with_its_watchdog_and_uses_no_cpu() {
+    const SECONDS: u64 = 6;
+    let builder = DaemonBuilder::new();
+    let socket = builder.directory().join("notify");
+    let _manager = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    let daemon = builder.env("NOTIFY_SOCKET", socket).env("WATCHDOG_USEC", "10000000").start();
+    // Clients that asked quickly one after the other taught it to look for the next request.
+    load(daemon.key(), 1, 2000);
+    wait_until("it has come to rest", || {
+        let before = wakes_and_ticks(daemon.pid());
+        std::thread::sleep(Duration::from_secs(1));
+        wakes_and_ticks(daemon.pid()).0 - before.0 < 5
+    });
+    let before = wakes_and_ticks(daemon.pid());
+    std::thread::sleep(Duration::from_secs(SECONDS));
+    let after = wakes_and_ticks(daemon.pid());
+    let (wakes, ticks) = (after.0 - before.0, after.1 - before.1);
+    println!("{wakes} wake-ups and {ticks} ticks of CPU time in {SECONDS} s");
+    assert!(wakes < 5 * SECONDS, "{wakes} wake-ups in {SECONDS} s");
+    assert!(ticks <= 1, "{ticks} ticks of CPU time in {SECONDS} s");
+}
+
+/// What one request costs, from two runs of different length.
+fn cost_of_a_request() -> Profile {
+    let [short, long] = [FEW, MANY].map(profile);
+    (long - short) / f64::from(u32::try_from(MANY - FEW).unwrap())
+}
+
+const FEW: usize = 1000;
+const MANY: usize = 5000;
+
+fn profile(requests: usize) -> Profile {
+    let builder = DaemonBuilder::new().set("service", "spin_us = 0");
+    let output = builder.directory().join("callgrind.out");
+    let plain = builder.command();
+    let mut valgrind = Command::new("valgrind");
+    valgrind.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", output.display()));
+    valgrind.arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => valgrind.env(name, value),
+            None => valgrind.env_remove(name),
+        };
+    }
+    let mut daemon = Process::start(&mut valgrind);
+    daemon.wait_for_stderr("serving queue");
+    load(builder.key(), 1, requests);
+    daemon.signal(Signal::SIGTERM);
+    assert!(eventually(Duration::from_secs(60), || !daemon.is_running()), "{}", daemon.stderr());
+    Profile::read(&output)
+}
+
+/// The recorded figures hold for one compiler and one valgrind: others count differently.
+fn tools() -> String {
+    let version = |program: &str| {
+        let output = Command::new(program).arg("--version").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    };
+    format!("{}, {}, {}", version("rustc"), version("valgrind"), std::env::consts::ARCH)
+}
+
+#[test]
+fn a_request_costs_no_more_instructions_than_recorded_two_looks_at_the_clock_and_no_memory() {
+    let cost = cost_of_a_request();
+    println!("a request: {cost:?}");
+    assert!(cost.clock_reads < 2.1, "{} looks at the clock", cost.clock_reads);
+    assert!(cost.allocations < 0.1, "{} allocations", cost.allocations);
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("recorded/instructions");
+    let line = format!("{} {:.0}\n", tools(), cost.instructions);
+    if std::env::var_os("MSGQD_RECORD").is_some() {
+        std::fs::write(&recorded, &line).unwrap();
+    }
+    let text = std::fs::read_to_string(&recorded).unwrap();
+    let (recorded_tools, instructions) = text.trim_end().rsplit_once(' ').unwrap();
+    if recorded_tools != tools() {
+        println!("not compared: recorded with {recorded_tools}, and this is {}; it costs {line}", tools());
+        return;
+    }
+    let instructions: f64 = instructions.parse().unwrap();
+    assert!(
+        cost.instructions < instructions * 1.05,
+        "a request costs {:.0} instructions, recorded are {instructions}; if that is worth it, record it anew with \
+         MSGQD_RECORD=1 cargo test --release -p msgqd-system-tests --test hot_path",
+        cost.instructions
+    );
+}
