@@ -51,6 +51,7 @@ pub struct Answer {
 pub struct Client {
     queue: Queue,
     body_room: usize,
+    spin_limit: Duration,
 }
 
 thread_local! {
@@ -65,7 +66,17 @@ impl Client {
     /// A client of this queue.
     #[must_use]
     pub fn new(queue: Queue) -> Self {
-        Self { queue, body_room: limits::msgmax() }
+        Self { queue, body_room: limits::msgmax(), spin_limit: Duration::ZERO }
+    }
+
+    /// Looks for each answer for up to `limit` before it blocks. Zero, the default, blocks at once.
+    ///
+    /// That saves the wake-up, which is most of the time of a call while the server is idle. It costs a CPU: with more
+    /// such clients than CPUs all of them get slower (measured: eight on two CPUs, by a factor of 4).
+    #[must_use]
+    pub fn spin(mut self, limit: Duration) -> Self {
+        self.spin_limit = limit;
+        self
     }
 
     /// Sends `text` and waits for the answer until `timeout` has passed.
@@ -175,13 +186,28 @@ impl<'a> Call<'a> {
         let alarm = Alarm::start(self.deadline).map_err(|(what, error)| client.no(what, error))?;
         let started = Instant::now();
         self.wait(Phase::Send, || queue.send(REQUEST_MTYPE, &request))?;
-        self.wait(Phase::Receive, || queue.receive(own.into(), &mut buffer))?;
+        if !self.look(own.into(), &mut buffer)? {
+            self.wait(Phase::Receive, || queue.receive(own.into(), &mut buffer))?;
+        }
         let latency = started.elapsed();
         drop(alarm);
         match frame::decode_response(buffer.body()) {
             Some(view) => Ok(Answer { status: view.status, text: view.text.to_vec(), latency }),
             None => Err(CallError::MalformedAnswer { queue: client.label(), len: buffer.body().len() }),
         }
+    }
+
+    /// True when the answer came while the caller looked for it.
+    fn look(&self, own: i64, buffer: &mut MessageBuffer) -> Result<bool, CallError> {
+        let client = self.client;
+        let end = Instant::now() + client.spin_limit.min(self.timeout);
+        while Instant::now() < end {
+            if client.queue.try_receive(own, buffer).map_err(|error| client.explain(error))? {
+                return Ok(true);
+            }
+            std::hint::spin_loop();
+        }
+        Ok(false)
     }
 
     fn wait(&self, phase: Phase, mut attempt: impl FnMut() -> Result<(), QueueError>) -> Result<(), CallError> {

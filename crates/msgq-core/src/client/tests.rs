@@ -245,3 +245,49 @@ fn a_call_returns_in_time_with_all_signals_blocked_and_leaves_no_timer_signal_or
     });
     told.recv_timeout(GENEROUS).unwrap();
 }
+
+/// How often this thread has given up the CPU.
+fn waits() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// How often this thread waits during ten calls of a server that takes some milliseconds for each.
+fn waits_in_ten_calls(spin: Duration) -> u64 {
+    let scratch = Scratch::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..10 {
+                let request = scratch.take_request();
+                std::thread::sleep(Duration::from_millis(5));
+                scratch.answer(&request);
+            }
+        });
+        let client = scratch.client().spin(spin);
+        let before = waits();
+        for number in 0..10 {
+            let text = number.to_string();
+            assert_eq!(client.call(text.as_bytes(), GENEROUS).unwrap().text, text.as_bytes());
+        }
+        waits() - before
+    })
+}
+
+#[test]
+fn a_client_that_is_told_to_looks_for_its_answer_before_it_blocks() {
+    assert!(waits_in_ten_calls(Duration::ZERO) >= 10);
+    assert!(waits_in_ten_calls(GENEROUS) < 10);
+}
+
+#[test]
+fn a_client_that_looks_for_its_answer_keeps_its_deadline_and_blocks_when_nothing_comes() {
+    let scratch = Scratch::new();
+    let client = scratch.client().spin(GENEROUS);
+    assert_eq!(timed_out_in(&client.call(b"nobody serves", SHORT)), Some(Phase::Receive));
+    let short_look = scratch.client().spin(Duration::from_micros(10));
+    let server = scratch.echo();
+    assert_eq!(short_look.call(b"now somebody does", GENEROUS).unwrap().text, b"now somebody does");
+    scratch.0.remove().unwrap();
+    server.join().unwrap();
+}
