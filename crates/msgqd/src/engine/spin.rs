@@ -2,13 +2,14 @@
 //!
 //! Waking a thread on another CPU is what costs most with one or two clients. So a worker that had to wait only shortly
 //! looks for requests without waiting in the kernel from then on, as the kernel's halt polling does for virtual machines
-//! (`Documentation/virt/kvm/halt-polling.rst`). It stops when a look was in vain, because nothing came or because somebody
-//! else wanted the CPU; the more looks are in vain, the longer it takes until the next. It stops as well when requests
-//! come in long runs: one wake-up serves many of them then, and the clients want the CPU.
+//! (`Documentation/virt/kvm/halt-polling.rst`). It stops when a look was in vain; the more looks are in vain, the longer it
+//! takes until the next. It stops for a while when it lost the CPU to somebody else: on a busy machine a thread that
+//! sleeps is preferred when it wakes, and one that looks all the time is not. And it stops when requests come in long
+//! runs: one wake-up serves many of them then, and the clients want the CPU.
 //!
 //! Pure: no clock and no system call. At most one worker looks at a time, since only one receives.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The window of one worker.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Spin {
     penance: u32,
     /// The penance for the next look in vain.
     next_penance: u32,
+    /// When the CPU was lost, and for how long nobody looks from then on.
+    lost: Option<(Instant, Duration)>,
 }
 
 /// How the worker came to its request.
@@ -31,6 +34,8 @@ pub(super) enum Found {
     Looking,
     /// The worker blocked, after it had looked in vain if it had a window.
     Blocking,
+    /// The worker blocked after it had lost the CPU while it looked.
+    LosingTheCpu,
 }
 
 impl Spin {
@@ -39,15 +44,16 @@ impl Spin {
         (!self.window.is_zero()).then_some(self.window)
     }
 
-    /// A request was received, `waited` after the last answer was ready.
-    pub(super) fn received(&mut self, found: Found, waited: Duration, limit: Duration) {
+    /// A request was received at `at`, `waited` after the last answer was ready.
+    pub(super) fn received(&mut self, found: Found, at: Instant, waited: Duration, limit: Duration) {
         match found {
+            Found::LosingTheCpu => self.lost_the_cpu(at),
             Found::Blocking if !self.window.is_zero() => self.looked_in_vain(),
             Found::Looking => {
                 self.run = 0;
                 self.next_penance -= self.next_penance.div_ceil(4);
             }
-            Found::Blocking if waited > AT_ONCE => self.waited(waited, limit),
+            Found::Blocking if waited > AT_ONCE => self.waited(at, waited, limit),
             Found::Blocking | Found::AtOnce => self.found_at_once(),
         }
     }
@@ -66,8 +72,19 @@ impl Spin {
         self.penance = self.next_penance;
     }
 
-    fn waited(&mut self, waited: Duration, limit: Duration) {
+    fn lost_the_cpu(&mut self, at: Instant) {
+        self.window = Duration::ZERO;
+        self.run = 0;
+        let before = self.lost.filter(|(lost, pause)| at < *lost + 8 * *pause);
+        let pause = before.map_or(SHORTEST_PAUSE, |(_, pause)| (2 * pause).min(LONGEST_PAUSE));
+        self.lost = Some((at, pause));
+    }
+
+    fn waited(&mut self, at: Instant, waited: Duration, limit: Duration) {
         let run = std::mem::take(&mut self.run);
+        if self.lost.is_some_and(|(lost, pause)| at < lost + pause) {
+            return;
+        }
         if self.penance > 0 {
             self.penance -= 1;
         } else if waited <= limit && run <= LONGEST_RUN {
@@ -82,6 +99,9 @@ const LONGEST_RUN: u32 = 8;
 const AT_ONCE: Duration = Duration::from_micros(4);
 const LEAST_PENANCE: u32 = 4;
 const MOST_PENANCE: u32 = 4096;
+/// A virtual machine loses its CPU for a moment now and then: that alone must not cost much.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(8);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -90,56 +110,58 @@ mod tests {
     const LIMIT: Duration = Duration::from_micros(50);
     const SOON: Duration = Duration::from_micros(20);
 
-    fn looking() -> Spin {
+    fn looking(now: Instant) -> Spin {
         let mut spin = Spin::default();
-        spin.received(Found::Blocking, SOON, LIMIT);
+        spin.received(Found::Blocking, now, SOON, LIMIT);
         spin
     }
 
     #[test]
     fn nobody_looks_before_a_wait_was_short() {
-        let mut spin = Spin::default();
+        let (mut spin, now) = (Spin::default(), Instant::now());
         assert_eq!(spin.window(), None);
-        spin.received(Found::Blocking, Duration::from_secs(1), LIMIT);
+        spin.received(Found::Blocking, now, Duration::from_secs(1), LIMIT);
         assert_eq!(spin.window(), None);
-        spin.received(Found::Blocking, SOON, LIMIT);
+        spin.received(Found::Blocking, now, SOON, LIMIT);
         assert_eq!(spin.window(), Some(LIMIT));
     }
 
     #[test]
     fn with_a_limit_of_zero_nobody_ever_looks() {
-        let mut spin = Spin::default();
+        let (mut spin, now) = (Spin::default(), Instant::now());
         for _ in 0..10 {
-            spin.received(Found::Blocking, SOON, Duration::ZERO);
+            spin.received(Found::Blocking, now, SOON, Duration::ZERO);
             assert_eq!(spin.window(), None);
         }
     }
 
     #[test]
     fn a_look_in_vain_ends_the_looking() {
-        let mut spin = looking();
-        spin.received(Found::Blocking, Duration::from_secs(1), LIMIT);
+        let now = Instant::now();
+        let mut spin = looking(now);
+        spin.received(Found::Blocking, now, Duration::from_secs(1), LIMIT);
         assert_eq!(spin.window(), None);
     }
 
     #[test]
     fn a_long_run_of_requests_ends_the_looking() {
-        let mut spin = looking();
+        let now = Instant::now();
+        let mut spin = looking(now);
         for _ in 0..LONGEST_RUN {
-            spin.received(Found::AtOnce, Duration::ZERO, LIMIT);
+            spin.received(Found::AtOnce, now, Duration::ZERO, LIMIT);
             assert!(spin.window().is_some());
         }
-        spin.received(Found::AtOnce, Duration::ZERO, LIMIT);
+        spin.received(Found::AtOnce, now, Duration::ZERO, LIMIT);
         assert_eq!(spin.window(), None);
-        spin.received(Found::Blocking, SOON, LIMIT);
+        spin.received(Found::Blocking, now, SOON, LIMIT);
         assert_eq!(spin.window(), None, "a wake-up was cheap for each of them");
-        spin.received(Found::Blocking, SOON, LIMIT);
+        spin.received(Found::Blocking, now, SOON, LIMIT);
         assert!(spin.window().is_some());
     }
 
     /// How many of 10000 waits are spent looking when each `period`th look is in vain.
     fn share_of_looks(period: u32) -> u32 {
-        let (mut spin, mut looks) = (Spin::default(), 0);
+        let (mut spin, mut looks, now) = (Spin::default(), 0, Instant::now());
         for _ in 0..10_000 {
             let found = match spin.window() {
                 None => Found::Blocking,
@@ -148,7 +170,7 @@ mod tests {
                     if looks % period == 0 { Found::Blocking } else { Found::Looking }
                 }
             };
-            spin.received(found, SOON, LIMIT);
+            spin.received(found, now, SOON, LIMIT);
         }
         looks
     }
@@ -158,5 +180,36 @@ mod tests {
         assert!(share_of_looks(1) < 50, "{}", share_of_looks(1));
         assert!(share_of_looks(2) < 500, "{}", share_of_looks(2));
         assert!(share_of_looks(10) > 6000, "{}", share_of_looks(10));
+    }
+
+    #[test]
+    fn who_loses_the_cpu_again_and_again_looks_less_and_less() {
+        let start = Instant::now();
+        let (mut spin, mut looks) = (Spin::default(), Vec::new());
+        // Requests every 100 microseconds for 10 seconds; each look loses the CPU.
+        for number in 0..100_000_u32 {
+            let now = start + number * Duration::from_micros(100);
+            let found = if spin.window().is_some() { Found::LosingTheCpu } else { Found::Blocking };
+            looks.extend(spin.window().map(|_| now));
+            spin.received(found, now, SOON, LIMIT);
+        }
+        assert!((5..20).contains(&looks.len()), "{}", looks.len());
+    }
+
+    #[test]
+    fn a_cpu_that_is_lost_once_in_a_while_costs_a_short_pause() {
+        let start = Instant::now();
+        let (mut spin, mut looks) = (Spin::default(), 0);
+        for number in 0..100_000_u32 {
+            let now = start + number * Duration::from_micros(100);
+            let found = match spin.window() {
+                None => Found::Blocking,
+                Some(_) if number % 2000 == 0 => Found::LosingTheCpu,
+                Some(_) => Found::Looking,
+            };
+            looks += u32::from(found != Found::Blocking);
+            spin.received(found, now, SOON, LIMIT);
+        }
+        assert!(looks > 90_000, "{looks}");
     }
 }

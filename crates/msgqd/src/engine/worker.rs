@@ -46,6 +46,14 @@ struct Receipt {
     at: Instant,
 }
 
+/// What came of looking for a request.
+enum Look {
+    /// The length of its body.
+    Found(usize, Found),
+    InVain,
+    LostTheCpu,
+}
+
 /// After a handler that took longer than this, the client is asked after by its pidfd. Below, the janitor's note of a
 /// death is soon enough.
 const SLOW: Duration = Duration::from_millis(1);
@@ -110,24 +118,25 @@ impl Worker {
         kill_point("received");
         let receipt = self.received(slot, queue, length);
         let waited = receipt.at.saturating_duration_since(self.answered_at.get());
-        self.spin.received(found, waited, self.shared.spin_limit());
+        self.spin.received(found, receipt.at, waited, self.shared.spin_limit());
         Some(receipt)
     }
 
     /// Looks for a request as long as that is likely to pay, and then waits for one.
     fn look_or_wait(&mut self, queue: &Queue) -> Result<(usize, Found), QueueError> {
-        if let Some(window) = self.spin.window()
-            && let Some(found) = self.look(queue, window)?
-        {
-            return Ok(found);
-        }
-        self.shared.table.receive(self.index, queue, REQUEST_MTYPE).map(|length| (length, Found::Blocking))
+        let looked = self.spin.window().map_or(Ok(Look::InVain), |window| self.look(queue, window))?;
+        let found = match looked {
+            Look::Found(length, found) => return Ok((length, found)),
+            Look::InVain => Found::Blocking,
+            Look::LostTheCpu => Found::LosingTheCpu,
+        };
+        self.shared.table.receive(self.index, queue, REQUEST_MTYPE).map(|length| (length, found))
     }
 
-    fn look(&self, queue: &Queue, window: Duration) -> Result<Option<(usize, Found)>, QueueError> {
+    fn look(&self, queue: &Queue, window: Duration) -> Result<Look, QueueError> {
         let table = &self.shared.table;
         if let Some(length) = table.try_receive(self.index, queue, REQUEST_MTYPE)? {
-            return Ok(Some((length, Found::AtOnce)));
+            return Ok(Look::Found(length, Found::AtOnce));
         }
         let mut last = Instant::now();
         let end = last + window;
@@ -136,15 +145,15 @@ impl Worker {
                 std::hint::spin_loop();
             }
             if let Some(length) = table.try_receive(self.index, queue, REQUEST_MTYPE)? {
-                return Ok(Some((length, Found::Looking)));
+                return Ok(Look::Found(length, Found::Looking));
             }
             let now = Instant::now();
             if now - last > LOST_CPU {
-                break;
+                return Ok(Look::LostTheCpu);
             }
             last = now;
         }
-        Ok(None)
+        Ok(Look::InVain)
     }
 
     /// The naive way, to show that tests notice what it loses.
