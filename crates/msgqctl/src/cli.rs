@@ -17,12 +17,19 @@ const GLOBAL: &str = "Global options";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  the server answered an error
+  1  the server answered an error; doctor: something is not well, or could not be checked
   2  the command line is wrong
   3  there is no such queue, or it was removed meanwhile
   4  nobody answered in time
   5  permission is missing
   6  anything else that failed, among it a refused purge of a living client";
+
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes:
+  0  everything that matters here was checked, and all is well
+  1  there are problems or warnings, or something could not be checked
+  2  the command line is wrong
+  6  the result could not be written";
 
 /// Look at, test and clean up a System V message queue
 ///
@@ -67,6 +74,16 @@ pub enum Command {
     Peek(PeekArguments),
     /// Tell the story of one client: what it waits for, what waits for it, and what to do
     Explain(ExplainArguments),
+    /// Check the machine, the queue and its server, and say what to mend and how
+    ///
+    /// For each finding it prints what it is, why it matters, and the commands that mend it, each in one line, for root's
+    /// shell. Then what could not be checked and why, what cannot matter here, and what is fine.
+    ///
+    /// Changes nothing and asks no server, so it works while the daemon hangs, and without one. What another user's
+    /// processes do is hidden from ordinary users: only root gets every check. The settings that the queue is compared
+    /// with are those of `--config`, or of /etc/msgqd/msgqd.toml where that is about this queue.
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor,
     /// Remove what nobody will read; never a request unless asked to
     Purge(PurgeArguments),
     /// Send a test request and print the answer

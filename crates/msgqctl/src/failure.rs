@@ -8,6 +8,8 @@ use msgq_core::queue::{QueueError, QueueKey};
 pub(crate) enum Status {
     Ok,
     ServerError,
+    /// `doctor` found something, or could not look at something.
+    NotWell,
     Usage,
     NoQueue,
     Timeout,
@@ -27,7 +29,7 @@ impl Status {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
-            Self::ServerError => 1,
+            Self::ServerError | Self::NotWell => 1,
             Self::Usage => 2,
             Self::NoQueue => 3,
             Self::Timeout => 4,

@@ -19,12 +19,12 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Found {
     pub(crate) lock: LockState,
     pub(crate) lock_path: PathBuf,
-    table_path: PathBuf,
+    pub(crate) table_path: PathBuf,
 }
 
 /// The directory whose lock is held, or else the first with a table or a lock in it; `None` when there is none.
-pub(crate) fn find(key: QueueKey, stat: &QueueStat) -> Option<Found> {
-    let found = candidate_directories(stat.uid).into_iter().map(|directory| {
+pub(crate) fn find(key: QueueKey, owner_uid: u32) -> Option<Found> {
+    let found = candidate_directories(owner_uid).into_iter().map(|directory| {
         let lock_path = lock_path(&directory, key);
         Found { lock: lock_state(&lock_path), lock_path, table_path: table_path(&directory, key) }
     });
@@ -59,7 +59,7 @@ impl Found {
 
 /// The daemon's table, for commands that want no more of it.
 pub(crate) fn table_of(key: QueueKey, stat: &QueueStat) -> Result<(Found, Table), String> {
-    let found = find(key, stat).ok_or("no msgqd keeps a table for this queue")?;
+    let found = find(key, stat.uid).ok_or("no msgqd keeps a table for this queue")?;
     let table = found.table(key, stat)?;
     Ok((found, table))
 }
@@ -99,7 +99,7 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
 }
 
 /// How long the daemon has shown no sign of life. Its start is one too: the first of the janitor's comes after it.
-fn silence(table: &Table) -> Duration {
+pub(crate) fn silence(table: &Table) -> Duration {
     if table.header().beat_at_ns() == 0 {
         return Duration::from_secs(unix_time_s().saturating_sub(table.header().about().started_at_s));
     }
@@ -196,7 +196,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn unix_time_s() -> u64 {
+pub(crate) fn unix_time_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

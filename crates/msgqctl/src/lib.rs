@@ -15,6 +15,7 @@ mod names;
 mod permission;
 mod procfs;
 mod report;
+mod sysvipc;
 mod target;
 mod watch;
 
@@ -69,6 +70,7 @@ fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
         Command::Explain(options) => cmd::explain::run(options, &target::open(arguments)?),
         Command::Purge(options) => cmd::purge::run(options, || target::open(arguments)),
         Command::Send(options) => cmd::send::run(options, || target::open(arguments)),
+        Command::Doctor => Ok(cmd::doctor::run(arguments)),
         Command::Bench(options) => cmd::bench::run(options, || target::open(arguments)),
         Command::Completions(options) => cmd::completions::run(options),
     }

@@ -1,6 +1,7 @@
 //! What a user who lacks permission can do about it.
 
 use crate::names::Named;
+use crate::sysvipc::{self, Row};
 use msgq_core::queue::QueueKey;
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
 
@@ -8,14 +9,6 @@ use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
 const READ_WRITE: u32 = 0o6;
 
 const ROOT_GROUP: u32 = 0;
-
-/// The owner of a queue as /proc/sysvipc/msg shows it to everybody, also to those who may not use the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Owner {
-    mode: u32,
-    uid: u32,
-    gid: u32,
-}
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,28 +22,10 @@ struct Asker {
 
 /// A sentence that says what to do.
 pub(crate) fn advice(key: QueueKey) -> String {
-    let table = std::fs::read_to_string("/proc/sysvipc/msg").unwrap_or_default();
-    match find_owner(&table, key) {
-        Some(owner) => {
-            advise(owner, &Named::user(owner.uid).label(), &Named::group(owner.gid).label(), &asker(owner.gid))
-        }
+    match sysvipc::find(key) {
+        Some(row) => advise(&row, &Named::user(row.uid).label(), &Named::group(row.gid).label(), &asker(row.gid)),
         None => "become a member of the queue's group; `ipcs -q -c` shows which that is".to_owned(),
     }
-}
-
-fn find_owner(table: &str, key: QueueKey) -> Option<Owner> {
-    let mut lines = table.lines();
-    let headings: Vec<_> = lines.next()?.split_whitespace().collect();
-    let column = |name: &str| headings.iter().position(|heading| *heading == name);
-    let (key_column, mode, uid, gid) = (column("key")?, column("perms")?, column("uid")?, column("gid")?);
-    lines.map(|line| line.split_whitespace().collect::<Vec<_>>()).find_map(|fields| {
-        let has_key = fields.get(key_column)?.parse() == Ok(key.raw());
-        has_key.then_some(Owner {
-            mode: u32::from_str_radix(fields.get(mode)?, 8).ok()?,
-            uid: fields.get(uid)?.parse().ok()?,
-            gid: fields.get(gid)?.parse().ok()?,
-        })
-    })
 }
 
 fn asker(gid: u32) -> Asker {
@@ -65,7 +40,7 @@ fn asker(gid: u32) -> Asker {
     }
 }
 
-fn advise(owner: Owner, user: &str, group: &str, asker: &Asker) -> String {
+fn advise(owner: &Row, user: &str, group: &str, asker: &Asker) -> String {
     let who = format!("the queue belongs to user {user} and group {group} with mode {:04o}", owner.mode);
     let name = &asker.name;
     if (owner.mode >> 3) & READ_WRITE != READ_WRITE {
@@ -96,48 +71,38 @@ fn advise(owner: Owner, user: &str, group: &str, asker: &Asker) -> String {
 mod tests {
     use super::*;
 
-    const TABLE: &str = "\
-       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime
- 305419896          3   660           0          0     0     0   990   991     0     0          0          0 1795409145
-        -1          4   600           0          0     0     0     0     0     0     0          0          0 1795409145
-";
+    fn owner(mode: u32, uid: u32, gid: u32) -> Row {
+        Row { mode, uid, gid, ..Row::default() }
+    }
 
     fn asker(is_member: bool, is_listed: bool) -> Asker {
         Asker { name: "bob".into(), is_member, is_listed }
     }
 
     #[test]
-    fn the_owner_is_found_by_the_key() {
-        assert_eq!(find_owner(TABLE, QueueKey::DEFAULT), Some(Owner { mode: 0o660, uid: 990, gid: 991 }));
-        assert_eq!(find_owner(TABLE, QueueKey::new(-1).unwrap()), Some(Owner { mode: 0o600, uid: 0, gid: 0 }));
-        assert_eq!(find_owner(TABLE, QueueKey::new(7).unwrap()), None);
-        assert_eq!(find_owner("", QueueKey::DEFAULT), None);
-    }
-
-    #[test]
     fn a_stranger_is_told_which_group_to_join() {
-        let owner = Owner { mode: 0o660, uid: 990, gid: 991 };
-        let advice = advise(owner, "msgq", "clients", &asker(false, false));
+        let row = owner(0o660, 990, 991);
+        let advice = advise(&row, "msgq", "clients", &asker(false, false));
         assert!(advice.contains("usermod -aG clients bob"), "{advice}");
     }
 
     #[test]
     fn nobody_is_told_to_join_the_group_of_root() {
-        let advice = advise(Owner { mode: 0o660, uid: 0, gid: 0 }, "root", "root", &asker(false, false));
+        let advice = advise(&owner(0o660, 0, 0), "root", "root", &asker(false, false));
         assert!(advice.contains("set `group`") && !advice.contains("usermod"), "{advice}");
     }
 
     #[test]
     fn a_new_member_is_told_to_log_in_again() {
-        let owner = Owner { mode: 0o660, uid: 990, gid: 991 };
-        let advice = advise(owner, "msgq", "clients", &asker(false, true));
+        let row = owner(0o660, 990, 991);
+        let advice = advise(&row, "msgq", "clients", &asker(false, true));
         assert!(advice.contains("newgrp clients") && !advice.contains("usermod"), "{advice}");
     }
 
     #[test]
     fn where_the_mode_keeps_the_group_out_nobody_is_told_to_join_it() {
-        let owner = Owner { mode: 0o640, uid: 990, gid: 991 };
-        let advice = advise(owner, "msgq", "clients", &asker(false, false));
+        let row = owner(0o640, 990, 991);
+        let advice = advise(&row, "msgq", "clients", &asker(false, false));
         assert!(advice.contains("run this as msgq") && !advice.contains("usermod"), "{advice}");
     }
 }

@@ -3,6 +3,7 @@
 use crate::names::Named;
 use nix::libc;
 use serde::Serialize;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
 /// Threads of one client that are looked at.
@@ -39,6 +40,31 @@ pub(crate) fn waits(pid: i32, is_this_queue: impl Fn(i64) -> bool) -> Option<Wai
     calls.into_iter().find(|waits| match waits {
         Waits::Msgrcv { msqid, .. } | Waits::Msgsnd { msqid } => is_this_queue(*msqid),
     })
+}
+
+/// Whether a process takes requests off a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Yes,
+    No,
+    /// This user may not look.
+    Hidden,
+}
+
+/// Whether one of its threads waits for messages of any type, or of type 1, on this queue.
+pub(crate) fn takes_requests(pid: i32, msqid: i64) -> Takes {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Takes::No };
+    for thread in threads.flatten().take(MAX_THREADS) {
+        match std::fs::read_to_string(thread.path().join("syscall")) {
+            Ok(line) if matches!(parse(&line), Some(Waits::Msgrcv { msqid: on, msgtyp }) if on == msqid && msgtyp <= 1) =>
+            {
+                return Takes::Yes;
+            }
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Takes::Hidden,
+            _ => {}
+        }
+    }
+    Takes::No
 }
 
 /// proc_pid_syscall(5): the number of the call and its arguments in hexadecimal.

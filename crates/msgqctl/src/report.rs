@@ -2,6 +2,7 @@
 
 mod bench;
 mod colour;
+mod doctor;
 mod explain;
 mod inside;
 mod layout;
@@ -13,6 +14,7 @@ mod stat;
 
 pub(crate) use bench::{BenchReport, ClientResult};
 pub(crate) use colour::paint;
+pub(crate) use doctor::{Check, CheckOutcome, DoctorReport};
 pub(crate) use explain::{ExplainReport, Held, Identity, RestingAnswers, WaitingRequest};
 pub(crate) use inside::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};
 pub(crate) use layout::{age, counted, field, fit};

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The daemon's configuration as the package installs it.
-const SYSTEM_CONFIG: &str = "/etc/msgqd/msgqd.toml";
+pub(crate) const SYSTEM_CONFIG: &str = "/etc/msgqd/msgqd.toml";
 
 /// The queue that a command works on.
 #[derive(Debug, Clone, Copy)]

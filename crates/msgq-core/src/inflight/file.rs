@@ -125,6 +125,12 @@ impl Table {
         region.write(0, bytes);
         Ok(Self { region, layout })
     }
+
+    /// True unless it was written before the machine was started.
+    #[must_use]
+    pub fn is_of_this_boot(&self) -> bool {
+        is_of_this_boot(self.header())
+    }
 }
 
 /// Checks the first bytes of a file of `len` bytes.
@@ -152,8 +158,11 @@ fn header_region(head: &[u8]) -> Result<Region, TableError> {
 fn check_boot(head: &[u8]) -> Result<(), TableError> {
     let region = header_region(head)?;
     let header = region.shared::<super::TableHeader>(0).ok_or(TableError::NoTable)?;
-    let written = header.boot_id.iter().map(|word| word.load(Ordering::Relaxed));
-    if written.eq(boot_id()) { Ok(()) } else { Err(TableError::OtherBoot) }
+    if is_of_this_boot(header) { Ok(()) } else { Err(TableError::OtherBoot) }
+}
+
+fn is_of_this_boot(header: &super::TableHeader) -> bool {
+    header.boot_id.iter().map(|word| word.load(Ordering::Relaxed)).eq(boot_id())
 }
 
 fn read_fully(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {

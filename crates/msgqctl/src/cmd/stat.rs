@@ -103,7 +103,7 @@ fn client(mtype: i64, resting: Resting) -> Client {
 
 /// msgqd holds a lock for as long as it serves. For any other server the kernel shows only who received last.
 fn server(key: QueueKey, stat: &QueueStat) -> ServerReport {
-    let Some(found) = inside::find(key, stat) else {
+    let Some(found) = inside::find(key, stat.uid) else {
         let note = format!("no msgqd holds a lock for this queue; {}", other_users(stat));
         return without_daemon(ServerState::NotFound, note);
     };

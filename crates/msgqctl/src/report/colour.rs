@@ -24,7 +24,7 @@ pub(crate) fn paint(text: &str) -> String {
         if let Some(value) = line.strip_prefix("verdict") {
             verdict = Some(colour(value.trim_start()));
         } else if !is_continued {
-            verdict = None;
+            verdict = finding(line);
         }
         let has_heading = !is_continued && line.get(INDENT - 1..INDENT) == Some(" ");
         let heading = if has_heading { line.get(..INDENT).unwrap_or_default().trim_end() } else { "" };
@@ -39,6 +39,15 @@ pub(crate) fn paint(text: &str) -> String {
         painted.push('\n');
     }
     painted
+}
+
+/// The colour of what `doctor` found.
+fn finding(line: &str) -> Option<&'static str> {
+    match line.split(' ').next() {
+        Some("problem") => Some(RED),
+        Some("warning") => Some(YELLOW),
+        _ => None,
+    }
 }
 
 fn colour(verdict: &str) -> &'static str {

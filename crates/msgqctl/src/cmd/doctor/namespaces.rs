@@ -1,0 +1,77 @@
+//! Whether the daemon and this shell see the same queues and the same numbers of processes.
+
+use super::facts::{Elsewhere, Facts, Identification};
+use crate::report::CheckOutcome;
+use msgq_core::instance::{LockState, ipc_namespace};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// Inode of a namespace of a process; without PTRACE_MODE_READ_FSCREDS it is EACCES (namespaces(7)).
+fn namespace(process: &str, kind: &str) -> io::Result<u64> {
+    Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
+}
+
+pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
+    let own = ipc_namespace();
+    if own == 0 {
+        return CheckOutcome::not_checked("/proc does not show this process's IPC namespace");
+    }
+    match (facts.lock(), facts.elsewhere) {
+        // The name of the lock file holds the namespace.
+        (LockState::Held(_), _) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
+        (_, Some(elsewhere)) => other_ipc(facts, elsewhere, own),
+        (LockState::Hidden, None) => CheckOutcome::not_checked("this user may not see whether a daemon runs"),
+        (LockState::Free, None) => CheckOutcome::not_applicable("no daemon runs"),
+    }
+}
+
+fn other_ipc(facts: &Facts, elsewhere: Elsewhere, own: u64) -> CheckOutcome {
+    let Elsewhere { pid, namespace: theirs } = elsewhere;
+    let mut mend = Vec::new();
+    if namespace(&pid.to_string(), "ipc").is_ok_and(|inode| inode == theirs) {
+        mend.push(format!("nsenter --target {pid} --ipc -- msgqctl --key {} doctor", facts.key_name()));
+    }
+    mend.push("grep -rs PrivateIPC /etc/systemd/system/ /run/systemd/system/    # and set it to no".to_owned());
+    CheckOutcome::problem(
+        format!(
+            "a msgqd (PID {pid}) serves queue {} in IPC namespace ipc:[{theirs}], and this shell is in ipc:[{own}]",
+            facts.key_name()
+        ),
+        "a queue exists in one IPC namespace only: clients here do not find it; daemon and clients must share one \
+         (PrivateIPC=no, or a container with the host's)",
+        mend,
+    )
+}
+
+pub(super) fn pid(facts: &Facts) -> CheckOutcome {
+    match facts.identification() {
+        Identification::NoDaemon => CheckOutcome::not_applicable("no daemon can be seen from here"),
+        Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
+        Identification::Same(pid) | Identification::Unproven(pid) => {
+            match (namespace("self", "pid"), namespace(&pid.to_string(), "pid")) {
+                (Ok(own), Ok(theirs)) if own == theirs => CheckOutcome::fine(format!("pid:[{own}], as the daemon's")),
+                (Ok(own), Ok(theirs)) => {
+                    other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
+                }
+                _ if facts.identification() == Identification::Same(pid) => {
+                    CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself"))
+                }
+                _ => CheckOutcome::not_checked(format!(
+                    "the PID namespace of the daemon (PID {pid}) is hidden from this user; root sees it"
+                )),
+            }
+        }
+    }
+}
+
+fn other_pid(pid: i32, how: &str) -> CheckOutcome {
+    CheckOutcome::problem(
+        format!("the daemon, which is PID {pid} for itself, is in another PID namespace: {how}"),
+        "answers are addressed by PID, and the daemon looks whether that process lives: clients with numbers of another \
+         PID namespace are refused, or get answers of others",
+        vec![
+            "docker run --pid=host --ipc=host ...    # or another way to start clients and daemon in one PID namespace"
+                .to_owned(),
+        ],
+    )
+}
