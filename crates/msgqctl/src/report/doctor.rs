@@ -101,6 +101,26 @@ impl DoctorReport {
     }
 }
 
+impl DoctorReport {
+    /// What was not looked at, by heading and reason: many checks may share one.
+    fn left_out(&self) -> Vec<(&'static str, Vec<&'static str>, &str)> {
+        let mut groups: Vec<(&str, Vec<&str>, &str)> = Vec::new();
+        for Check { title, outcome, .. } in &self.checks {
+            let (heading, reason) = match outcome {
+                CheckOutcome::NotChecked { reason } => ("not checked", reason),
+                CheckOutcome::NotApplicable { reason } => ("not needed", reason),
+                _ => continue,
+            };
+            match groups.iter_mut().find(|(other, _, why)| (*other, *why) == (heading, reason)) {
+                Some((_, titles, _)) => titles.push(title),
+                None => groups.push((heading, vec![title], reason)),
+            }
+        }
+        groups.sort_by_key(|(heading, ..)| *heading);
+        groups
+    }
+}
+
 impl Text for DoctorReport {
     fn text(&self) -> String {
         let mut text = String::new();
@@ -114,19 +134,11 @@ impl Text for DoctorReport {
                 text.push_str(&finding.text("warning"));
             }
         }
-        let mut fine = Vec::new();
-        for Check { title, outcome, .. } in &self.checks {
-            match outcome {
-                CheckOutcome::Fine { .. } => fine.push(*title),
-                CheckOutcome::NotChecked { reason } => {
-                    text.push_str(&field("not checked", &format!("{title}: {reason}")))
-                }
-                CheckOutcome::NotApplicable { reason } => {
-                    text.push_str(&field("not needed", &format!("{title}: {reason}")))
-                }
-                CheckOutcome::Problem(_) | CheckOutcome::Warning(_) => {}
-            }
+        for (heading, titles, reason) in self.left_out() {
+            text.push_str(&field(heading, &format!("{}: {reason}", titles.join(", "))));
         }
+        let fine = self.checks.iter().filter(|check| matches!(check.outcome, CheckOutcome::Fine { .. }));
+        let fine: Vec<&str> = fine.map(|check| check.title).collect();
         if !fine.is_empty() {
             text.push_str(&field("fine", &fine.join(", ")));
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod bench;
+mod doctor;
 mod explain;
 mod inside;
 mod peek;

@@ -44,7 +44,7 @@ fn purge_of_a_living_client_is_refused_until_it_is_forced() {
 }
 
 /// The command under a tracer that lets its first msgrcv fail as on a kernel without MSG_COPY; `None` without strace.
-fn without_msg_copy(key: QueueKey, arguments: &[&str]) -> Option<Command> {
+pub(crate) fn without_msg_copy(key: QueueKey, arguments: &[&str]) -> Option<Command> {
     let has_strace = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
     has_strace.then(|| {
         let mut command = Command::new("strace");

@@ -168,8 +168,19 @@ fn completion_scripts_know_every_command_and_bash_accepts_its_own() {
     let key = ScratchKey::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = ends_with(OK, key.key(), &["completions", shell]).stdout;
-        for word in ["stat", "peek", "explain", "purge", "send", "bench", "completions", "dry-run", "watch", "timeout"]
-        {
+        for word in [
+            "stat",
+            "peek",
+            "explain",
+            "doctor",
+            "purge",
+            "send",
+            "bench",
+            "completions",
+            "dry-run",
+            "watch",
+            "timeout",
+        ] {
             assert!(script.contains(word), "{shell}: {word}");
         }
         if shell == "bash" {

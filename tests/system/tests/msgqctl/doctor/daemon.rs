@@ -1,0 +1,165 @@
+//! The daemon: hung, dead, stopping, elsewhere, or another program.
+
+use super::*;
+use msgqd_system_tests::{crowd, load_client};
+use nix::sys::signal::Signal;
+
+#[test]
+fn a_daemon_that_is_stopped_hangs_and_the_command_wakes_it() {
+    let mut daemon = configured().start();
+    daemon.freeze();
+    let builder = daemon.builder().clone();
+    wait_until("its silence is noticed", || doctor(&builder).findings().contains("daemon"));
+    let diagnosis = doctor(&builder);
+    let pid = daemon.pid().to_string();
+    diagnosis.says("daemon", "problem", &["hangs", &pid, "no sign of life"]);
+    assert_eq!(diagnosis.mend("daemon"), format!("kill -CONT {pid}"));
+    let _ = Process::run(Command::new("sh").args(["-c", &diagnosis.mend("daemon")])).succeeded();
+    wait_until("it lives again", || doctor(&builder).findings().is_empty());
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_that_was_killed_leaves_a_stale_table_and_both_are_said() {
+    let daemon = configured().start();
+    let pid = daemon.pid().to_string();
+    let builder = daemon.crash();
+    let diagnosis = doctor(&builder);
+    diagnosis.finds(&["daemon", "table"]);
+    diagnosis.says("daemon", "problem", &["was killed or crashed", &pid, "clients that send", "msgqd --key"]);
+    diagnosis.says("table", "warning", &["dead daemon", &pid, "the next start finishes"]);
+    builder.start().stop();
+}
+
+#[test]
+fn a_daemon_that_ended_in_order_and_kept_its_queue_is_told_from_one_that_died() {
+    let mut daemon = configured().set("service", "on_stop = \"keep\"").start();
+    let builder = daemon.builder().clone();
+    daemon.signal(Signal::SIGTERM);
+    let _ = daemon.finish().succeeded();
+    let diagnosis = doctor(&builder);
+    diagnosis.finds(&["daemon"]);
+    diagnosis.says("daemon", "problem", &["ended in order", "on_stop"]);
+}
+
+#[test]
+fn a_daemon_that_is_stopping_is_a_warning_and_its_shut_door_is_none() {
+    let sleeping = configured().set("handler", "kind = \"exec\"").set("handler", "command = [\"/bin/sleep\", \"600\"]");
+    let mut daemon = sleeping.set("service", "drain_timeout_ms = 60000").start();
+    let client = Process::start(&mut load_client(msgqd_system_tests::Language::C, daemon.key(), 1, "x"));
+    wait_until("its request is in hand", || daemon.queue().stat().unwrap().last_receive_pid == daemon.pid());
+    daemon.signal(Signal::SIGTERM);
+    daemon.wait_for_log("stopping");
+    let builder = daemon.builder().clone();
+    wait_until("it is said", || doctor(&builder).findings().contains("daemon"));
+    let diagnosis = doctor(&builder);
+    diagnosis.finds(&["daemon"]);
+    diagnosis.says("daemon", "warning", &["is stopping"]);
+    diagnosis.says("queue_mode", "not_applicable", &["stopping"]);
+    daemon.signal(Signal::SIGTERM);
+    let _ = daemon.finish();
+    drop(client);
+}
+
+#[test]
+fn a_queue_of_another_program_is_told_and_who_received_last() {
+    let mut other = PlainServer::start();
+    ends_with(OK, other.key(), &["send", "x"]);
+    let diagnosis = Diagnosis::of(&mut msgqctl(other.key(), &["--json", "doctor"]));
+    diagnosis.says("daemon", "problem", &["no msgqd holds a lock", "another program made it", "received from it last"]);
+    let msqid = Queue::open(other.key()).unwrap().id();
+    assert_eq!(diagnosis.mend("daemon"), format!("ipcs -q -i {msqid}"));
+    if is_root() {
+        let pid = other.process().pid().to_string();
+        diagnosis.says("other_programs", "problem", &[&pid, "(server)", "takes requests"]);
+    }
+}
+
+#[test]
+fn a_second_server_on_the_queue_of_a_daemon_is_found_and_clients_are_not_taken_for_one() {
+    if !is_root() {
+        eprintln!("not run: only root sees what others wait in");
+        return;
+    }
+    let daemon = configured().start();
+    let mut crowd = Process::start(&mut crowd(daemon.key(), 20, 1_000_000, 60_000));
+    for _ in 0..5 {
+        doctor(daemon.builder()).says("other_programs", "fine", &["nobody else"]);
+    }
+    crowd.signal(Signal::SIGKILL);
+    drop(crowd);
+    let mut other = Process::start(Command::new(test_client("server")).arg(daemon.key().to_string()));
+    other.wait_for_stdout("serving");
+    wait_until("it waits", || is_blocked_in(other.pid(), ClientCall::Receive));
+    let diagnosis = doctor(daemon.builder());
+    diagnosis.finds(&["other_programs"]);
+    diagnosis.says("other_programs", "problem", &[&other.pid().to_string(), "(server)", "part of the requests"]);
+    let _ = Process::run(Command::new("sh").args(["-c", &diagnosis.mend("other_programs")])).succeeded();
+    wait_until("the command ended it", || !other.is_running());
+    doctor(daemon.builder()).finds(&[]);
+}
+
+#[test]
+fn without_queue_and_daemon_it_says_how_to_start_one() {
+    let builder = configured();
+    let diagnosis = doctor(&builder);
+    diagnosis.finds(&["daemon"]);
+    diagnosis.says("daemon", "problem", &["there is no such queue", "ENOENT"]);
+    let start = diagnosis.mend("daemon");
+    assert!(start.starts_with(&format!("msgqd --key {} --config ", builder.key())), "{start}");
+}
+
+#[test]
+fn from_another_ipc_namespace_the_daemon_is_found_and_the_command_leads_there() {
+    if !is_root() {
+        eprintln!("not run: only root can make a namespace");
+        return;
+    }
+    let daemon = configured().start();
+    let diagnosis = Diagnosis::of(&mut wrapped(&["unshare", "--ipc", "--"], &command_for(daemon.builder())));
+    let pid = daemon.pid().to_string();
+    diagnosis.finds(&["ipc_namespace"]);
+    diagnosis.says("ipc_namespace", "problem", &[&pid, "one IPC namespace only", "PrivateIPC"]);
+    let directory = msgqd_system_tests::msgqctl().parent().unwrap().display().to_string();
+    let mend = diagnosis.mend("ipc_namespace");
+    let command = mend.lines().next().unwrap();
+    assert!(command.starts_with("nsenter "), "{command}");
+    let mut shell = Command::new("unshare");
+    shell.args(["--ipc", "--", "sh", "-c", command]).env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory());
+    let there = Process::run(shell.env("PATH", format!("{directory}:{}", std::env::var("PATH").unwrap())));
+    assert!(there.stdout.contains("0 problems") && there.stdout.contains("fine          daemon"), "{there:?}");
+    daemon.stop();
+}
+
+#[test]
+fn from_another_pid_namespace_numbers_mean_others_and_that_is_said() {
+    if !is_root() {
+        eprintln!("not run: only root can make a namespace");
+        return;
+    }
+    let daemon = configured().start();
+    let words = ["unshare", "--pid", "--fork", "--mount-proc", "--"];
+    let diagnosis = Diagnosis::of(&mut wrapped(&words, &command_for(daemon.builder())));
+    diagnosis.finds(&["pid_namespace"]);
+    diagnosis.says(
+        "pid_namespace",
+        "problem",
+        &[&daemon.pid().to_string(), "another PID namespace", "addressed by PID"],
+    );
+    daemon.stop();
+}
+
+#[test]
+fn from_outside_a_daemon_in_a_pid_namespace_of_its_own_is_found() {
+    if !is_root() {
+        eprintln!("not run: only root can make a namespace");
+        return;
+    }
+    let builder = configured();
+    let words = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
+    let mut daemon = Process::start(&mut wrapped(&words, &builder.command()));
+    daemon.wait_for_stderr("serving queue");
+    let diagnosis = doctor(&builder);
+    diagnosis.finds(&["pid_namespace"]);
+    diagnosis.says("pid_namespace", "problem", &["which is PID 1 for itself"]);
+}

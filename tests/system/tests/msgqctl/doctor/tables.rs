@@ -1,0 +1,81 @@
+//! Tables that nobody writes any more, or of which nobody can say who did.
+
+use super::*;
+use std::os::unix::fs::FileExt;
+
+/// Where the header has its layout, its boot and its texts.
+const LAYOUT_AT: u64 = 8;
+const BOOT_AT: u64 = 16;
+
+fn table_of(builder: &DaemonBuilder) -> PathBuf {
+    let entries = std::fs::read_dir(builder.runtime_directory()).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.extension().is_some_and(|it| it == "table")).unwrap()
+}
+
+fn write_at(path: &Path, bytes: &[u8], offset: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(bytes, offset).unwrap();
+}
+
+#[test]
+fn a_table_of_an_earlier_boot_is_stale() {
+    let builder = configured().start().crash();
+    write_at(&table_of(&builder), &[0x5a; 16], BOOT_AT);
+    let diagnosis = doctor(&builder);
+    diagnosis.says("table", "warning", &["stale", "before the machine was started"]);
+    let _ = Process::run(Command::new("sh").args(["-c", &diagnosis.mend("table")])).succeeded();
+    doctor(&builder).says("table", "not_applicable", &["no table"]);
+}
+
+#[test]
+fn a_table_of_another_version_is_told_dead_or_alive() {
+    let daemon = configured().start();
+    let table = table_of(daemon.builder());
+    let layout = std::fs::read(&table).unwrap()[8];
+    write_at(&table, &[layout ^ 1], LAYOUT_AT);
+    let diagnosis = doctor(daemon.builder());
+    diagnosis.finds(&["table"]);
+    diagnosis.says("table", "warning", &["cannot be used", "written by msgqd 0.", "layout", "cannot see inside"]);
+    let builder = daemon.crash();
+    let diagnosis = doctor(&builder);
+    diagnosis.says("table", "warning", &["cannot be used", "cannot finish", "rm "]);
+}
+
+#[test]
+fn a_table_whose_queue_was_removed_is_stale() {
+    let builder = configured().start().crash();
+    Queue::open(builder.key()).unwrap().remove().unwrap();
+    let diagnosis = doctor(&builder);
+    diagnosis.says("table", "warning", &["stale", "was removed", "EIDRM"]);
+    diagnosis.says("daemon", "problem", &["there is no such queue"]);
+    let queue = Queue::create(builder.key(), 0o660).unwrap();
+    let diagnosis = doctor(&builder);
+    diagnosis.says("table", "warning", &["stale"]);
+    diagnosis.says("daemon", "problem", &["another program made it"]);
+    queue.remove().unwrap();
+}
+
+#[test]
+fn a_daemon_that_stands_still_while_its_queue_is_replaced_serves_another_queue() {
+    let mut daemon = configured().start();
+    daemon.freeze();
+    daemon.queue().remove().unwrap();
+    let _queue = Queue::create(daemon.key(), 0o660).unwrap();
+    doctor(daemon.builder()).says(
+        "table",
+        "problem",
+        &["serves msqid", "now means msqid", "somebody removed the queue"],
+    );
+}
+
+#[test]
+fn a_living_daemon_without_a_table_is_a_warning() {
+    let daemon = configured().start();
+    std::fs::remove_file(table_of(daemon.builder())).unwrap();
+    let diagnosis = doctor(daemon.builder());
+    diagnosis.finds(&["table"]);
+    diagnosis.says("table", "warning", &["keeps no table", "lost if it is killed"]);
+    diagnosis.says("versions", "not_checked", &["cannot be read"]);
+    daemon.stop();
+}
