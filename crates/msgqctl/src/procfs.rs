@@ -3,8 +3,9 @@
 use crate::names::Named;
 use nix::libc;
 use serde::Serialize;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// Threads of one client that are looked at.
 const MAX_THREADS: usize = 256;
@@ -49,6 +50,26 @@ pub(crate) enum Takes {
     No,
     /// This user may not look.
     Hidden,
+}
+
+/// Inode of a namespace (`ipc`, `pid`) of a process or of `self`; EACCES without PTRACE_MODE_READ_FSCREDS
+/// (namespaces(7)).
+pub(crate) fn namespace(process: &str, kind: &str) -> io::Result<u64> {
+    Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
+}
+
+/// The number that a process has for itself, in the innermost of its PID namespaces (`NSpid` of proc_pid_status(5)).
+pub(crate) fn own_number(pid: i32) -> Option<i32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().next_back()?.parse().ok()
+}
+
+/// True when a process has this file open.
+pub(crate) fn has_open(pid: i32, file: &Path) -> io::Result<bool> {
+    let file = std::fs::metadata(file)?;
+    let mut open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+    let is_it = |path: &Path| std::fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (file.dev(), file.ino()));
+    Ok(open.any(|entry| is_it(&entry.path())))
 }
 
 /// Whether one of its threads waits for messages of any type, or of type 1, on this queue.

@@ -5,6 +5,7 @@ use super::configuration::{Configuration, read};
 use super::unit::Unit;
 use crate::cli::Arguments;
 use crate::inside::{Found, find, unix_time_s};
+use crate::procfs;
 use crate::report::ServerPhase;
 use crate::sysvipc::{self, Row};
 use msgq_core::escape::escape;
@@ -46,7 +47,7 @@ pub(super) enum Identification {
     Same(i32),
     /// The daemon lives, and this number is not its own here.
     Other(i32),
-    /// Nothing contradicts it, and nothing proves it.
+    /// Nothing that this user may see proves or contradicts it.
     Unproven(i32),
     /// No daemon holds a lock that can be seen here.
     NoDaemon,
@@ -106,15 +107,27 @@ impl Facts {
     pub(super) fn identification(&self) -> Identification {
         let LockState::Held(pid) = self.lock() else { return Identification::NoDaemon };
         let written = self.good_table().map(|table| table.header().about()).filter(|about| about.owner == pid);
-        let handle = ClientPid::new(pid).map(ClientHandle::open);
-        match handle {
-            Some(Ok(None)) => Identification::Other(pid),
-            Some(Ok(Some(handle))) => match (handle.identity(), written.map_or(0, |about| about.owner_identity)) {
-                (_, 0) | (None, _) => Identification::Unproven(pid),
-                (Some(now), written) if now == written => Identification::Same(pid),
-                (Some(_), _) => Identification::Other(pid),
-            },
-            _ => Identification::Unproven(pid),
+        let now = match ClientPid::new(pid).map(ClientHandle::open) {
+            Some(Ok(None)) => return Identification::Other(pid),
+            Some(Ok(Some(handle))) => handle.identity(),
+            _ => None,
+        };
+        match (now, written.map_or(0, |about| about.owner_identity)) {
+            (Some(now), written) if now == written => Identification::Same(pid),
+            (_, 0) | (None, _) => self.by_its_files(pid),
+            (Some(_), _) => Identification::Other(pid),
+        }
+    }
+
+    /// Without an identity: whoever holds the lock has its file open, which root can see.
+    fn by_its_files(&self, pid: i32) -> Identification {
+        let Some(lock) = self.found.as_ref().map(|found| found.lock_path.as_path()) else {
+            return Identification::Unproven(pid);
+        };
+        match procfs::has_open(pid, lock) {
+            Ok(true) => Identification::Same(pid),
+            Ok(false) => Identification::Other(pid),
+            Err(_) => Identification::Unproven(pid),
         }
     }
 

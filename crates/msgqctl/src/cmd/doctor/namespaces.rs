@@ -1,15 +1,9 @@
 //! Whether the daemon and this shell see the same queues and the same numbers of processes.
 
 use super::facts::{Elsewhere, Facts, Identification};
+use crate::procfs::namespace;
 use crate::report::CheckOutcome;
 use msgq_core::instance::{LockState, ipc_namespace};
-use std::io;
-use std::os::unix::fs::MetadataExt;
-
-/// Inode of a namespace of a process; without PTRACE_MODE_READ_FSCREDS it is EACCES (namespaces(7)).
-fn namespace(process: &str, kind: &str) -> io::Result<u64> {
-    Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
-}
 
 pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
     let own = ipc_namespace();
@@ -47,20 +41,15 @@ pub(super) fn pid(facts: &Facts) -> CheckOutcome {
     match facts.identification() {
         Identification::NoDaemon => CheckOutcome::not_applicable("no daemon can be seen from here"),
         Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
-        Identification::Same(pid) | Identification::Unproven(pid) => {
-            match (namespace("self", "pid"), namespace(&pid.to_string(), "pid")) {
-                (Ok(own), Ok(theirs)) if own == theirs => CheckOutcome::fine(format!("pid:[{own}], as the daemon's")),
-                (Ok(own), Ok(theirs)) => {
-                    other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
-                }
-                _ if facts.identification() == Identification::Same(pid) => {
-                    CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself"))
-                }
-                _ => CheckOutcome::not_checked(format!(
-                    "the PID namespace of the daemon (PID {pid}) is hidden from this user; root sees it"
-                )),
+        Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
+            "whether PID {pid} is the daemon here too is hidden from this user; root sees it"
+        )),
+        Identification::Same(pid) => match (namespace("self", "pid"), namespace(&pid.to_string(), "pid")) {
+            (Ok(own), Ok(theirs)) if own != theirs => {
+                other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
             }
-        }
+            _ => CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself")),
+        },
     }
 }
 

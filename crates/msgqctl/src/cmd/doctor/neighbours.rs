@@ -1,9 +1,10 @@
 //! Other programs that take requests off the queue while a msgqd serves it.
 
 use super::facts::{Facts, Identification};
-use crate::procfs::{self, Takes};
+use crate::procfs::{self, Takes, namespace, own_number};
 use crate::report::{CheckOutcome, counted};
 use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::instance::ipc_namespace;
 use std::time::{Duration, Instant};
 
 /// A server that is not waiting at the moment of one look is seen by another.
@@ -20,14 +21,14 @@ struct Seen {
 
 pub(super) fn look(facts: &Facts) -> CheckOutcome {
     let Some(queue) = facts.queue else { return CheckOutcome::not_applicable("there is no queue") };
-    let own = match facts.identification() {
+    let daemon = match facts.identification() {
         Identification::Same(pid) | Identification::Unproven(pid) => Some(pid),
         Identification::NoDaemon => None,
         Identification::Other(_) => {
             return CheckOutcome::not_checked("the daemon's own number is not known in this PID namespace");
         }
     };
-    let seen = watch(i64::from(queue.msqid), own);
+    let seen = watch(i64::from(queue.msqid), daemon);
     let key = facts.key_name();
     match seen.takers.first() {
         Some(pid) => {
@@ -47,14 +48,14 @@ pub(super) fn look(facts: &Facts) -> CheckOutcome {
     }
 }
 
-fn watch(msqid: i64, own: Option<i32>) -> Seen {
+fn watch(msqid: i64, daemon: Option<i32>) -> Seen {
     let deadline = Instant::now() + LIMIT;
     let mut seen = Seen::default();
     for round in 0..LOOKS {
         if round > 0 {
             std::thread::sleep(PAUSE);
         }
-        seen = once(msqid, own, deadline);
+        seen = once(msqid, daemon, deadline);
         if !seen.takers.is_empty() || Instant::now() > deadline {
             break;
         }
@@ -62,12 +63,15 @@ fn watch(msqid: i64, own: Option<i32>) -> Seen {
     seen
 }
 
-fn once(msqid: i64, own: Option<i32>, deadline: Instant) -> Seen {
+fn once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> Seen {
     let mut seen = Seen::default();
     let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
     let pids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
-    for pid in pids.filter(|pid| Some(*pid) != own) {
+    for pid in pids.filter(|pid| Some(*pid) != daemon) {
         match procfs::takes_requests(pid, msqid) {
+            // Another namespace has other queues with the same numbers, and may be the daemon's own for PIDs.
+            Takes::Yes if namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
+            Takes::Yes if daemon.is_some() && own_number(pid) == daemon => {}
             Takes::Yes => seen.takers.push(pid),
             Takes::No => {}
             Takes::Hidden => seen.hidden += 1,
