@@ -58,7 +58,7 @@ the_daemon_runs_confined_as_its_own_user() {
 
 every_man_page_is_found_and_formats_without_a_warning() {
     local page complaints
-    for page in 8:msgqd 1:msgqctl 1:msgqctl-stat 1:msgqctl-purge 1:msgqctl-send 1:msgqctl-completions \
+    for page in 8:msgqd 1:msgqctl 1:msgqctl-stat 1:msgqctl-doctor 1:msgqctl-purge 1:msgqctl-send 1:msgqctl-completions \
         5:msgqd.toml 7:msgqd-protocol; do
         inside man -w "${page%%:*}" "${page#*:}"
         complaints=$(inside man --warnings --encoding=UTF-8 "${page%%:*}" "${page#*:}" 2>&1 >/dev/null)

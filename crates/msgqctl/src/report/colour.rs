@@ -71,5 +71,9 @@ mod tests {
                         \x1b[1mlast send\x1b[0m     0x1\n                 77  dead\n";
         assert_eq!(painted, expected);
         assert!(paint("verdict       serving\n").contains(GREEN));
+        let painted = paint("problem       bad\n              very\nwhy           so\n1 problem, 0 warnings\n");
+        let expected = "\x1b[1mproblem\x1b[0m\x1b[31m       bad\x1b[0m\n\x1b[31m              very\x1b[0m\n\
+                        \x1b[1mwhy\x1b[0m           so\n1 problem, 0 warnings\n";
+        assert_eq!(painted, expected);
     }
 }

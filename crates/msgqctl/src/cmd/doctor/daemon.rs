@@ -40,6 +40,8 @@ fn hangs(facts: &Facts, pid: i32) -> CheckOutcome {
     let silent_s = facts.good_table().map_or(0, |table| silence(table).as_secs());
     let mend = match facts.daemon_pid() {
         Some(pid) if procfs::is_stopped(pid) => format!("kill -CONT {pid}"),
+        // One that hangs may not hear SIGTERM.
+        Some(pid) if facts.unit.installed_name().is_none() => format!("kill -KILL {pid}; {}", facts.start_command()),
         _ => facts.restart_command(),
     };
     CheckOutcome::problem(

@@ -6,7 +6,7 @@ use super::unit::Unit;
 use crate::cli::Arguments;
 use crate::inside::{Found, find, unix_time_s};
 use crate::procfs;
-use crate::report::ServerPhase;
+use crate::report::{CheckOutcome, ServerPhase};
 use crate::sysvipc::{self, Row};
 use msgq_core::escape::escape;
 use msgq_core::identity::{ClientHandle, ClientPid};
@@ -136,6 +136,14 @@ impl Facts {
         match self.identification() {
             Identification::Same(pid) | Identification::Unproven(pid) => Some(pid),
             Identification::Other(_) | Identification::NoDaemon => None,
+        }
+    }
+
+    /// How a check of the daemon ends when no daemon can be seen.
+    pub(super) fn without_daemon(&self) -> CheckOutcome {
+        match self.lock() {
+            LockState::Hidden => CheckOutcome::not_checked("this user may not see whether a daemon runs; root may"),
+            _ => CheckOutcome::not_applicable("no daemon can be seen from here"),
         }
     }
 

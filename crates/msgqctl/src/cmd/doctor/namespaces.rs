@@ -14,8 +14,7 @@ pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
         // The name of the lock file holds the namespace.
         (LockState::Held(_), _) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
         (_, Some(elsewhere)) => other_ipc(facts, elsewhere, own),
-        (LockState::Hidden, None) => CheckOutcome::not_checked("this user may not see whether a daemon runs"),
-        (LockState::Free, None) => CheckOutcome::not_applicable("no daemon runs"),
+        (LockState::Hidden | LockState::Free, None) => facts.without_daemon(),
     }
 }
 
@@ -39,7 +38,7 @@ fn other_ipc(facts: &Facts, elsewhere: Elsewhere, own: u64) -> CheckOutcome {
 
 pub(super) fn pid(facts: &Facts) -> CheckOutcome {
     match facts.identification() {
-        Identification::NoDaemon => CheckOutcome::not_applicable("no daemon can be seen from here"),
+        Identification::NoDaemon => facts.without_daemon(),
         Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
         Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
             "whether PID {pid} is the daemon here too is hidden from this user; root sees it"

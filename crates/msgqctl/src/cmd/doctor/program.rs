@@ -17,7 +17,7 @@ const DELETED: &[u8] = b" (deleted)";
 /// The program that the daemon runs; the error is how a check ends that cannot see it.
 fn running_program(facts: &Facts) -> Result<(i32, Vec<u8>), CheckOutcome> {
     let Some(pid) = facts.daemon_pid() else {
-        return Err(CheckOutcome::not_applicable("no daemon can be seen from here"));
+        return Err(facts.without_daemon());
     };
     match std::fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => Ok((pid, program.as_os_str().as_bytes().to_vec())),
@@ -54,7 +54,7 @@ fn running_version(facts: &Facts) -> Option<String> {
 
 pub(super) fn versions(facts: &Facts) -> CheckOutcome {
     if facts.daemon_pid().is_none() {
-        return CheckOutcome::not_applicable("no daemon can be seen from here");
+        return facts.without_daemon();
     }
     let Some(running) = running_version(facts) else {
         return CheckOutcome::not_checked("the daemon's version stands in its table, which cannot be read");

@@ -124,16 +124,20 @@ pub(super) fn group(facts: &Facts) -> CheckOutcome {
     let by_name = || Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw());
     let Some(wanted) = by_number().or_else(by_name) else {
         return CheckOutcome::problem(
-            format!("{file} gives the queue to group {name}, and there is no such group"),
+            format!("{file} gives the queue to group {}, and there is no such group", shown(name.as_ref())),
             "msgqd does not start with it",
-            vec![format!("groupadd --system {name}"), facts.restart_command()],
+            vec![format!("groupadd --system {}", shell_word(name.as_ref())), facts.restart_command()],
         );
     };
     if wanted == queue.gid {
-        return CheckOutcome::fine(format!("{name}, as configured"));
+        return CheckOutcome::fine(format!("{}, as configured", shown(name.as_ref())));
     }
     CheckOutcome::problem(
-        format!("the queue belongs to group {}, and {file} says {name}", Named::group(queue.gid).label()),
+        format!(
+            "the queue belongs to group {}, and {file} says {}",
+            Named::group(queue.gid).label(),
+            shown(name.as_ref())
+        ),
         "members of the group that is configured get EACCES",
         vec![facts.restart_command()],
     )

@@ -104,6 +104,25 @@ fn a_second_server_on_the_queue_of_a_daemon_is_found_and_clients_are_not_taken_f
 }
 
 #[test]
+fn a_server_in_another_ipc_namespace_whose_queue_has_the_same_number_is_no_neighbour() {
+    let (own, other) = (configured(), configured());
+    let text = |builder: &DaemonBuilder| builder.runtime_directory().display().to_string();
+    let (own_place, other_place, key) = (text(&own), text(&other), own.key().to_string());
+    let environment = [("OWN", own_place.as_str()), ("OTHER", &other_place), ("KEY", &key)];
+    // In a new namespace the first queue is number 0.
+    let text = r#"
+        serve() { for i in $(seq 600); do grep -q "(msqid 0," "$1/log" && return; sleep 0.1; done; false; }
+        RUNTIME_DIRECTORY=$OTHER unshare --ipc -- "$MSGQD" --key $KEY 2>"$OTHER/log" & other=$!
+        RUNTIME_DIRECTORY=$OWN "$MSGQD" --key $KEY 2>"$OWN/log" & own=$!
+        serve "$OTHER"; serve "$OWN"
+        RUNTIME_DIRECTORY=$OWN "$MSGQCTL" --json --key $KEY doctor || true
+        kill $own $other"#;
+    let Some(finished) = script(&["--ipc"], &environment, text) else { return };
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"));
+    Diagnosis { code: 0, report }.says("other_programs", "fine", &["nobody else"]);
+}
+
+#[test]
 fn without_queue_and_daemon_it_says_how_to_start_one() {
     let builder = configured();
     let diagnosis = doctor(&builder);

@@ -93,6 +93,8 @@ fn an_ordinary_user_reads_which_checks_could_not_be_made_and_why() {
     diagnosis.says("table", "not_checked", &["may not read"]);
     diagnosis.says("other_programs", "not_checked", &["hidden from this user"]);
     diagnosis.says("queue_size", "not_checked", &["permission denied"]);
+    diagnosis.says("pid_namespace", "not_checked", &["may not see whether a daemon runs"]);
+    diagnosis.says("replaced_program", "not_checked", &["root may"]);
     diagnosis.says("msg_copy", "fine", &[]);
     daemon.stop();
 }
