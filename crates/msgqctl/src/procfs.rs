@@ -58,12 +58,6 @@ pub(crate) fn namespace(process: &str, kind: &str) -> io::Result<u64> {
     Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
 }
 
-/// The number that a process has for itself, in the innermost of its PID namespaces (`NSpid` of proc_pid_status(5)).
-pub(crate) fn own_number(pid: i32) -> Option<i32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().next_back()?.parse().ok()
-}
-
 /// True when a process has this file open.
 pub(crate) fn has_open(pid: i32, file: &Path) -> io::Result<bool> {
     let file = std::fs::metadata(file)?;

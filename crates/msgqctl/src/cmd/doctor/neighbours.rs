@@ -1,7 +1,7 @@
 //! Other programs that take requests off the queue while a msgqd serves it.
 
 use super::facts::{Facts, Identification};
-use crate::procfs::{self, Takes, namespace, own_number};
+use crate::procfs::{self, Takes, namespace};
 use crate::report::{CheckOutcome, counted};
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::ipc_namespace;
@@ -22,10 +22,10 @@ struct Seen {
 pub(super) fn look(facts: &Facts) -> CheckOutcome {
     let Some(queue) = facts.queue else { return CheckOutcome::not_applicable("there is no queue") };
     let daemon = match facts.identification() {
-        Identification::Same(pid) | Identification::Unproven(pid) => Some(pid),
+        Identification::Same(pid) => Some(pid),
         Identification::NoDaemon => None,
-        Identification::Other(_) => {
-            return CheckOutcome::not_checked("the daemon's own number is not known in this PID namespace");
+        Identification::Other(_) | Identification::Unproven(_) => {
+            return CheckOutcome::not_checked("the daemon could not be told from others: its number here is not known");
         }
     };
     let seen = watch(i64::from(queue.msqid), daemon);
@@ -69,9 +69,8 @@ fn once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> Seen {
     let pids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
     for pid in pids.filter(|pid| Some(*pid) != daemon) {
         match procfs::takes_requests(pid, msqid) {
-            // Another namespace has other queues with the same numbers, and may be the daemon's own for PIDs.
+            // Another namespace has other queues with the same numbers.
             Takes::Yes if namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
-            Takes::Yes if daemon.is_some() && own_number(pid) == daemon => {}
             Takes::Yes => seen.takers.push(pid),
             Takes::No => {}
             Takes::Hidden => seen.hidden += 1,
