@@ -186,4 +186,21 @@ fn from_outside_a_daemon_in_a_pid_namespace_of_its_own_is_found() {
     let diagnosis = doctor(&builder);
     diagnosis.finds(&["pid_namespace"]);
     diagnosis.says("pid_namespace", "problem", &["which is PID 2 for itself"]);
+    tables::forget_identity(&builder);
+    doctor(&builder).says("pid_namespace", "problem", &["which is PID 2 for itself"]);
+}
+
+#[test]
+fn on_a_kernel_without_identities_root_tells_the_daemon_by_its_open_lock_file() {
+    if !is_root() {
+        eprintln!("not run: only root sees what others have open");
+        return;
+    }
+    let daemon = configured().start();
+    tables::forget_identity(daemon.builder());
+    let diagnosis = doctor(daemon.builder());
+    diagnosis.finds(&[]);
+    diagnosis.says("pid_namespace", "fine", &[&daemon.pid().to_string()]);
+    diagnosis.says("other_programs", "fine", &[]);
+    daemon.stop();
 }

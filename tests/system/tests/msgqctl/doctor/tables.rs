@@ -3,9 +3,10 @@
 use super::*;
 use std::os::unix::fs::FileExt;
 
-/// Where the header has its layout, its boot and its texts.
+/// Where the header has its layout, its boot and its daemon's identity.
 const LAYOUT_AT: u64 = 8;
 const BOOT_AT: u64 = 16;
+const IDENTITY_AT: u64 = 56;
 
 fn table_of(builder: &DaemonBuilder) -> PathBuf {
     let entries = std::fs::read_dir(builder.runtime_directory()).unwrap();
@@ -16,6 +17,11 @@ fn table_of(builder: &DaemonBuilder) -> PathBuf {
 fn write_at(path: &Path, bytes: &[u8], offset: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     file.write_all_at(bytes, offset).unwrap();
+}
+
+/// Makes the table one of a kernel before 6.9.
+pub(crate) fn forget_identity(builder: &DaemonBuilder) {
+    write_at(&table_of(builder), &[0; 8], IDENTITY_AT);
 }
 
 #[test]
