@@ -22,6 +22,7 @@ mod counters;
 mod file;
 mod header;
 mod histogram;
+mod history;
 mod landing;
 mod layout;
 mod slot;
@@ -30,6 +31,7 @@ pub use counters::{Counters, CountersSnapshot};
 pub use file::{TableError, is_memory_file_system};
 pub use header::{About, Phase, TableHeader};
 pub use histogram::{Histogram, HistogramSnapshot};
+pub use history::History;
 pub use layout::{ClientEntry, Geometry};
 pub use slot::{SlotHeader, SlotState};
 

@@ -101,7 +101,7 @@ pub enum Command {
 /// Arguments of `stat`.
 #[derive(Debug, Clone, Args)]
 pub struct StatArguments {
-    /// Look again and again, every 2 seconds or as often as given, and show rates. On a terminal it redraws in place
+    /// Look again and again, every 2 seconds or as often as given. On a terminal it redraws in place
     /// until q or Ctrl-C; elsewhere it prints one report after the other
     #[arg(
         long,

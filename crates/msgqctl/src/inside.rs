@@ -1,7 +1,7 @@
 //! What the table of a msgqd tells, without asking the daemon: it works while the daemon hangs, and after it died.
 
 use crate::names::process_state;
-use crate::report::{InHand, InsideReport, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};
+use crate::report::{InHand, InsideReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::inflight::{HistogramSnapshot, Phase, SlotHeader, SlotState, Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, lock_state, table_path};
@@ -14,6 +14,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A daemon that lives writes into its table at least twice a second.
 const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The span of the rate that is called the one of now; the daemon notes its progress about every second.
+const NOW: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Where a daemon of this queue keeps its files, and whether it lives.
 pub(crate) struct Found {
@@ -76,7 +80,12 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
     let now_s = unix_time_s();
     let served = counters.answered.saturating_add(counters.answered_late);
     let uptime_s = lives.then(|| now_s.saturating_sub(about.started_at_s));
-    let since_start_per_s = uptime_s.and_then(|uptime_s| per_second(served, Duration::from_secs(uptime_s)));
+    let rates = Rates {
+        now_per_s: rate(&table, now_ns, served, NOW).filter(|_| lives),
+        minute_per_s: rate(&table, now_ns, served, MINUTE).filter(|_| lives),
+        since_start_per_s: uptime_s.and_then(|uptime_s| per_second(served, Duration::from_secs(uptime_s))),
+    };
+    let last_error = table.header().last_error().map(|(at_s, text)| LastError { at_s, text });
     Ok(InsideReport {
         phase,
         version: about.version,
@@ -85,10 +94,11 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
         pid: about.owner,
         started_at_s: about.started_at_s,
         uptime_s,
+        last_error,
         silent_ms: milliseconds(silent),
         seen_alive_at_s: now_s.saturating_sub(silent.as_secs()),
         served,
-        rates: Rates { since_start_per_s, ..Rates::default() },
+        rates,
         counters,
         in_hand: in_hand_of(&table, now_ns),
         outbox: outbox(&table, now_ns),
@@ -96,6 +106,12 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
         handler_latency: summary(&table.handler_latency().snapshot()),
         table_file: found.table_path.display().to_string(),
     })
+}
+
+/// Answers a second over this span until now, or over what is known of it.
+fn rate(table: &Table, now_ns: u64, served: u64, span: Duration) -> Option<f64> {
+    let (ago, before) = table.header().history().before(now_ns, span)?;
+    per_second(served.saturating_sub(before), ago)
 }
 
 /// How long the daemon has shown no sign of life. Its start is one too: the first of the janitor's comes after it.
@@ -187,7 +203,7 @@ fn summary(histogram: &HistogramSnapshot) -> Option<LatencySummary> {
 }
 
 /// To a tenth; `None` for no time at all.
-pub(crate) fn per_second(number: u64, time: Duration) -> Option<f64> {
+fn per_second(number: u64, time: Duration) -> Option<f64> {
     let tenths = (u128::from(number) * 10_000).checked_div(time.as_millis())?;
     Some(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
 }

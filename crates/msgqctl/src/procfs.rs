@@ -22,7 +22,12 @@ pub(crate) enum Waits {
 
 /// Whose process it is.
 pub(crate) fn user(pid: i32) -> Option<Named> {
-    Some(Named::user(std::fs::metadata(format!("/proc/{pid}")).ok()?.uid()))
+    uid(pid).map(Named::user)
+}
+
+/// The number of that user.
+pub(crate) fn uid(pid: i32) -> Option<u32> {
+    Some(std::fs::metadata(format!("/proc/{pid}")).ok()?.uid())
 }
 
 /// True for one that was stopped by a signal or a debugger.

@@ -4,6 +4,11 @@ use log::{LevelFilter, Record};
 use msgq_core::config::LogLevel;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+
+type Listener = Box<dyn Fn(&str) + Send>;
+
+static ERRORS: Mutex<Option<Listener>> = Mutex::new(None);
 
 /// Starts logging to standard error.
 ///
@@ -18,10 +23,26 @@ pub fn init(level: LogLevel) -> Result<(), log::SetLoggerError> {
     env_logger::Builder::new()
         .filter_level(LevelFilter::Trace)
         .target(env_logger::Target::Stderr)
-        .format(move |out, record| if to_journal { for_journal(out, record) } else { plain(out, record) })
+        .format(move |out, record| {
+            tell(record);
+            if to_journal { for_journal(out, record) } else { plain(out, record) }
+        })
         .try_init()?;
     set_level(level);
     Ok(())
+}
+
+/// From now on `listener` is told the text of every error that is logged; it must not log.
+pub fn on_error(listener: impl Fn(&str) + Send + 'static) {
+    *ERRORS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(listener));
+}
+
+fn tell(record: &Record<'_>) {
+    if record.level() == log::Level::Error
+        && let Some(listener) = ERRORS.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+    {
+        listener(&record.args().to_string());
+    }
 }
 
 /// Changes the level; may be called at any time.

@@ -22,7 +22,7 @@ use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey};
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A reason not to start, as a sentence for the person who reads the log.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,7 @@ pub fn run(
     let recreate = move || plan.lock().unwrap_or_else(PoisonError::into_inner).acquire();
     let mut engine = Engine::start(queue, settings, handler, Box::new(recreate), storage)
         .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
+    remember_errors(&engine);
     announce(&engine, key);
     manager.ready(&engine);
     serve(&mut engine, &mut current, reload, &signals, &mut manager);
@@ -148,6 +149,17 @@ pub fn after_failure(config: &Config) -> Result<(), StartError> {
          clients who wait get EIDRM"
     );
     Ok(())
+}
+
+/// So that `msgqctl stat` can tell the last error of a daemon that died.
+fn remember_errors(engine: &Engine) {
+    let table = Arc::downgrade(&engine.table_handle());
+    crate::logging::on_error(move |text| {
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        if let Some(table) = table.upgrade() {
+            table.header().set_last_error(now_s, text);
+        }
+    });
 }
 
 fn announce(engine: &Engine, key: QueueKey) {

@@ -1,11 +1,13 @@
 use super::Geometry;
 use super::counters::CountersSnapshot;
+use super::history::History;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// `msgqdTBL` in the byte order of the machine.
 pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"msgqdTBL");
 const TEXT_WORDS: usize = 4;
-const TROUBLE_WORDS: usize = 32;
+/// Of a sentence.
+const SENTENCE_WORDS: usize = 32;
 
 /// Changes with everything that a reader of another version would misread: names and number of the counters, sizes of
 /// the parts, and this room's own version of the meaning of all else.
@@ -64,7 +66,10 @@ pub struct TableHeader {
     message_room: AtomicU64,
     version: [AtomicU64; TEXT_WORDS],
     handler: [AtomicU64; TEXT_WORDS],
-    trouble: [AtomicU64; TROUBLE_WORDS],
+    trouble: [AtomicU64; SENTENCE_WORDS],
+    last_error_at_s: AtomicU64,
+    last_error: [AtomicU64; SENTENCE_WORDS],
+    history: History,
 }
 
 pub(super) static NOWHERE: TableHeader = TableHeader {
@@ -87,7 +92,10 @@ pub(super) static NOWHERE: TableHeader = TableHeader {
     message_room: AtomicU64::new(0),
     version: [const { AtomicU64::new(0) }; TEXT_WORDS],
     handler: [const { AtomicU64::new(0) }; TEXT_WORDS],
-    trouble: [const { AtomicU64::new(0) }; TROUBLE_WORDS],
+    trouble: [const { AtomicU64::new(0) }; SENTENCE_WORDS],
+    last_error_at_s: AtomicU64::new(0),
+    last_error: [const { AtomicU64::new(0) }; SENTENCE_WORDS],
+    history: History::new(),
 };
 
 /// What a daemon does.
@@ -201,6 +209,26 @@ impl TableHeader {
         write_text(&self.trouble, sentence);
     }
 
+    /// The last error that the daemon logged, and when (Unix time, in seconds); `None` when it logged none. Read while
+    /// it is written it may be a mix.
+    #[must_use]
+    pub fn last_error(&self) -> Option<(u64, String)> {
+        let at_s = self.last_error_at_s.load(Ordering::Acquire);
+        (at_s != 0).then(|| (at_s, read_text(&self.last_error)))
+    }
+
+    /// Sets the last error; what is beyond 256 bytes is cut.
+    pub fn set_last_error(&self, unix_time_s: u64, sentence: &str) {
+        write_text(&self.last_error, sentence);
+        self.last_error_at_s.store(unix_time_s, Ordering::Release);
+    }
+
+    /// How many answers had gone out at each second of the last minute.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// What the daemon does, or did when it died; `None` when another program wrote there.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
@@ -238,8 +266,12 @@ impl TableHeader {
 }
 
 fn write_text(words: &[AtomicU64], text: &str) {
-    let mut bytes: Vec<u8> = text.bytes().take(words.len() * 8).collect();
-    bytes.resize(words.len() * 8, 0);
+    let room = words.len() * 8;
+    // Not in the middle of a character, which would be shown escaped.
+    let ends = text.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| *end <= room).last().unwrap_or(0);
+    let mut bytes = text.as_bytes().get(..end).unwrap_or_default().to_vec();
+    bytes.resize(room, 0);
     for (word, chunk) in words.iter().zip(bytes.as_chunks::<8>().0) {
         word.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
     }

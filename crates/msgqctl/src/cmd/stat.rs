@@ -1,3 +1,4 @@
+mod holders;
 mod verdict;
 
 use super::Outcome;
@@ -51,7 +52,9 @@ pub(crate) fn look(target: &Target) -> Result<(StatReport, Vec<String>), Failure
     };
     let server = server(target.key, &stat);
     let Verdict { condition, sentence } = verdict::of(&stat, waiting.as_ref(), &server);
-    let report = StatReport { queue: queue(target.key, &stat), waiting, server, condition, verdict: sentence };
+    let clients = holders::of(waiting.as_ref(), server.inside.as_ref());
+    let queue = queue(target.key, &stat);
+    let report = StatReport { queue, waiting, server, clients, condition, verdict: sentence };
     Ok((report, diagnostics))
 }
 

@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn the_verdict_has_the_colour_of_its_meaning_to_its_last_line() {
-        let text = "verdict       down: since\n              yesterday\nlast send     0x1\n                 77  dead\n";
+        let text = "verdict       down since\n              yesterday\nlast send     0x1\n                 77  dead\n";
         let painted = paint(text);
-        let expected = "\x1b[1mverdict\x1b[0m\x1b[31m       down: since\x1b[0m\n\x1b[31m              yesterday\x1b[0m\n\
+        let expected = "\x1b[1mverdict\x1b[0m\x1b[31m       down since\x1b[0m\n\x1b[31m              yesterday\x1b[0m\n\
                         \x1b[1mlast send\x1b[0m     0x1\n                 77  dead\n";
         assert_eq!(painted, expected);
         assert!(paint("verdict       serving\n").contains(GREEN));

@@ -1,13 +1,9 @@
 mod groups;
 
-use super::layout::{age, counted, field, program};
-use super::stat::moment;
+use super::layout::{age, counted, field};
+use super::stat::{bar, moment};
 use msgq_core::inflight::CountersSnapshot;
 use serde::Serialize;
-use std::fmt::Write as _;
-
-/// Rows of clients that the text shows at most; JSON shows all.
-const MAX_ROWS: usize = 10;
 
 /// What the table of a msgqd tells. `_s` in a name are seconds (since 1970 for moments), `_ms` milliseconds.
 #[derive(Debug, Serialize)]
@@ -19,6 +15,8 @@ pub(crate) struct InsideReport {
     pub(crate) handler_trouble: Option<String>,
     pub(crate) pid: i32,
     pub(crate) started_at_s: u64,
+    /// The last error that it logged.
+    pub(crate) last_error: Option<LastError>,
     /// `null` when it does not run any more.
     pub(crate) uptime_s: Option<u64>,
     /// Since the last sign of life.
@@ -40,6 +38,14 @@ pub(crate) struct InsideReport {
     pub(crate) table_file: String,
 }
 
+/// A line of its log.
+#[derive(Debug, Serialize)]
+pub(crate) struct LastError {
+    pub(crate) at_s: u64,
+    /// At most 256 bytes of it.
+    pub(crate) text: String,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ServerPhase {
@@ -56,14 +62,13 @@ pub(crate) enum ServerPhase {
     Ended,
 }
 
-/// Answers a second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+/// Answers a second; `null` when it does not run any more, or only just began.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Rates {
-    /// Since the last look; `null` at the first.
+    /// In the last second or two.
     pub(crate) now_per_s: Option<f64>,
-    /// In the last minute, or since the first look if that was later.
+    /// In the last minute, or since the start if that was later.
     pub(crate) minute_per_s: Option<f64>,
-    /// `null` when it does not run any more, or only just began.
     pub(crate) since_start_per_s: Option<f64>,
 }
 
@@ -112,6 +117,10 @@ impl InsideReport {
         if let Some(trouble) = &self.handler_trouble {
             text.push_str(&field("trouble", trouble));
         }
+        if let Some(LastError { at_s, text: error }) = &self.last_error {
+            let at = moment(i64::try_from(*at_s).unwrap_or(i64::MAX), now_s);
+            text.push_str(&field("last error", &format!("{at}: {error}")));
+        }
         let counters = &self.counters;
         let (served, late, received) = (self.served, counters.answered_late, counters.received);
         text.push_str(&field("served", &format!("{served} answers, {late} of them late; received {received}")));
@@ -124,8 +133,8 @@ impl InsideReport {
         if let Some(latency) = self.handler_latency.as_ref().filter(|_| self.handler != "echo") {
             text.push_str(&field("handler", &latency.text()));
         }
-        self.write_in_hand(&mut text);
-        self.write_outbox(&mut text);
+        text.push_str(&field("in hand", &self.in_hand()));
+        text.push_str(&field("outbox", &self.outbox.text()));
         for (heading, numbers) in groups::of(counters) {
             let told: Vec<_> = numbers.iter().filter(|(_, value)| *value > 0).collect();
             let words: Vec<_> = told.iter().map(|(name, value)| format!("{name} {value}")).collect();
@@ -137,30 +146,25 @@ impl InsideReport {
         text
     }
 
-    fn write_in_hand(&self, text: &mut String) {
-        text.push_str(&field("in hand", &counted(self.in_hand.len(), "request")));
-        for InHand { client, program: name, state, request, age_ms } in self.in_hand.iter().take(MAX_ROWS) {
-            let (name, age) = (program(name.as_deref()), age(*age_ms));
-            let _ = writeln!(text, "{client:>21}  {state:<10}  request {request}, since {age}  {name}");
+    fn in_hand(&self) -> String {
+        let mut value = counted(self.in_hand.len(), "request");
+        if let Some(oldest) = self.in_hand.iter().max_by_key(|held| held.age_ms) {
+            let InHand { client, request, age_ms, .. } = oldest;
+            value.push_str(&format!(", the oldest for {} (request {request}, of PID {client})", age(*age_ms)));
         }
-        write_more(text, self.in_hand.len());
-    }
-
-    fn write_outbox(&self, text: &mut String) {
-        let OutboxReport { answers, capacity, clients } = &self.outbox;
-        let holders = counted(clients.len(), "client");
-        text.push_str(&field("outbox", &format!("{answers} of {capacity} places, for {holders}")));
-        for OutboxRow { client, program: name, state, answers, oldest_ms } in clients.iter().take(MAX_ROWS) {
-            let (name, age, answers) = (program(name.as_deref()), age(*oldest_ms), counted(*answers, "answer"));
-            let _ = writeln!(text, "{client:>21}  {state:<10}  {answers}, oldest {age}  {name}");
-        }
-        write_more(text, clients.len());
+        value
     }
 }
 
-fn write_more(text: &mut String, rows: usize) {
-    if let Some(more) = rows.checked_sub(MAX_ROWS).filter(|more| *more > 0) {
-        let _ = writeln!(text, "{more:>21}  more; --json shows them all");
+impl OutboxReport {
+    fn text(&self) -> String {
+        let answers = u64::try_from(self.answers).unwrap_or(u64::MAX);
+        let mut value = bar(answers, self.capacity.into());
+        if let Some(oldest_ms) = self.clients.iter().map(|row| row.oldest_ms).max() {
+            let clients = counted(self.clients.len(), "client");
+            value.push_str(&format!(", for {clients}, the oldest for {}", age(oldest_ms)));
+        }
+        value
     }
 }
 

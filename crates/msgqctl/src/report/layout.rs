@@ -1,29 +1,59 @@
-//! Text in columns that fit into a terminal of 80.
+//! Text in columns that fit into the terminal.
+
+use std::io;
+use unicode_width::UnicodeWidthChar;
 
 /// Where the values stand, behind their headings.
 pub(crate) const INDENT: usize = 14;
-const WIDTH: usize = 80;
+const USUAL_WIDTH: usize = 80;
+/// Beyond it lines are hard to read.
+const MAX_WIDTH: usize = 240;
 const CUT: &str = "...";
 
-/// Columns that a character may take: beyond ASCII it may be a wide one.
-fn columns(character: char) -> usize {
-    if character.is_ascii() { 1 } else { 2 }
+/// Columns that text may take: those of the terminal, elsewhere `$COLUMNS`, else 80. Never fewer than 80, since whoever
+/// draws on a smaller screen cuts the lines.
+pub(crate) fn width() -> usize {
+    let of_terminal = terminal_size().map(|(columns, _)| columns);
+    let given = || std::env::var("COLUMNS").ok()?.parse().ok();
+    of_terminal.or_else(given).unwrap_or(USUAL_WIDTH).clamp(USUAL_WIDTH, MAX_WIDTH)
 }
 
-/// A heading and its value in lines of at most 80 columns, broken between words, and inside of one that fits no line.
+/// Lines of the terminal; `None` where there is none.
+pub(crate) fn height() -> Option<usize> {
+    terminal_size().map(|(_, rows)| rows)
+}
+
+/// `None` also for a terminal that does not tell its size.
+fn terminal_size() -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
+fn columns(character: char) -> usize {
+    character.width().unwrap_or(0)
+}
+
+fn width_of(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
+/// A heading and its value in lines that fit, broken between words, and inside of one that fits no line.
 pub(crate) fn field(heading: &str, value: &str) -> String {
+    field_within(width(), heading, value)
+}
+
+fn field_within(width: usize, heading: &str, value: &str) -> String {
     let mut text = format!("{heading:<INDENT$}");
     let mut used = INDENT;
     for (index, word) in value.split(' ').enumerate() {
-        let len: usize = word.chars().map(columns).sum();
-        if index > 0 && used + 1 + len > WIDTH {
+        if index > 0 && used + 1 + width_of(word) > width {
             used = next_line(&mut text);
         } else if index > 0 {
             text.push(' ');
             used += 1;
         }
         for character in word.chars() {
-            if used + columns(character) > WIDTH {
+            if used + columns(character) > width {
                 used = next_line(&mut text);
             }
             text.push(character);
@@ -42,7 +72,7 @@ fn next_line(text: &mut String) -> usize {
 
 /// As much of `text` as fits into `room` columns; what was cut is marked.
 pub(crate) fn fit(text: &str, room: usize) -> String {
-    if text.chars().map(columns).sum::<usize>() <= room {
+    if width_of(text) <= room {
         return text.to_owned();
     }
     let room_for_text = room.saturating_sub(CUT.len());
@@ -52,6 +82,18 @@ pub(crate) fn fit(text: &str, room: usize) -> String {
         used <= room_for_text
     });
     kept.collect::<String>() + CUT
+}
+
+/// As [`fit`], and with blanks behind what is shorter.
+pub(crate) fn pad(text: &str, room: usize) -> String {
+    let fitted = fit(text, room);
+    let blanks = room.saturating_sub(width_of(&fitted));
+    fitted + &" ".repeat(blanks)
+}
+
+/// Columns of the widest of these texts, within bounds.
+pub(crate) fn widest<'a>(texts: impl Iterator<Item = &'a str>, at_least: usize, at_most: usize) -> usize {
+    texts.map(width_of).max().unwrap_or(0).clamp(at_least, at_most)
 }
 
 /// A program's name, which its user chose, at the end of a line.
@@ -80,20 +122,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_sentence_is_broken_between_words_at_80_columns() {
+    fn a_long_sentence_is_broken_between_words_at_the_width() {
         let sentence = "word ".repeat(60);
-        let text = field("verdict", sentence.trim());
+        let text = field_within(80, "verdict", sentence.trim());
         assert!(text.lines().count() > 3 && text.lines().all(|line| line.len() <= 80), "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with("              word")), "{text}");
         assert_eq!(text.matches("word").count(), 60);
-        let text = field("text", &"x".repeat(200));
+        let text = field_within(80, "text", &"x".repeat(200));
         assert_eq!(text.lines().map(str::len).collect::<Vec<_>>(), [80, 80, 80, 16]);
+        assert_eq!(field_within(214, "text", &"x".repeat(200)).lines().count(), 1);
     }
 
     #[test]
     fn what_does_not_fit_is_cut_and_marked() {
         assert_eq!(fit("12345678", 8), "12345678");
         assert_eq!(fit("123456789", 8), "12345...");
-        assert_eq!(fit("äöüäöü", 8), "äö...");
+        assert_eq!(fit("äöüäöü", 8), "äöüäöü");
+        assert_eq!(fit("漢字漢字漢", 8), "漢字...");
+    }
+
+    #[test]
+    fn what_is_shorter_is_filled_up_by_what_it_takes_on_the_screen() {
+        assert_eq!(pad("漢字", 6), "漢字  ");
+        assert_eq!(pad("ab", 1), "...");
+        assert_eq!((widest(["a", "漢字"].into_iter(), 2, 9), widest([].into_iter(), 2, 9)), (4, 2));
     }
 }

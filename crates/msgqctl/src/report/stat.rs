@@ -1,13 +1,10 @@
 use super::layout::{counted, field, program};
-use super::{InsideReport, Text};
+use super::{Holder, InsideReport, Text, holders};
 use crate::names::{Named, utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Rows of clients that the text shows at most; JSON shows all.
-const MAX_ROWS: usize = 40;
 const BAR_WIDTH: u64 = 20;
 
 /// Result of `stat`.
@@ -17,6 +14,8 @@ pub(crate) struct StatReport {
     /// `null` where the kernel cannot show what waits.
     pub(crate) waiting: Option<Waiting>,
     pub(crate) server: ServerReport,
+    /// All for whom something is held, who holds the most first.
+    pub(crate) clients: Vec<Holder>,
     /// The verdict's kind, for programs.
     pub(crate) condition: &'static str,
     /// In one sentence: whether all is well, and what to do if not.
@@ -124,7 +123,8 @@ impl Text for StatReport {
             Some(waiting) => text.push_str(&waiting.text()),
             None => text.push_str(&field("waiting", "not shown")),
         }
-        text
+        let lines = text.lines().count();
+        text + &holders::table(&self.clients, lines)
     }
 }
 
@@ -136,19 +136,22 @@ impl QueueReport {
                 format!("{} by PID {} ({name})", moment(call.at_s, now_s), call.pid)
             })
         };
+        let whose = format!(
+            "{} (msqid {}) of user {}, group {}, mode {}",
+            self.key,
+            self.msqid,
+            numbered(&self.owner),
+            numbered(&self.group),
+            self.mode
+        );
         format!(
-            "queue         {} (msqid {})\n\
-             owner         user {}, group {}, mode {}\n\
+            "{}\
              bytes         {}\n\
              messages      {}\n\
              last send     {}\n\
              last receive  {}\n\
              last change   {}\n",
-            self.key,
-            self.msqid,
-            numbered(&self.owner),
-            numbered(&self.group),
-            self.mode,
+            field("queue", &whose),
             bar(self.bytes, self.max_bytes),
             bar(self.messages, self.max_messages),
             last(&self.last_send),
@@ -160,29 +163,16 @@ impl QueueReport {
 
 impl Waiting {
     fn text(&self) -> String {
-        let mut text = format!("requests      {} waiting\n", self.requests);
+        let (requests, responses) = (counted(self.requests, "request"), counted(self.responses, "response"));
         let clients = counted(self.clients.len(), "client");
-        let _ = writeln!(text, "responses     {} waiting for {clients}", self.responses);
-        if !self.clients.is_empty() {
-            let _ = writeln!(text, "{:>21}  {:<10}  {:>8}  {:>8}  program", "client", "state", "messages", "bytes");
-        }
-        let mut heaviest_first: Vec<_> = self.clients.iter().collect();
-        heaviest_first.sort_by_key(|client| std::cmp::Reverse(client.messages));
-        for client in heaviest_first.iter().take(MAX_ROWS) {
-            let Client { mtype, state, messages, bytes, .. } = client;
-            let name = program(client.program.as_deref());
-            let _ = writeln!(text, "{mtype:>21}  {state:<10}  {messages:>8}  {bytes:>8}  {name}");
-        }
-        if let Some(more) = self.clients.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
-            let _ = writeln!(text, "{more:>21}  more with fewer messages; --json shows them all");
-        }
+        let mut text = field("waiting", &format!("{requests}; {responses} for {clients}"));
         if !self.is_complete {
             let seen = self.looked_at;
-            let _ =
-                writeln!(text, "              the look ended at its limit, after {seen} messages: there may be more");
+            let ended = format!("only the oldest {seen} messages were looked at: there may be more");
+            text.push_str(&field("", &ended));
         }
         if self.clients.iter().any(|client| matches!(client.state, "dead" | "zombie" | "impossible")) {
-            text.push_str("              nobody will read some of these; `msgqctl purge` removes them\n");
+            text.push_str(&field("", "nobody will read some of these; `msgqctl purge` removes them"));
         }
         text
     }
@@ -192,7 +182,7 @@ fn numbered(named: &Named) -> String {
     named.name.as_ref().map_or_else(|| named.id.to_string(), |name| format!("{name} ({})", named.id))
 }
 
-fn bar(value: u64, limit: u64) -> String {
+pub(super) fn bar(value: u64, limit: u64) -> String {
     let share = |of: u64| value.saturating_mul(of).checked_div(limit).unwrap_or(0);
     // What is not empty shows at least one mark.
     let filled = share(BAR_WIDTH).clamp(u64::from(value > 0), BAR_WIDTH);
@@ -242,13 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn the_heaviest_clients_come_first_and_the_list_says_what_it_leaves_out() {
-        let clients = (2..102).map(|mtype| client(mtype, usize::try_from(mtype).unwrap())).collect();
-        let waiting = Waiting { is_complete: false, looked_at: 5, requests: 1, responses: 9, clients };
+    fn a_look_that_ended_early_and_messages_for_nobody_are_said() {
+        let waiting =
+            Waiting { is_complete: false, looked_at: 5, requests: 1, responses: 9, clients: vec![client(77, 9)] };
         let text = waiting.text();
-        assert!(text.lines().nth(3).unwrap().contains(" 101  dead"), "{text}");
-        assert!(text.contains("60  more with fewer"), "{text}");
-        assert!(text.contains("after 5 messages: there may be more"), "{text}");
+        assert!(text.starts_with("waiting       1 request; 9 responses for 1 client\n"), "{text}");
+        assert!(text.contains("the oldest 5 messages were looked at: there may be more"), "{text}");
         assert!(text.contains("msgqctl purge"), "{text}");
     }
 }

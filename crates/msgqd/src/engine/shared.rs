@@ -317,7 +317,12 @@ impl Shared {
 
     pub(super) fn count_heartbeat(&self) {
         self.heartbeats.fetch_add(1, Ordering::Relaxed);
-        self.table.header().set_beat_at_ns(now_ns());
+        let (header, now_ns) = (self.table.header(), now_ns());
+        header.set_beat_at_ns(now_ns);
+        header.history().note(now_ns, || {
+            let counters = self.counters().snapshot();
+            counters.answered + counters.answered_late
+        });
     }
 
     pub(super) fn heartbeats(&self) -> u64 {

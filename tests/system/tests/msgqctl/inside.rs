@@ -71,7 +71,7 @@ fn a_daemon_that_died_still_tells_what_it_had_in_hand() {
     let report = stat_json(&builder);
     assert!(holds(&report), "{report}");
     let verdict = report["verdict"].as_str().unwrap();
-    assert!(verdict.starts_with("down: since") && verdict.contains(&daemon_pid.to_string()), "{report}");
+    assert!(verdict.starts_with("down since") && verdict.contains(&daemon_pid.to_string()), "{report}");
     assert_eq!(report["condition"], "down");
     assert_eq!(report["server"]["inside"]["uptime_s"], Value::Null);
     enemy.signal(Signal::SIGKILL);
@@ -219,4 +219,82 @@ fn a_handler_that_is_slow_is_part_of_the_verdict() {
     assert!(verdict.contains("is in hand for") && verdict.contains("and 1 wait"), "{report}");
     drop(clients);
     daemon.stop();
+}
+
+#[test]
+fn one_look_tells_the_rates_of_now_and_of_the_last_minute() {
+    let daemon = Daemon::start();
+    let rate = |name: &str| stat_json(daemon.builder())["server"]["inside"]["rates"][name].as_f64();
+    let is_positive = |name: &str| rate(name).is_some_and(|rate| rate > 0.0);
+    let mut load = Process::start(&mut msgqctl(daemon.key(), &["bench", "--clients", "1", "--duration", "600"]));
+    wait_until("the load is seen", || is_positive("now_per_s") && is_positive("minute_per_s"));
+    wait_until("it is in the text", || {
+        let text = stat(daemon.builder(), &["stat"]).stdout;
+        text.contains(" now, ") && text.contains(" in the last minute, ") && text.contains(" since the start")
+    });
+    load.signal(Signal::SIGTERM);
+    wait_until("its end is seen", || rate("now_per_s") == Some(0.0));
+    assert!(is_positive("minute_per_s"));
+    daemon.stop();
+}
+
+#[test]
+fn the_last_error_of_a_daemon_is_shown_and_part_of_the_verdict_once_it_is_down() {
+    let mut daemon = DaemonBuilder::new().set("service", "outbox_capacity = 100").start();
+    let builder = daemon.builder().clone();
+    let _ = builder.clone().set("service", "outbox_capacity = 200").write_config();
+    assert_eq!(stat_json(&builder)["server"]["inside"]["last_error"], Value::Null);
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_log("the reload was refused");
+    wait_until("the error is in the table", || !stat_json(&builder)["server"]["inside"]["last_error"].is_null());
+    let text = stat(&builder, &["stat"]).stdout;
+    assert!(text.contains("\nlast error    ") && text.contains("the reload was refused"), "{text}");
+    daemon.signal(Signal::SIGKILL);
+    wait_until("its death is noticed", || stat_json(&builder)["condition"] == "down");
+    let verdict = stat_json(&builder)["verdict"].to_string();
+    assert!(verdict.contains("before: the reload was refused and nothing was changed"), "{verdict}");
+}
+
+#[test]
+fn one_table_names_the_clients_by_what_is_held_for_them() {
+    let mut daemon = Daemon::start();
+    let builder = daemon.builder().clone();
+    let mut enemy = Process::start(&mut msgqd_system_tests::hostile(daemon.key(), &["never_read", "200"]));
+    let pid = enemy.pid();
+    let row = || {
+        let report = stat_json(&builder);
+        let clients = report["clients"].as_array().unwrap().clone();
+        clients.into_iter().find(|client| client["pid"] == pid)
+    };
+    let number = |row: &Value, name: &str| row[name].as_u64().unwrap();
+    wait_until("all its answers are held", || row().is_some_and(|row| number(&row, "outbox") > 150));
+    daemon.freeze();
+    let held = row().unwrap();
+    assert_eq!((&held["program"], &held["state"]), (&"hostile".into(), &"alive".into()), "{held}");
+    assert_eq!(held["user"]["id"], nix::unistd::geteuid().as_raw(), "{held}");
+    assert!(held["oldest_ms"].is_u64() && number(&held, "resting_bytes") == 264 * number(&held, "resting"), "{held}");
+    let text = stat(&builder, &["stat"]).stdout;
+    let line = text.lines().find(|line| line.trim_start().starts_with(&pid.to_string())).unwrap();
+    let words: Vec<_> = line.split_whitespace().collect();
+    let expected = ["resting", "in_hand", "outbox"].map(|name| number(&held, name).to_string());
+    assert_eq!((words[2], words[3], &words[4..7]), ("hostile", "alive", &expected.each_ref().map(String::as_str)[..]));
+    enemy.signal(Signal::SIGKILL);
+    wait_until("its death is seen", || {
+        row().is_some_and(|row| matches!(row["state"].as_str(), Some("dead" | "zombie")))
+    });
+    daemon.thaw();
+    wait_until("nothing is held any more", || row().is_none());
+    daemon.stop();
+}
+
+#[test]
+fn all_of_it_fits_on_a_screen_of_80_by_24() {
+    let mut daemon = Daemon::start();
+    serve(daemon.key(), 20);
+    let mut enemy = Process::start(&mut msgqd_system_tests::hostile(daemon.key(), &["never_read", "200"]));
+    enemy.wait_for_stdout("sent");
+    daemon.freeze();
+    let text = stat(daemon.builder(), &["stat"]).stdout;
+    assert!(text.lines().count() < 24 && text.lines().all(|line| line.len() <= 80), "{text}");
+    daemon.thaw();
 }

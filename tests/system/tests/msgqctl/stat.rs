@@ -67,8 +67,11 @@ fn stat_shows_what_waits_and_takes_nothing() {
     assert_eq!((&client(1 << 40)["pid"], &client(1 << 40)["state"]), (&Value::Null, &Value::from("impossible")));
 
     let text = ends_with(OK, key.key(), &["stat"]).stdout;
-    assert!(text.contains("requests      3 waiting") && text.contains("msgqctl purge"), "{text}");
-    assert!(text.lines().any(|line| line.contains(&living.pid().to_string()) && line.ends_with("sleep")), "{text}");
+    assert!(
+        text.contains("waiting       3 requests; 8 responses for 4 clients\n") && text.contains("msgqctl purge"),
+        "{text}"
+    );
+    assert!(text.lines().any(|line| line.contains(&living.pid().to_string()) && line.contains("  sleep ")), "{text}");
     let stat = queue.stat().unwrap();
     assert_eq!((stat.messages, stat.last_receive_pid), (11, 0));
 }

@@ -106,7 +106,7 @@ fn a_member_of_the_group_may_do_everything() {
     let server = answer_once(queue, 0, b"welcome");
     for (arguments, expected) in [
         (["send", "x"].as_slice(), "welcome\n"),
-        (&["stat"], "1 waiting for 1 client"),
+        (&["stat"], "1 response for 1 client"),
         (&["peek"], "response"),
         (&["explain", &dead_pid().to_string()], "does not exist"),
         (&["purge"], "removed 1"),

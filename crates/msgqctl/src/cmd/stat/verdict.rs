@@ -1,7 +1,9 @@
 //! In one sentence: whether all is well, and what to do if not.
 
 use crate::names::utc;
-use crate::report::{Client, InsideReport, ServerPhase, ServerReport, ServerState, Verdict, Waiting, age, counted};
+use crate::report::{
+    Client, InsideReport, LastError, ServerPhase, ServerReport, ServerState, Verdict, Waiting, age, counted,
+};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 
@@ -53,15 +55,24 @@ fn of_daemon(stat: &QueueStat, waiting: Option<&Waiting>, fill: Option<Verdict>,
                 inside.silent_ms / 1000
             ),
         ),
-        ServerPhase::Died => said(
-            "down",
-            format!(
-                "down: since about {}, when PID {pid} was killed or crashed; {} that it had in hand and {messages} in \
-                 the queue wait for the next start (systemctl start msgqd)",
-                utc(i64::try_from(inside.seen_alive_at_s).unwrap_or(i64::MAX)),
-                counted(in_hand, "request"),
-            ),
-        ),
+        ServerPhase::Died => {
+            let since = utc(i64::try_from(inside.seen_alive_at_s).unwrap_or(i64::MAX));
+            let error = match &inside.last_error {
+                Some(LastError { at_s, text }) => {
+                    let before = age(inside.seen_alive_at_s.saturating_sub(*at_s).saturating_mul(1000));
+                    format!("last error, {before} before: {text}")
+                }
+                None => "it had logged no error".to_owned(),
+            };
+            let in_hand = counted(in_hand, "request");
+            said(
+                "down",
+                format!(
+                    "down since about {since}: PID {pid} was killed or crashed; {error}; {in_hand} that it had in hand \
+                     and {messages} in the queue wait for the next start (systemctl start msgqd)"
+                ),
+            )
+        }
         ServerPhase::Ended => said(
             "stopped",
             format!(
