@@ -50,6 +50,12 @@ pub fn examples_dir() -> PathBuf {
     repository().join("docs/examples")
 }
 
+/// The recorded output of programs.
+#[must_use]
+pub fn snapshots_dir() -> PathBuf {
+    repository().join("tests/system/snapshots")
+}
+
 /// The sources of the test clients.
 #[must_use]
 pub fn sources_dir() -> PathBuf {

@@ -117,6 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn columns_stand_below_their_headings() {
+        let rest = Holder { in_hand: 0, outbox: 0, oldest_ms: None, user: None, state: "dead", ..holder(4711, "") };
+        let text = table_within(80, 10, &[holder(7, "sh"), rest]);
+        let expected = "  \
+              client  user      program  state       resting  in hand  outbox      age
+       7  someb...  sh       impossible    16384    10000  100000  119 min
+    4711  -                  dead          16384        0       0        -
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
     fn what_is_left_out_is_counted() {
         let holders: Vec<_> = (2..102).map(|mtype| holder(mtype, "sh")).collect();
         let text = table_within(80, 10, &holders);

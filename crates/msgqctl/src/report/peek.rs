@@ -1,11 +1,16 @@
 use super::Text;
-use super::layout::{counted, fit};
+use super::layout::{counted, fit, pad, width};
 use crate::messages::Kind;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What is left of 80 columns.
-const TEXT_ROOM: usize = 15;
+/// What all columns but the text take, with the gap before it, where programs have short names.
+const FIXED_COLUMNS: usize = 65;
+const PROGRAM_ROOM: usize = 12;
+/// Every name unescaped, and most of those with a character that is not.
+const WIDE_PROGRAM_ROOM: usize = 24;
+/// From here on there is room for both.
+const WIDE: usize = 120;
 
 /// Result of `peek`.
 #[derive(Debug, Serialize)]
@@ -44,11 +49,15 @@ pub(crate) struct MessageRow {
 impl Text for PeekReport {
     fn text(&self) -> String {
         let mut text = String::new();
+        let width = width();
+        let program_room = if width < WIDE { PROGRAM_ROOM } else { WIDE_PROGRAM_ROOM };
         if !self.messages.is_empty() {
-            text.push_str("index       type  kind          pid  state   program       size  text\n");
+            let program = pad("program", program_room);
+            let _ = writeln!(text, "index       type  kind          pid  state   {program}  size  text");
         }
+        let text_room = (!self.is_full).then(|| width.saturating_sub(FIXED_COLUMNS + program_room - PROGRAM_ROOM));
         for message in &self.messages {
-            message.write(self.is_full, &mut text);
+            message.write(program_room, text_room, &mut text);
         }
         if self.matched == 0 {
             text.push_str("no such message\n");
@@ -67,21 +76,21 @@ impl Text for PeekReport {
 }
 
 impl MessageRow {
-    fn write(&self, is_full: bool, text: &mut String) {
+    /// Without room for the text it gets a line of its own.
+    fn write(&self, program_room: usize, text_room: Option<usize>, text: &mut String) {
         let Self { index, bytes, .. } = self;
         let (mtype, kind) = (fit(&self.mtype.to_string(), 10), self.kind.name());
         let pid = self.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
         let state = if self.pid.is_some() { self.state } else { "-" };
-        let program = fit(self.program.as_deref().unwrap_or("-"), 12);
+        let program = pad(self.program.as_deref().unwrap_or("-"), program_room);
         let content = match self.status {
             Some(status) if status != 0 => format!("({status}) {}", self.text_escaped),
             _ => self.text_escaped.clone(),
         };
-        let start = format!("{index:>5} {mtype:>10}  {kind:<8} {pid:>8}  {state:<7} {program:<12} {bytes:>5}");
-        let _ = if is_full {
-            writeln!(text, "{start}\n      {content}")
-        } else {
-            writeln!(text, "{start}  {}", fit(&content, TEXT_ROOM))
+        let start = format!("{index:>5} {mtype:>10}  {kind:<8} {pid:>8}  {state:<7} {program} {bytes:>5}");
+        let _ = match text_room {
+            None => writeln!(text, "{start}\n      {content}"),
+            Some(room) => writeln!(text, "{start}  {}", fit(&content, room)),
         };
     }
 }

@@ -10,6 +10,7 @@ mod prometheus;
 mod purge;
 mod purge_selective;
 mod send;
+mod snapshots;
 mod stat;
 mod surroundings;
 mod terminal;
