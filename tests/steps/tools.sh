@@ -1,11 +1,11 @@
 # Programs that the steps need.
 
-# Debian package and the program that shows that it is there; python3-sysv-ipc, python3-prometheus-client and gcc-multilib
-# have none.
+# Debian package and the program that shows that it is there; nothing behind the colon where a package has none.
 needed_packages=(
     gcc:gcc gcc-multilib: perl:perl php-cli:php python3:/usr/bin/python3 python3-sysv-ipc: strace:strace
     util-linux:unshare procps:pgrep spin:spin lintian:lintian man-db:man mmdebstrap:mmdebstrap
     systemd-container:systemd-nspawn dpkg-dev:dpkg-shlibdeps tmux:tmux python3-prometheus-client: valgrind:valgrind
+    python3-jsonschema: zsh:zsh fish:fish bash-completion:
 )
 
 is_installed() {

@@ -56,6 +56,12 @@ pub fn snapshots_dir() -> PathBuf {
     repository().join("tests/system/snapshots")
 }
 
+/// The schemas of `msgqctl --json`.
+#[must_use]
+pub fn schema_dir() -> PathBuf {
+    repository().join("docs/schema")
+}
+
 /// The sources of the test clients.
 #[must_use]
 pub fn sources_dir() -> PathBuf {

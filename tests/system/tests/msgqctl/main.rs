@@ -9,6 +9,7 @@ mod peek;
 mod prometheus;
 mod purge;
 mod purge_selective;
+mod schema;
 mod send;
 mod snapshots;
 mod stat;
