@@ -76,6 +76,12 @@ pub fn table_path(directory: &Path, key: QueueKey) -> PathBuf {
     directory.join(format!("{}.table", stem(key)))
 }
 
+/// The note that closes the door of a queue in this process's IPC namespace: see [`crate::door`].
+#[must_use]
+pub fn closed_path(directory: &Path, key: QueueKey) -> PathBuf {
+    directory.join(format!("{}.closed", stem(key)))
+}
+
 fn stem(key: QueueKey) -> String {
     format!("queue-{key}-ipc{}", ipc_namespace())
 }

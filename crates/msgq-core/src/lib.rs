@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod config;
+pub mod door;
 pub mod escape;
 pub mod frame;
 pub mod identity;

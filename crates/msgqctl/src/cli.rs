@@ -86,6 +86,15 @@ pub enum Command {
     Doctor,
     /// Remove what nobody will read; never a request unless asked to
     Purge(PurgeArguments),
+    /// Close the door: no new requests, while what is queued is answered and the server runs on
+    ///
+    /// Takes write permission on the queue from group and others, so that msgsnd fails there with EACCES, also where it
+    /// waits already; its owner and root can still send. msgqd keeps the door closed until `resume`, also when it is
+    /// restarted or killed meanwhile, and not beyond the next boot. On a queue of another program the mode is changed at
+    /// once, where this user may do that.
+    Drain(DrainArguments),
+    /// Open the door that `drain` closed
+    Resume(ResumeArguments),
     /// Send a test request and print the answer
     Send(SendArguments),
     /// Measure how a queue's server does under load
@@ -189,6 +198,26 @@ pub struct PurgeArguments {
     pub dry_run: bool,
 }
 
+/// Arguments of `drain`.
+#[derive(Debug, Clone, Args)]
+pub struct DrainArguments {
+    /// Wait until nothing is queued, in hand or in the outbox: for 30 seconds at most, or as long as given
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30", value_parser = parse_timeout)]
+    pub wait: Option<Duration>,
+
+    /// Why, for those who look at `stat` or at the log; at most 200 bytes
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Clone, Args)]
+pub struct ResumeArguments {
+    /// Give the queue this mode, in octal: for the queue of another program, whose mode `drain` has changed
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    pub mode: Option<u32>,
+}
+
 /// Arguments of `send`.
 #[derive(Debug, Clone, Args)]
 pub struct SendArguments {
@@ -246,6 +275,11 @@ pub fn command() -> clap::Command {
 }
 
 /// A number that a client can have.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "expected nine permission bits in octal, for example 0660".into())
+}
+
 fn pid() -> clap::builder::RangedI64ValueParser<i32> {
     clap::value_parser!(i32).range(2..i64::from(PID_MAX_LIMIT))
 }

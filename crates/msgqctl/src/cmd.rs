@@ -4,6 +4,7 @@
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod door;
 pub(crate) mod explain;
 pub(crate) mod peek;
 pub(crate) mod purge;

@@ -1,4 +1,6 @@
+use crate::door;
 use crate::permission;
+use crate::sysvipc;
 use msgq_core::client::CallError;
 use msgq_core::orphan::SweepError;
 use msgq_core::queue::{QueueError, QueueKey};
@@ -56,7 +58,9 @@ impl Failure {
             return Self::new(Status::NoQueue, format!("{error}; {}", no_queue_advice(key)));
         }
         if error.is_permission() {
-            return Self::new(Status::Permission, format!("{error}; {}", permission::advice(key)));
+            let closed = sysvipc::find(key).and_then(|row| door::note(key, row.uid)).map(|note| door::sentence(&note));
+            let advice = closed.map_or_else(|| permission::advice(key), |closed| format!("it is {closed}"));
+            return Self::new(Status::Permission, format!("{error}; {advice}"));
         }
         Self::new(Status::Other, error.to_string())
     }

@@ -7,6 +7,7 @@
 
 pub mod cli;
 mod cmd;
+mod door;
 mod failure;
 mod inside;
 mod latency;
@@ -69,6 +70,8 @@ fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
         Command::Peek(options) => cmd::peek::run(options, &target::open(arguments)?),
         Command::Explain(options) => cmd::explain::run(options, &target::open(arguments)?),
         Command::Purge(options) => cmd::purge::run(options, || target::open(arguments)),
+        Command::Drain(options) => cmd::door::drain(options, target::key(arguments)?, || target::open(arguments)),
+        Command::Resume(options) => cmd::door::resume(options, target::key(arguments)?, || target::open(arguments)),
         Command::Send(options) => cmd::send::run(options, || target::open(arguments)),
         Command::Doctor => Ok(cmd::doctor::run(arguments)),
         Command::Bench(options) => cmd::bench::run(options, || target::open(arguments)),

@@ -3,6 +3,7 @@
 mod bench;
 mod colour;
 mod doctor;
+mod door;
 mod explain;
 mod holders;
 mod inside;
@@ -16,6 +17,7 @@ mod stat;
 pub(crate) use bench::{BenchReport, ClientResult};
 pub(crate) use colour::paint;
 pub(crate) use doctor::{Check, CheckOutcome, DoctorReport};
+pub(crate) use door::DoorReport;
 pub(crate) use explain::{ExplainReport, Held, Identity, RestingAnswers, WaitingRequest};
 pub(crate) use holders::Holder;
 pub(crate) use inside::{InHand, InsideReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, ServerPhase};

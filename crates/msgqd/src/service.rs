@@ -3,6 +3,7 @@
 //! The only room that knows signals and systemd. Decides when things happen; how they are done is the engine's.
 
 mod acquire;
+mod door;
 mod drain;
 mod handlers;
 mod instance;
@@ -15,6 +16,7 @@ use crate::engine::{Engine, EngineSettings};
 use crate::handler::Handler;
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
+use door::Door;
 use instance::{ClaimError, Instance};
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate, Spin, Workers};
@@ -38,6 +40,7 @@ struct Reconfigurable {
     /// True when the program that runs the server brought its handler.
     own_handler: bool,
     plan: Arc<Mutex<Arc<QueuePlan>>>,
+    door: Door,
 }
 
 impl Reconfigurable {
@@ -63,7 +66,8 @@ pub fn run(
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
-    let plan = Arc::new(QueuePlan::new(key, &config.queue).map_err(StartError)?);
+    let door = Door::new(instance.closed_path(key));
+    let plan = Arc::new(QueuePlan::new(key, &config.queue, door.closed()).map_err(StartError)?);
     let own_handler = handler.is_some();
     let handler = handler.map_or_else(|| handlers::build(&config.handler), Ok).map_err(StartError)?;
     let queue = plan.acquire().map_err(StartError)?;
@@ -84,12 +88,13 @@ pub fn run(
         manager.recovering();
     }
     let plan = Arc::new(Mutex::new(plan));
-    let mut current = Reconfigurable { config, own_handler, plan: Arc::clone(&plan) };
+    let mut current = Reconfigurable { config, own_handler, plan: Arc::clone(&plan), door };
     let recreate = move || plan.lock().unwrap_or_else(PoisonError::into_inner).acquire();
     let mut engine = Engine::start(queue, settings, handler, Box::new(recreate), storage)
         .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
     remember_errors(&engine);
     announce(&engine, key);
+    manager.set_closed(current.door.is_closed());
     manager.ready(&engine);
     serve(&mut engine, &mut current, reload, &signals, &mut manager);
     let limit = current.config.service.drain_timeout;
@@ -208,6 +213,9 @@ fn serve(
             manager.ready(engine);
         }
         engine.flush_events();
+        let plan = current.plan();
+        current.door.tend(&engine.queue(), &plan);
+        manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }
 }

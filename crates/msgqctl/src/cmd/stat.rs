@@ -3,6 +3,7 @@ mod verdict;
 
 use super::Outcome;
 use crate::cli::StatArguments;
+use crate::door;
 use crate::failure::{Failure, Status};
 use crate::inside;
 use crate::names::{Named, process_state};
@@ -51,10 +52,12 @@ pub(crate) fn look(target: &Target) -> Result<(StatReport, Vec<String>), Failure
         Err(error) => return Err(Failure::of_queue(target.key, &error)),
     };
     let server = server(target.key, &stat);
-    let Verdict { condition, sentence } = verdict::of(&stat, waiting.as_ref(), &server);
+    let closed = door::note(target.key, stat.uid).map(|note| door::sentence(&note));
+    let verdict = verdict::of(&stat, waiting.as_ref(), &server);
+    let Verdict { condition, sentence } = verdict::with_door(verdict, closed.as_deref());
     let clients = holders::of(waiting.as_ref(), server.inside.as_ref());
     let queue = queue(target.key, &stat);
-    let report = StatReport { queue, waiting, server, clients, condition, verdict: sentence };
+    let report = StatReport { queue, waiting, server, clients, closed, condition, verdict: sentence };
     Ok((report, diagnostics))
 }
 

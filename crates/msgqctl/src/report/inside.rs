@@ -175,7 +175,10 @@ impl Rates {
             (self.minute_per_s, "in the last minute"),
             (self.since_start_per_s, "since the start"),
         ];
-        let words: Vec<_> = named.iter().filter_map(|(rate, name)| Some(format!("{:.1} {name}", (*rate)?))).collect();
+        // Six digits and a fraction, three times, would not fit into a line.
+        let shown = |rate: f64| if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") };
+        let words: Vec<_> =
+            named.iter().filter_map(|(rate, name)| Some(format!("{} {name}", shown((*rate)?)))).collect();
         (!words.is_empty()).then(|| format!("answers/s: {}", words.join(", ")))
     }
 }

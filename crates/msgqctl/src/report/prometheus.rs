@@ -35,6 +35,8 @@ impl Exposition {
             None => server.state == ServerState::Msgqd,
         };
         exposition.up(serves);
+        let closed = u8::from(report.closed.is_some());
+        exposition.gauge("closed", "1 while the operator has closed the door for new requests.", closed);
         exposition.queue(report);
         if let Some(inside) = &server.inside {
             exposition.inside(inside);

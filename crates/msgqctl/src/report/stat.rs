@@ -16,6 +16,8 @@ pub(crate) struct StatReport {
     pub(crate) server: ServerReport,
     /// All for whom something is held, who holds the most first.
     pub(crate) clients: Vec<Holder>,
+    /// Who closed the door, since when and why; `null` while it is open.
+    pub(crate) closed: Option<String>,
     /// The verdict's kind, for programs.
     pub(crate) condition: &'static str,
     /// In one sentence: whether all is well, and what to do if not.

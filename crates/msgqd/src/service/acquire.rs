@@ -1,10 +1,13 @@
 //! How the queue is had: made, or taken over from a dead server of the same owner, and set as configured.
 
 use msgq_core::config::QueueConfig;
+use msgq_core::door::WRITE_FOR_OTHERS;
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid, User};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the queue must look like.
 #[derive(Debug)]
@@ -13,18 +16,20 @@ pub(super) struct QueuePlan {
     mode: u32,
     group: Option<Gid>,
     max_bytes: Option<u64>,
+    closed: Arc<AtomicBool>,
 }
 
 impl QueuePlan {
-    /// Errors are sentences for the log.
-    pub(super) fn new(key: QueueKey, config: &QueueConfig) -> Result<Self, String> {
+    /// The queue of this configuration; while `closed` is true, nobody but its owner may send to it. Errors are
+    /// sentences for the log.
+    pub(super) fn new(key: QueueKey, config: &QueueConfig, closed: Arc<AtomicBool>) -> Result<Self, String> {
         let group = config.group.as_deref().map(find_group).transpose()?;
-        Ok(Self { key, mode: config.mode, group, max_bytes: config.max_bytes })
+        Ok(Self { key, mode: config.mode, group, max_bytes: config.max_bytes, closed })
     }
 
-    /// The permission bits while the door is open.
+    /// The permission bits as they are to be now.
     pub(super) fn mode(&self) -> u32 {
-        self.mode
+        if self.closed.load(Ordering::Relaxed) { self.mode & !WRITE_FOR_OTHERS } else { self.mode }
     }
 
     /// Creates the queue or takes it over, and sets owner group, mode and size.
@@ -43,7 +48,7 @@ impl QueuePlan {
 
     fn create_or_open(&self) -> Result<(Queue, bool), String> {
         for _ in 0..ATTEMPTS {
-            match Queue::create(self.key, self.mode) {
+            match Queue::create(self.key, self.mode()) {
                 Ok(queue) => return Ok((queue, true)),
                 Err(error) if error.errno() == Errno::EEXIST => {}
                 Err(error) => return Err(error.to_string()),
@@ -95,7 +100,7 @@ impl QueuePlan {
         let before = queue.stat().map_err(|error| error.to_string())?;
         let max_bytes = self.max_bytes.unwrap_or_else(limits::msgmnb);
         let settings = QueueSettings {
-            mode: Some(self.mode),
+            mode: Some(self.mode()),
             gid: Some(self.group.unwrap_or_else(Gid::effective).as_raw()),
             max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
             uid: None,

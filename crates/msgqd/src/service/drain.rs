@@ -4,12 +4,11 @@ use super::acquire::QueuePlan;
 use super::manager::Manager;
 use super::signals::Signals;
 use crate::engine::Engine;
+use msgq_core::door::WRITE_FOR_OTHERS;
 use msgq_core::inflight::Phase;
 use msgq_core::queue::{Queue, QueueSettings};
 use std::time::{Duration, Instant};
 
-/// Write permission of group and others: who loses it gets EACCES from msgsnd, also when blocked in it.
-const WRITE_FOR_OTHERS: u32 = 0o022;
 const PAUSE: Duration = Duration::from_millis(2);
 /// Without an answer delivered for so long, no more are expected to be. Longer than an offer needs to settle.
 const NO_PROGRESS: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@
 //! names hold the key and the IPC namespace, since the same key in another namespace is another queue.
 
 use msgq_core::inflight::is_memory_file_system;
-use msgq_core::instance::{LockState, directories_to_use, lock_path, lock_state, table_path};
+use msgq_core::instance::{LockState, closed_path, directories_to_use, lock_path, lock_state, table_path};
 use msgq_core::queue::QueueKey;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -66,6 +66,11 @@ impl Instance {
     /// Where the table belongs; `None` where no memory file system can be had.
     pub(super) fn table_path(&self) -> Option<&Path> {
         self.held.as_ref()?.table_path.as_deref()
+    }
+
+    /// Where the note on a closed door is looked for.
+    pub(super) fn closed_path(&self, key: QueueKey) -> Option<PathBuf> {
+        Some(closed_path(self.held.as_ref()?.lock_path.parent()?, key))
     }
 
     /// The queue is gone, and so is all that the table tells of it.

@@ -11,15 +11,22 @@ pub(super) struct Manager {
     status: String,
     heartbeats: u64,
     extended: Option<Instant>,
+    closed: bool,
 }
 
 impl Manager {
     pub(super) fn new() -> Self {
-        Self { watchdog: sd_notify::watchdog_enabled(), status: String::new(), heartbeats: 0, extended: None }
+        Self {
+            watchdog: sd_notify::watchdog_enabled(),
+            status: String::new(),
+            heartbeats: 0,
+            extended: None,
+            closed: false,
+        }
     }
 
     pub(super) fn ready(&mut self, engine: &Engine) {
-        self.status = describe(engine);
+        self.status = self.describe(engine);
         self.notify(&[NotifyState::Ready, NotifyState::Status(&self.status)]);
     }
 
@@ -65,11 +72,21 @@ impl Manager {
             self.notify(&[NotifyState::Watchdog]);
         }
         self.heartbeats = heartbeats;
-        let status = describe(engine);
+        let status = self.describe(engine);
         if status != self.status {
             self.status = status;
             self.notify(&[NotifyState::Status(&self.status)]);
         }
+    }
+
+    /// Whether the operator has closed the door.
+    pub(super) fn set_closed(&mut self, closed: bool) {
+        self.closed = closed;
+    }
+
+    fn describe(&self, engine: &Engine) -> String {
+        let closed = if self.closed { "; CLOSED for new requests, msgqctl resume opens" } else { "" };
+        format!("{}{closed}", describe(engine))
     }
 
     fn notify(&self, states: &[NotifyState<'_>]) {

@@ -17,7 +17,7 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
     let concurrency = handler.as_ref().map_or_else(|| engine.handler().concurrency(), |handler| handler.concurrency());
     let workers = worker_count(&new, concurrency);
     let key = engine.queue().key().unwrap_or(msgq_core::queue::QueueKey::DEFAULT);
-    let plan = QueuePlan::new(key, &new.queue)?;
+    let plan = QueuePlan::new(key, &new.queue, current.door.closed())?;
     if new.queue != current.config.queue {
         plan.apply(&engine.queue())?;
     }

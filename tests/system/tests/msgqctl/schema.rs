@@ -83,8 +83,8 @@ fn every_other_command_fits_its_schema_with_answers_resting_in_the_queue_and_in_
     output_fits("explain", &builder, &["explain", &pid]);
     daemon.freeze();
     let queue = daemon.queue();
-    let _ = queue.try_send(REQUEST_MTYPE, &encode_request(enemy.pid(), b"\xff\x1b")).unwrap();
-    let _ = queue.try_send(1 << 40, b"junk").unwrap();
+    queue.try_send(REQUEST_MTYPE, &encode_request(enemy.pid(), b"\xff\x1b")).unwrap();
+    queue.try_send(1 << 40, b"junk").unwrap();
     output_fits("peek", &builder, &["peek"]);
     output_fits("purge", &builder, &["purge", "--dry-run"]);
     output_fits("purge", &builder, &["purge", "--dry-run", "--pid", &pid]);

@@ -2,6 +2,7 @@
 
 use super::command::{shell_word, sysctl};
 use super::facts::{Facts, shown};
+use crate::door;
 use crate::names::Named;
 use crate::permission;
 use crate::report::{CheckOutcome, ServerPhase};
@@ -78,6 +79,9 @@ pub(super) fn mode(facts: &Facts) -> CheckOutcome {
     let actual = queue.mode;
     if facts.phase() == Some(ServerPhase::Draining) {
         return CheckOutcome::not_applicable("a daemon that is stopping shuts writers out");
+    }
+    if let Some(note) = facts.key.and_then(|key| door::note(key, queue.uid)) {
+        return CheckOutcome::not_applicable(format!("the door is {}; msgqctl resume opens it", door::sentence(&note)));
     }
     let Some((path, config)) = facts.configuration.known() else {
         if actual & OTHERS_WRITE != 0 {

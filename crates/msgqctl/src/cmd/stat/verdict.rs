@@ -28,6 +28,17 @@ pub(super) fn of(stat: &QueueStat, waiting: Option<&Waiting>, server: &ServerRep
     }
 }
 
+/// A door that the operator has closed comes first, and what else there is to say behind it.
+pub(super) fn with_door(verdict: Verdict, closed: Option<&str>) -> Verdict {
+    let Some(closed) = closed else { return verdict };
+    let rest = match verdict.condition {
+        "serving" => String::new(),
+        _ => format!("; {}", verdict.sentence),
+    };
+    let condition = if matches!(verdict.condition, "serving" | "busy") { "closed" } else { verdict.condition };
+    said(condition, format!("{closed}; open it with: msgqctl resume{rest}"))
+}
+
 fn said(condition: &'static str, sentence: impl Into<String>) -> Verdict {
     Verdict { condition, sentence: sentence.into() }
 }

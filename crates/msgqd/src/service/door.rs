@@ -1,0 +1,94 @@
+//! The door of the queue: closed as long as the operator's note is there (`msgqctl drain`, `msgqctl resume`).
+
+use super::acquire::QueuePlan;
+use msgq_core::door::{self, Closed};
+use msgq_core::escape::escape;
+use msgq_core::queue::Queue;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Follows the note.
+#[derive(Debug)]
+pub(super) struct Door {
+    path: Option<PathBuf>,
+    closed: Arc<AtomicBool>,
+    /// False while the queue does not have the mode that belongs to `closed`.
+    is_in_effect: bool,
+    complaint: Option<String>,
+}
+
+impl Door {
+    /// Looks at the note before there is a queue.
+    pub(super) fn new(path: Option<PathBuf>) -> Self {
+        let mut door = Self { path, closed: Arc::new(AtomicBool::new(false)), is_in_effect: true, complaint: None };
+        door.look();
+        door
+    }
+
+    /// For plans of queues, which are closed while this is true.
+    pub(super) fn closed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.closed)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Looks at the note, and opens or closes the queue when it came or went.
+    pub(super) fn tend(&mut self, queue: &Queue, plan: &QueuePlan) {
+        if self.look() {
+            self.is_in_effect = false;
+        }
+        if self.is_in_effect {
+            return;
+        }
+        match plan.apply(queue) {
+            Ok(_) => {
+                self.is_in_effect = true;
+                self.complaint = None;
+            }
+            Err(reason) => self.complain(format!("cannot change who may send to the queue: {reason}; trying again")),
+        }
+    }
+
+    /// True when the note came or went since the last look.
+    fn look(&mut self) -> bool {
+        let Some(path) = self.path.clone() else { return false };
+        let note = door::read(&path);
+        let was_closed = self.is_closed();
+        let is_closed = match &note {
+            Ok(note) => note.is_some(),
+            // What is there closes the door, whatever it says: better than to open it by mistake.
+            Err(_) => path.symlink_metadata().is_ok(),
+        };
+        match note {
+            Ok(Some(note)) if !was_closed => log::warn!("{}", closing(&note)),
+            Ok(None) if was_closed => log::info!("the door is open again: new requests are welcome"),
+            Ok(_) => {}
+            Err(error) => self.complain(format!(
+                "{} is there, so the door is closed, but it cannot be read: {error}; remove it to open the door",
+                path.display()
+            )),
+        }
+        self.closed.store(is_closed, Ordering::Relaxed);
+        was_closed != is_closed
+    }
+
+    /// Says the same thing once.
+    fn complain(&mut self, complaint: String) {
+        if self.complaint.as_ref() != Some(&complaint) {
+            log::error!("{complaint}");
+            self.complaint = Some(complaint);
+        }
+    }
+}
+
+fn closing(Closed { by, reason, .. }: &Closed) -> String {
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({})", escape(reason.as_bytes())) };
+    format!(
+        "the door is closed by {}{reason}: group and others get EACCES for new requests; what is queued is answered; \
+         open it with: msgqctl resume",
+        escape(by.as_bytes())
+    )
+}
