@@ -1,0 +1,134 @@
+//! `quick` and `full`: every server at every number of clients.
+
+use crate::noise::Noise;
+use crate::report::Report;
+use crate::round::{Cell, Round};
+use crate::server::{DEFAULT, Server};
+use crate::statistics::Spread;
+use crate::table::{Table, latency, rate};
+use crate::turns::{Group, Measured, Results};
+
+const CLIENTS: [u32; 6] = [1, 2, 8, 64, 256, 512];
+/// Only for msgqd: others have no reason to.
+const MOST_CLIENTS: u32 = 1000;
+
+/// In the order in which they take turns.
+fn servers(brokers: bool) -> Vec<Server> {
+    let mut servers = vec![
+        Server::bare(1),
+        Server::msgqd(),
+        Server::msgqd_with("spin_us = 0"),
+        Server::msgqd().on_queue_of(DEFAULT),
+        Server::bare_again(),
+        Server::bare(2),
+        Server::bare(4),
+        Server::bare_spinning(20),
+        Server::bare(1).on_queue_of(DEFAULT),
+    ];
+    servers.extend(Server::other_ways());
+    if brokers {
+        servers.extend(Server::brokers());
+    }
+    servers
+}
+
+/// One group for each number of clients.
+#[must_use]
+pub fn groups(brokers: bool, clients: Option<&[u32]>) -> Vec<Group> {
+    let numbers = clients.map_or_else(|| [CLIENTS.as_slice(), &[MOST_CLIENTS]].concat(), <[u32]>::to_vec);
+    let group = |clients: u32| {
+        let mut servers = servers(brokers);
+        servers.retain(|server| clients < MOST_CLIENTS || server.name.starts_with("msgqd"));
+        Group { name: people(clients), cells: servers.into_iter().map(|server| Cell::new(server, clients)).collect() }
+    };
+    numbers.into_iter().map(group).collect()
+}
+
+/// `1 client`, `2 clients`.
+#[must_use]
+pub fn people(clients: u32) -> String {
+    format!("{clients} client{}", if clients == 1 { "" } else { "s" })
+}
+
+/// Writes the tables.
+pub fn write(report: &mut Report, results: &[Results]) {
+    report.section("Round trips a second");
+    report.text(
+        "Median, half of the distance between the quartiles in percent, and the ratio to the bare C loop in the same turns.",
+    );
+    report.table(&by_server(results, |measured, results| {
+        let spread = measured.spread(|round| round.rate)?;
+        let base = results.of(&Server::bare(1).name).and_then(|it| it.spread(|round| round.rate));
+        let ratio = base.map(|base| format!(" ({:.2})", spread.median / base.median)).unwrap_or_default();
+        Some(format!("{} ±{:.0} %{ratio}", rate(spread.median), spread.percent()))
+    }));
+    report.section("Latency in microseconds");
+    report.text("p50 / p99 / p99.9 of a round trip: medians over the rounds.");
+    report.table(&by_server(results, |measured, _| {
+        let median = |what: fn(&Round) -> f64| Some(latency(measured.spread(what)?.median));
+        let (half, tail, far) = (median(|it| it.p50_us)?, median(|it| it.p99_us)?, median(|it| it.p999_us)?);
+        Some(format!("{half} / {tail} / {far}"))
+    }));
+    report.section("CPU seconds for a million round trips");
+    report.text("Server + clients: medians over the rounds.");
+    report.table(&by_server(results, |measured, _| {
+        let median = |what: fn(&Round) -> f64| Some(measured.spread(what)?.median);
+        Some(format!("{:.1} + {:.1}", median(|it| it.server_cpu_s)?, median(|it| it.clients_cpu_s)?))
+    }));
+    noise(report, results);
+}
+
+/// A row for each server, a column for each group.
+fn by_server(results: &[Results], cell: impl Fn(&Measured, &Results) -> Option<String>) -> Table {
+    let columns = results.iter().map(|group| group.name.clone());
+    let mut table = Table::new([String::new()].into_iter().chain(columns));
+    for server in names(results) {
+        let cells = results.iter().map(|group| group.of(&server).map_or_else(String::new, |it| state(it, group, &cell)));
+        table.row([server.clone()].into_iter().chain(cells));
+    }
+    table
+}
+
+fn state(measured: &Measured, group: &Results, cell: impl Fn(&Measured, &Results) -> Option<String>) -> String {
+    match cell(measured, group) {
+        _ if measured.stuck() > 0 => "**stuck**".to_owned(),
+        Some(text) => text,
+        None => "not run".to_owned(),
+    }
+}
+
+/// The names of the servers, in the order of their first turn.
+#[must_use]
+pub fn names(results: &[Results]) -> Vec<String> {
+    let mut names = Vec::new();
+    for measured in results.iter().flat_map(|group| &group.cells) {
+        if !names.contains(&measured.cell.server.name) {
+            names.push(measured.cell.server.name.clone());
+        }
+    }
+    names
+}
+
+/// Writes how quiet the machine was.
+pub fn noise(report: &mut Report, results: &[Results]) {
+    report.section("Noise");
+    report.text(
+        "The bare loop takes part twice: its second median divided by its first shows what a difference is worth. Others: \
+         the share of the machine's CPU time that neither servers nor clients used, start and end of processes included.",
+    );
+    let mut table = Table::new(["", "bare loop against itself", "others", "verdict"]);
+    for group in results {
+        let noise = Noise::of(group);
+        let itself = noise.against_itself.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let verdict = noise.complaint().unwrap_or_else(|| "quiet enough".to_owned());
+        table.row([group.name.clone(), itself, format!("{:.0} %", noise.others * 100.0), verdict]);
+    }
+    report.table(&table);
+}
+
+/// The points of a server's line: clients and the spread of a value.
+#[must_use]
+pub fn line(results: &[Results], server: &str, what: fn(&Round) -> f64) -> Vec<(f64, Spread)> {
+    let measured = results.iter().filter_map(|group| group.of(server));
+    measured.filter_map(|it| Some((f64::from(it.cell.clients), it.spread(what)?))).collect()
+}

@@ -1,0 +1,153 @@
+//! What is measured.
+
+use serde::Serialize;
+
+/// The size of a queue on which even 1000 clients never wait for room, in bytes.
+pub const ROOMY: u64 = 1 << 20;
+/// The size of a queue where nobody changed the kernel's settings, in bytes.
+pub const DEFAULT: u64 = 16384;
+
+/// How requests are served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Kind {
+    /// A loop of one msgrcv and one msgsnd.
+    Bare {
+        /// Processes that receive from the queue.
+        processes: u32,
+        /// How long each looks for a request before it blocks.
+        spin_us: u32,
+    },
+    /// The daemon, with lines for the table `service` of its configuration.
+    Msgqd {
+        /// As in `workers = 2`.
+        service: Vec<String>,
+    },
+    /// A Unix socket that keeps message boundaries, with epoll.
+    Seqpacket,
+    /// POSIX message queues, one for the requests and one for each client.
+    PosixMq,
+    /// REQ and REP over ipc.
+    Zeromq,
+    /// ECHO over a Unix socket.
+    Redis,
+    /// Request and reply over TCP, a responder behind the server.
+    Nats,
+}
+
+/// One thing that answers requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Server {
+    /// What tables and plots call it.
+    pub name: String,
+    /// How it serves.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// `msg_qbytes` of its queue; without meaning for the kinds that have none.
+    pub queue_bytes: u64,
+}
+
+impl Server {
+    fn new(name: &str, kind: Kind) -> Self {
+        Self { name: name.to_owned(), kind, queue_bytes: ROOMY }
+    }
+
+    /// The C loop with that many processes on one queue.
+    #[must_use]
+    pub fn bare(processes: u32) -> Self {
+        let name = if processes == 1 { "bare C loop".to_owned() } else { format!("bare C loop, {processes} servers") };
+        Self::new(&name, Kind::Bare { processes, spin_us: 0 })
+    }
+
+    /// The same once more, to see how much a thing differs from itself.
+    #[must_use]
+    pub fn bare_again() -> Self {
+        Self::bare(1).named("bare C loop again")
+    }
+
+    /// The C loop that looks for a request for a while before it blocks.
+    #[must_use]
+    pub fn bare_spinning(spin_us: u32) -> Self {
+        Self::new(&format!("bare C loop, spins {spin_us} µs"), Kind::Bare { processes: 1, spin_us })
+    }
+
+    /// The daemon with the built-in settings.
+    #[must_use]
+    pub fn msgqd() -> Self {
+        Self::new("msgqd", Kind::Msgqd { service: Vec::new() })
+    }
+
+    /// The daemon with a setting of the table `service`.
+    #[must_use]
+    pub fn msgqd_with(line: &str) -> Self {
+        Self::new(&format!("msgqd, {line}"), Kind::Msgqd { service: vec![line.to_owned()] })
+    }
+
+    /// On a queue of that size.
+    #[must_use]
+    pub fn on_queue_of(self, queue_bytes: u64) -> Self {
+        let name = format!("{}, queue of {}", self.name, bytes(queue_bytes));
+        Self { name, queue_bytes, ..self }
+    }
+
+    /// With another name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// Other ways for a request and an answer on one machine that need nothing installed.
+    #[must_use]
+    pub fn other_ways() -> Vec<Self> {
+        vec![Self::new("Unix seqpacket, epoll", Kind::Seqpacket), Self::new("POSIX mq", Kind::PosixMq)]
+    }
+
+    /// Message brokers of Debian.
+    #[must_use]
+    pub fn brokers() -> Vec<Self> {
+        vec![
+            Self::new("ZeroMQ ipc", Kind::Zeromq),
+            Self::new("Redis ECHO", Kind::Redis),
+            Self::new("NATS", Kind::Nats),
+        ]
+    }
+
+    /// The name of the load driver's source.
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        match self.kind {
+            Kind::Bare { .. } | Kind::Msgqd { .. } => "sysv",
+            Kind::Seqpacket => "seqpacket",
+            Kind::PosixMq => "mq",
+            Kind::Zeromq => "zmq",
+            Kind::Redis => "redis",
+            Kind::Nats => "nats",
+        }
+    }
+}
+
+/// As people write it: `16 KiB`, `1 MiB`.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    match count {
+        _ if count % (1 << 20) == 0 => format!("{} MiB", count >> 20),
+        _ if count % 1024 == 0 => format!("{} KiB", count >> 10),
+        _ => format!("{count} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_people_do() {
+        assert_eq!([bytes(ROOMY), bytes(DEFAULT), bytes(1000)], ["1 MiB", "16 KiB", "1000 bytes"]);
+    }
+
+    #[test]
+    fn a_name_says_what_differs() {
+        assert_eq!(Server::msgqd_with("spin_us = 0").on_queue_of(DEFAULT).name, "msgqd, spin_us = 0, queue of 16 KiB");
+        assert_eq!(Server::bare(4).name, "bare C loop, 4 servers");
+    }
+}
