@@ -3,9 +3,10 @@
  *
  *     load-TRANSPORT ADDRESS CLIENTS WARM_UP_MS ROUND_MS GRACE_MS SAMPLES_FILE [SERVER_PID...]
  *
- * Round trips that begin in the ROUND_MS after the warm-up count. Clients that have no answer GRACE_MS after the end are
- * stuck, and are killed. The result is one line of JSON. SAMPLES_FILE gets the latencies in nanoseconds as uint32, those
- * of client I from byte 4 * I * "capacity" on. Servers' CPU time is that of the SERVER_PIDs in the round.
+ * "completed" counts the round trips that ended in the ROUND_MS after the warm-up. Latencies are those of the round trips
+ * that began then, so that the slowest are not cut off: SAMPLES_FILE gets them in nanoseconds as uint32, the "samples" of
+ * client I from byte 4 * I * "capacity" on. Clients that have no answer GRACE_MS after the end are stuck, and are killed.
+ * The result is one line of JSON. Servers' CPU time is that of the SERVER_PIDs in the round.
  */
 #include "transport.h"
 #include <fcntl.h>
@@ -26,7 +27,8 @@ struct shared {
     int phase;
     int ready;
     struct client {
-        long count;
+        long completed;
+        long samples;
         long wrong;
         uint64_t cpu_ns;
         int error;
@@ -76,6 +78,8 @@ static void ask_until_the_end(const int *phase, struct client *result, uint32_t 
         int now_in = __atomic_load_n(phase, __ATOMIC_RELAXED);
         if (now_in == END)
             break;
+        if (now_in == ROUND && number > 1)
+            result->completed++;
         if (now_in == ROUND && !cpu_begin)
             cpu_begin = ns(CLOCK_PROCESS_CPUTIME_ID);
         number_text(text + digits, number);
@@ -86,11 +90,8 @@ static void ask_until_the_end(const int *phase, struct client *result, uint32_t 
             result->wrong++;
         uint64_t after = ns(CLOCK_MONOTONIC), took = after - before;
         before = after;
-        if (now_in != ROUND)
-            continue;
-        if (result->count < capacity)
-            samples[result->count] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
-        result->count++;
+        if (now_in == ROUND && result->samples < capacity)
+            samples[result->samples++] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
     }
     if (cpu_begin)
         result->cpu_ns = ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
@@ -170,13 +171,14 @@ static void *shared_memory(int file, size_t size)
 
 static void print_clients(const struct shared *shared, int clients, const int stuck)
 {
-    long wrong = 0;
+    long wrong = 0, completed = 0;
     uint64_t cpu_ns = 0;
     int failed = 0, error = 0;
-    printf("\"counts\":[");
+    printf("\"samples\":[");
     for (int i = 0; i < clients; i++) {
         const struct client *client = &shared->client[i];
-        printf("%s%ld", i ? "," : "", client->count);
+        printf("%s%ld", i ? "," : "", client->samples);
+        completed += client->completed;
         wrong += client->wrong;
         cpu_ns += client->cpu_ns;
         if (client->error || !client->done)
@@ -184,7 +186,7 @@ static void print_clients(const struct shared *shared, int clients, const int st
         if (client->error)
             error = client->error;
     }
-    printf("],\"wrong\":%ld,\"stuck\":%d,\"failed\":%d,\"error\":\"%s\",\"clients_cpu_ns\":%lu}\n", wrong, stuck,
+    printf("],\"completed\":%ld,\"wrong\":%ld,\"stuck\":%d,\"failed\":%d,\"error\":\"%s\",\"clients_cpu_ns\":%lu}\n", completed, wrong, stuck,
            failed - stuck > 0 ? failed - stuck : 0, error ? strerror(error) : "", (unsigned long)cpu_ns);
 }
 

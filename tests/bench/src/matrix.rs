@@ -1,9 +1,12 @@
 //! `quick` and `full`: every server at every number of clients.
 
+use crate::failure::Result;
 use crate::noise::Noise;
+use crate::plot::{Line, Plot};
 use crate::report::Report;
 use crate::round::{Cell, Round};
 use crate::server::{DEFAULT, Server};
+use crate::session::Session;
 use crate::statistics::Spread;
 use crate::table::{Table, latency, rate};
 use crate::turns::{Group, Measured, Results};
@@ -32,9 +35,34 @@ fn servers(brokers: bool) -> Vec<Server> {
     servers
 }
 
+/// Measures, and writes the report.
+///
+/// # Errors
+/// What makes all measuring pointless.
+pub fn run(mut session: Session, brokers: bool) -> Result<bool> {
+    let results = session.measure(groups(brokers, session.clients()))?;
+    let mut report = session.report("Round trips on one machine");
+    write(&mut report, &results);
+    report.section("Plots");
+    report.text("Medians, with a bar from the lower to the upper quartile.");
+    for (file, title, y, what) in PLOTS {
+        let names = names(&results).into_iter().filter(|name| *name != Server::bare_again().name);
+        let lines = names.map(|name| Line { points: line(&results, &name, what), name });
+        let plot = Plot { title, x: "clients", y, lines: lines.collect() };
+        session.plot(&mut report, file, &plot)?;
+    }
+    session.finish(report)
+}
+
+type PlotOf = (&'static str, &'static str, &'static str, fn(&Round) -> f64);
+const PLOTS: [PlotOf; 3] = [
+    ("throughput", "Round trips a second", "round trips a second", |round| round.rate),
+    ("latency", "99 % of the round trips are no longer", "p99, microseconds", |round| round.p99_us),
+    ("latency-median", "Half of the round trips are no longer", "p50, microseconds", |round| round.p50_us),
+];
+
 /// One group for each number of clients.
-#[must_use]
-pub fn groups(brokers: bool, clients: Option<&[u32]>) -> Vec<Group> {
+fn groups(brokers: bool, clients: Option<&[u32]>) -> Vec<Group> {
     let numbers = clients.map_or_else(|| [CLIENTS.as_slice(), &[MOST_CLIENTS]].concat(), <[u32]>::to_vec);
     let group = |clients: u32| {
         let mut servers = servers(brokers);
@@ -51,7 +79,7 @@ pub fn people(clients: u32) -> String {
 }
 
 /// Writes the tables.
-pub fn write(report: &mut Report, results: &[Results]) {
+fn write(report: &mut Report, results: &[Results]) {
     report.section("Round trips a second");
     report.text(
         "Median, half of the distance between the quartiles in percent, and the ratio to the bare C loop in the same turns.",
@@ -83,7 +111,7 @@ fn by_server(results: &[Results], cell: impl Fn(&Measured, &Results) -> Option<S
     let columns = results.iter().map(|group| group.name.clone());
     let mut table = Table::new([String::new()].into_iter().chain(columns));
     for server in names(results) {
-        let cells = results.iter().map(|group| group.of(&server).map_or_else(String::new, |it| state(it, group, &cell)));
+        let cells = results.iter().map(|group| group.of(&server).map_or("-".to_owned(), |it| state(it, group, &cell)));
         table.row([server.clone()].into_iter().chain(cells));
     }
     table
@@ -98,8 +126,7 @@ fn state(measured: &Measured, group: &Results, cell: impl Fn(&Measured, &Results
 }
 
 /// The names of the servers, in the order of their first turn.
-#[must_use]
-pub fn names(results: &[Results]) -> Vec<String> {
+fn names(results: &[Results]) -> Vec<String> {
     let mut names = Vec::new();
     for measured in results.iter().flat_map(|group| &group.cells) {
         if !names.contains(&measured.cell.server.name) {
@@ -127,8 +154,7 @@ pub fn noise(report: &mut Report, results: &[Results]) {
 }
 
 /// The points of a server's line: clients and the spread of a value.
-#[must_use]
-pub fn line(results: &[Results], server: &str, what: fn(&Round) -> f64) -> Vec<(f64, Spread)> {
+fn line(results: &[Results], server: &str, what: fn(&Round) -> f64) -> Vec<(f64, Spread)> {
     let measured = results.iter().filter_map(|group| group.of(server));
     measured.filter_map(|it| Some((f64::from(it.cell.clients), it.spread(what)?))).collect()
 }

@@ -36,8 +36,8 @@ impl Noise {
     pub fn complaint(&self) -> Option<String> {
         let differs = self.against_itself.filter(|ratio| (ratio - 1.0).abs() > SELF_LIMIT);
         let differs = differs.map(|ratio| format!("the bare loop differs from itself by a factor of {ratio:.2}"));
-        let busy = (self.others > OTHERS_LIMIT)
-            .then(|| format!("others had {:.0} % of the CPU time", self.others * 100.0));
+        let busy =
+            (self.others > OTHERS_LIMIT).then(|| format!("others had {:.0} % of the CPU time", self.others * 100.0));
         let reasons: Vec<String> = differs.into_iter().chain(busy).collect();
         (!reasons.is_empty()).then(|| format!("too noisy to tell: {}", reasons.join(", ")))
     }

@@ -57,16 +57,29 @@ impl Plot<'_> {
         Ok(true)
     }
 
+    /// The points of a line that a logarithmic axis can show.
+    fn points(line: &Line) -> impl Iterator<Item = (f64, Spread)> + Clone {
+        line.points.iter().copied().filter(|(x, spread)| *x > 0.0 && spread.lower > 0.0)
+    }
+
+    /// The marks of the x axis: where the points are.
+    fn marks(&self) -> Vec<f64> {
+        let mut marks: Vec<f64> = self.lines.iter().flat_map(Self::points).map(|(x, _)| x).collect();
+        marks.sort_by(f64::total_cmp);
+        marks.dedup();
+        marks
+    }
+
     /// Both ranges with some room around.
     fn ranges(&self) -> Option<((f64, f64), (f64, f64))> {
-        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let points = || self.lines.iter().flat_map(Self::points);
         let range = |values: &mut dyn Iterator<Item = f64>| {
             values.fold(None, |range: Option<(f64, f64)>, value| match range {
                 Some((low, high)) => Some((low.min(value), high.max(value))),
                 None => Some((value, value)),
             })
         };
-        let (left, right) = range(&mut points().map(|(x, _)| *x))?;
+        let (left, right) = range(&mut points().map(|(x, _)| x))?;
         let (low, high) = range(&mut points().flat_map(|(_, spread)| [spread.lower, spread.upper]))?;
         Some(((left / 1.2, right * 1.2), (low / 1.3, high * 1.3)))
     }
@@ -80,24 +93,28 @@ impl Plot<'_> {
             .margin(12)
             .x_label_area_size(44)
             .y_label_area_size(72)
-            .build_cartesian_2d((xs.0..xs.1).log_scale(), (ys.0..ys.1).log_scale())?;
+            .build_cartesian_2d((xs.0..xs.1).log_scale().with_key_points(self.marks()), (ys.0..ys.1).log_scale())?;
         let style = ("sans-serif", 14);
         let number = |value: &f64| crate::table::rate(*value);
+        let whole = |value: &f64| format!("{value:.0}");
+        let marks = self.marks().len();
         chart
             .configure_mesh()
+            .x_labels(marks.max(2))
             .x_desc(self.x)
             .y_desc(self.y)
             .label_style(style)
             .light_line_style(WHITE)
-            .x_label_formatter(&number)
+            .x_label_formatter(&whole)
             .y_label_formatter(&number)
             .draw()?;
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let width = if line.name.starts_with("msgqd") { 3 } else { 1 };
-            let points = line.points.iter().map(|(x, spread)| (*x, spread.median));
+            let points = Self::points(line).map(|(x, spread)| (x, spread.median));
             chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(width)))?;
             chart.draw_series(points.map(|point| Circle::new(point, 3, colour.filled())))?;
-            let bar = |(x, spread): &(f64, Spread)| PathElement::new(vec![(*x, spread.lower), (*x, spread.upper)], *colour);
+            let bar =
+                |(x, spread): &(f64, Spread)| PathElement::new(vec![(*x, spread.lower), (*x, spread.upper)], *colour);
             chart.draw_series(line.points.iter().map(bar))?;
         }
         for ((row, line), colour) in (0..).zip(&self.lines).zip(COLOURS.iter().cycle()) {

@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
+use crate::round::WARM_UP_MS_EACH;
 use crate::table::Table;
 use crate::turns::{Plan, Results};
 use serde::Serialize;
@@ -31,7 +32,7 @@ impl Report {
         let times = plan.times;
         let text = format!(
             "# {title}\n\n{kernel}, {cpu_model}, {cpus} CPUs, {groups}. {} rounds in turns, {} ms each after {} ms of \
-             warm-up; a fresh server in each. Closed-loop client processes, 264-byte requests and answers, every answer \
+             warm-up and {WARM_UP_MS_EACH} ms more for each client; a fresh server in each. Closed-loop client processes, 264-byte requests and answers, every answer \
              checked.\n",
             plan.rounds, times.round_ms, times.warm_up_ms
         );

@@ -46,12 +46,23 @@ impl Cell {
 /// How long things take, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Times {
-    /// Load before anything counts.
+    /// Load before anything counts, besides [`WARM_UP_MS_EACH`].
     pub warm_up_ms: u64,
-    /// The time in which round trips begin that count.
+    /// The time in which round trips count.
     pub round_ms: u64,
     /// How long clients may wait for their last answer; after that they are stuck.
     pub grace_ms: u64,
+}
+
+/// Further warm-up for each client, in milliseconds: hundreds that all begin at once are another thing than hundreds at work.
+pub const WARM_UP_MS_EACH: u64 = 2;
+
+impl Times {
+    /// The whole warm-up with so many clients.
+    #[must_use]
+    pub fn whole_warm_up_ms(&self, clients: u32) -> u64 {
+        self.warm_up_ms + WARM_UP_MS_EACH * u64::from(clients)
+    }
 }
 
 /// What a round found.
@@ -88,7 +99,8 @@ struct Driven {
     clients_cpu_ns: u64,
     busy_ns: u64,
     stolen_ns: u64,
-    counts: Vec<u64>,
+    samples: Vec<u64>,
+    completed: u64,
     wrong: u64,
     stuck: u32,
     failed: u32,
@@ -106,13 +118,15 @@ pub fn run(cell: &Cell, times: Times, programs: &mut Programs) -> Result<Round> 
     let _resting = rest(cell.resting, &server, programs, cpu)?;
     let samples = server.directory().join("samples");
     File::create(&samples).map_err(Failure::on("create", &samples))?;
-    let numbers = [cell.clients.into(), times.warm_up_ms, times.round_ms, times.grace_ms];
+    let warm_up_ms = times.whole_warm_up_ms(cell.clients);
+    let numbers = [cell.clients.into(), warm_up_ms, times.round_ms, times.grace_ms];
     let mut arguments = vec![OsString::from(&server.address)];
     arguments.extend(numbers.iter().map(|number| number.to_string().into()));
     arguments.push(samples.clone().into());
     arguments.extend(server.pids.iter().map(|pid| pid.to_string().into()));
-    let mut driver = Child::start(command(&load, &arguments, cpu), "the load driver", &server.directory().join("load-log"))?;
-    let limit = Duration::from_millis(60_000 + 2 * (times.warm_up_ms + times.round_ms) + times.grace_ms);
+    let mut driver =
+        Child::start(command(&load, &arguments, cpu), "the load driver", &server.directory().join("load-log"))?;
+    let limit = Duration::from_millis(60_000 + 2 * (warm_up_ms + times.round_ms) + times.grace_ms);
     let status = driver.wait(limit)?;
     let output = driver.output();
     let driven = output.lines().find_map(|line| serde_json::from_str::<Driven>(line).ok());
@@ -141,13 +155,17 @@ fn rest(count: u32, server: &Running, programs: &mut Programs, cpu: Option<u32>)
 
 impl Round {
     fn new(driven: &Driven, samples: &Path) -> Result<Self> {
-        let latencies = latencies(&driven.counts, driven.capacity, samples)?;
-        let at = |quantile| wide_as_f64(latencies.value_at_quantile(quantile)) / 1000.0;
-        let count = wide_as_f64(driven.counts.iter().sum());
+        let latencies = latencies(&driven.samples, driven.capacity, samples)?;
+        let at = |quantile| match latencies.is_empty() {
+            true => f64::NAN,
+            false => wide_as_f64(latencies.value_at_quantile(quantile)) / 1000.0,
+        };
+        let count = wide_as_f64(driven.completed);
         let seconds = wide_as_f64(driven.round_ns) / 1e9;
         // Nanoseconds for one round trip, thousandth of it: seconds for a million.
         let each = |cpu_ns| wide_as_f64(cpu_ns) / count / 1000.0;
-        let of_others = (driven.busy_ns + driven.stolen_ns).saturating_sub(driven.servers_cpu_ns + driven.clients_cpu_ns);
+        let of_others =
+            (driven.busy_ns + driven.stolen_ns).saturating_sub(driven.servers_cpu_ns + driven.clients_cpu_ns);
         let capacity = seconds * crate::machine::cpu_count();
         Ok(Self {
             rate: count / seconds,
@@ -176,7 +194,7 @@ fn latencies(counts: &[u64], capacity: u64, samples: &Path) -> Result<Histogram<
     let mut histogram = Histogram::new_with_bounds(1, u64::from(u32::MAX), 3).map_err(|error| broken(&error))?;
     let file = File::open(samples).map_err(Failure::on("open", samples))?;
     for (client, count) in (0..).zip(counts) {
-        let length = usize::try_from((*count).min(capacity)).unwrap_or(0) * 4;
+        let length = usize::try_from(*count).unwrap_or(0) * 4;
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, client * capacity * 4).map_err(Failure::on("read", samples))?;
         for sample in bytes.as_chunks::<4>().0 {

@@ -61,7 +61,8 @@ impl Running {
         let (children, address, pids) = match &server.kind {
             Kind::Bare { processes, spin_us } => {
                 let numbers = [server.queue_bytes, (*processes).into(), (*spin_us).into()].map(|it| it.to_string());
-                let arguments: Vec<&str> = [key.as_str()].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+                let arguments: Vec<&str> =
+                    [key.as_str()].into_iter().chain(numbers.iter().map(String::as_str)).collect();
                 starter.ours(&programs.server("bare")?, &key, &arguments)?
             }
             Kind::Msgqd { service } => starter.msgqd(&key, server.queue_bytes, service)?,
@@ -161,7 +162,8 @@ impl Starter<'_> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
         let port = listener.and_then(|it| it.local_addr()).map(|address| address.port().to_string());
         let port = port.map_err(|source| Failure::Io { what: "find a free port".to_owned(), source })?;
-        let mut broker = self.spawn(Path::new("nats-server"), &["--addr", "127.0.0.1", "--port", &port], "broker-log")?;
+        let mut broker =
+            self.spawn(Path::new("nats-server"), &["--addr", "127.0.0.1", "--port", &port], "broker-log")?;
         broker.wait_for("Server is ready", READY)?;
         let (mut children, address, mut pids) = self.ours(responder, &port, &[&port])?;
         pids.push(broker.pid());
@@ -174,5 +176,9 @@ impl Starter<'_> {
 fn beside_this(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().map_err(Failure::on("find", Path::new("/proc/self/exe")))?;
     let program = own.with_file_name(name);
-    if program.exists() { Ok(program) } else { Err(Failure::NotRun(format!("{name} is not built: cargo build --release"))) }
+    if program.exists() {
+        Ok(program)
+    } else {
+        Err(Failure::NotRun(format!("{name} is not built: cargo build --release")))
+    }
 }

@@ -105,11 +105,7 @@ impl Server {
     /// Message brokers of Debian.
     #[must_use]
     pub fn brokers() -> Vec<Self> {
-        vec![
-            Self::new("ZeroMQ ipc", Kind::Zeromq),
-            Self::new("Redis ECHO", Kind::Redis),
-            Self::new("NATS", Kind::Nats),
-        ]
+        vec![Self::new("ZeroMQ ipc", Kind::Zeromq), Self::new("Redis ECHO", Kind::Redis), Self::new("NATS", Kind::Nats)]
     }
 
     /// The name of the load driver's source.
@@ -130,8 +126,8 @@ impl Server {
 #[must_use]
 pub fn bytes(count: u64) -> String {
     match count {
-        _ if count % (1 << 20) == 0 => format!("{} MiB", count >> 20),
-        _ if count % 1024 == 0 => format!("{} KiB", count >> 10),
+        _ if count.is_multiple_of(1 << 20) => format!("{} MiB", count >> 20),
+        _ if count.is_multiple_of(1024) => format!("{} KiB", count >> 10),
         _ => format!("{count} bytes"),
     }
 }

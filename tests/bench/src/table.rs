@@ -75,10 +75,7 @@ mod tests {
     fn a_table_is_aligned_in_its_source() {
         let mut table = Table::new(["server", "1", "2"]);
         table.row(["bare", "22.1k", "1"]);
-        assert_eq!(
-            table.markdown(),
-            "| server |     1 |   2 |\n|--------|------:|----:|\n| bare   | 22.1k |   1 |\n"
-        );
+        assert_eq!(table.markdown(), "| server |     1 |   2 |\n|--------|------:|----:|\n| bare   | 22.1k |   1 |\n");
     }
 
     #[test]
@@ -97,7 +94,10 @@ mod tests {
 
     #[test]
     fn numbers_have_as_many_digits_as_they_are_worth() {
-        assert_eq!([950.4, 22_140.0, 99_960.0, 186_400.0, 1_204_000.0].map(rate), ["950", "22.1k", "100k", "186k", "1.20M"]);
+        assert_eq!(
+            [950.4, 22_140.0, 99_960.0, 186_400.0, 1_204_000.0].map(rate),
+            ["950", "22.1k", "100k", "186k", "1.20M"]
+        );
         assert_eq!([8.44, 54.3, 1234.5, 45_678.0].map(latency), ["8.4", "54", "1234", "46 ms"]);
     }
 }

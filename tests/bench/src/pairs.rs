@@ -1,0 +1,166 @@
+//! `pairs`: msgqd beside the bare loop, and a default queue beside a roomy one, with the bounds that shall be kept.
+
+use crate::bound::{Bound, Verdict};
+use crate::failure::Result;
+use crate::matrix::{noise, people};
+use crate::report::Report;
+use crate::round::{Cell, Round};
+use crate::server::{DEFAULT, Server};
+use crate::session::Session;
+use crate::statistics::Spread;
+use crate::table::{Table, latency, rate};
+use crate::turns::{Group, Measured, Results};
+
+/// Two servers in turns, and the first once more.
+#[derive(Debug)]
+struct Pairing {
+    base: Server,
+    other: Server,
+    again: Server,
+}
+
+/// What the bare loop and msgqd shall be to each other at one number of clients.
+#[derive(Debug, Clone, Copy)]
+struct Demand {
+    clients: u32,
+    pinned: bool,
+    rate: f64,
+}
+
+/// Of the p99 of msgqd to that of the bare loop.
+const P99: Bound = Bound::AtMost(1.15);
+/// Of the CPU time for a round trip, from [`CPU_CLIENTS`] clients on.
+const CPU: Bound = Bound::AtMost(1.1);
+const CPU_CLIENTS: u32 = 8;
+/// Of the rate on a default queue to that on a roomy one.
+const DEFAULT_QUEUE: Bound = Bound::AtLeast(0.6);
+const DEFAULT_QUEUE_CLIENTS: [u32; 4] = [64, 256, 512, 1000];
+
+const DEMANDS: [Demand; 7] = [
+    Demand { clients: 1, pinned: false, rate: 2.5 },
+    Demand { clients: 2, pinned: false, rate: 1.5 },
+    Demand { clients: 8, pinned: true, rate: 0.97 },
+    Demand { clients: 8, pinned: false, rate: 0.97 },
+    Demand { clients: 64, pinned: false, rate: 0.97 },
+    Demand { clients: 256, pinned: false, rate: 1.15 },
+    Demand { clients: 512, pinned: false, rate: 1.15 },
+];
+
+impl Demand {
+    fn group(self) -> Group {
+        let cell = |server| Cell { pinned: self.pinned, ..Cell::new(server, self.clients) };
+        Group { name: self.name(), cells: against_bare().servers().map(cell).into() }
+    }
+
+    fn name(self) -> String {
+        let pinned = if self.pinned { ", all on one CPU" } else { "" };
+        format!("{}{pinned}", people(self.clients))
+    }
+}
+
+impl Pairing {
+    fn servers(self) -> [Server; 3] {
+        [self.base, self.other, self.again]
+    }
+}
+
+fn against_bare() -> Pairing {
+    Pairing { base: Server::bare(1), other: Server::msgqd(), again: Server::bare_again() }
+}
+
+fn against_roomy() -> Pairing {
+    Pairing {
+        base: Server::msgqd(),
+        other: Server::msgqd().on_queue_of(DEFAULT),
+        again: Server::msgqd().named("msgqd again"),
+    }
+}
+
+/// Measures, and writes the report.
+///
+/// # Errors
+/// What makes all measuring pointless.
+pub fn run(mut session: Session) -> Result<bool> {
+    let bare = session.measure(DEMANDS.map(Demand::group).into())?;
+    let queue = |clients| Group {
+        name: people(clients),
+        cells: against_roomy().servers().map(|server| Cell::new(server, clients)).into(),
+    };
+    let roomy = session.measure(DEFAULT_QUEUE_CLIENTS.map(queue).into())?;
+    let mut report = session.report("msgqd in pairs");
+    report.text(
+        "Medians of all rounds; the ratio of the medians; the quartiles of the ratios of the single pairs; the first \
+         server against itself; what is demanded. A bound that is missed by less than the first server differs from \
+         itself is missed within noise.",
+    );
+    section(
+        &mut report,
+        "Round trips a second",
+        &bare,
+        &against_bare(),
+        |it| it.rate,
+        rate,
+        |name| DEMANDS.iter().find(|demand| demand.name() == name).map(|demand| Bound::AtLeast(demand.rate)),
+    );
+    section(&mut report, "p99 in microseconds", &bare, &against_bare(), |it| it.p99_us, latency, |_| Some(P99));
+    let cpu = "CPU seconds for a million round trips, server and clients";
+    section(&mut report, cpu, &bare, &against_bare(), Round::cpu_s, seconds, |name| {
+        DEMANDS.iter().any(|demand| demand.name() == name && demand.clients >= CPU_CLIENTS).then_some(CPU)
+    });
+    let title = "Round trips a second on a default queue";
+    section(&mut report, title, &roomy, &against_roomy(), |it| it.rate, rate, |_| Some(DEFAULT_QUEUE));
+    noise(&mut report, &bare);
+    session.finish(report)
+}
+
+fn seconds(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+fn section(
+    report: &mut Report,
+    title: &str,
+    results: &[Results],
+    pairing: &Pairing,
+    what: fn(&Round) -> f64,
+    shown: fn(f64) -> String,
+    bound: impl Fn(&str) -> Option<Bound>,
+) {
+    report.section(title);
+    let (base, other) = (&pairing.base.name, &pairing.other.name);
+    let itself = format!("{base} against itself");
+    let columns = ["", base, other, "ratio", "of the pairs", &itself, "demanded", ""];
+    let mut table = Table::new(columns);
+    for group in results {
+        let [Some(base), Some(other), again] = [base, other, &pairing.again.name].map(|name| group.of(name)) else {
+            continue;
+        };
+        let (Some(one), Some(two)) = (base.spread(what), other.spread(what)) else {
+            table.row([group.name.as_str(), "not run, see below"]);
+            continue;
+        };
+        let ratio = two.median / one.median;
+        let itself = again.and_then(|again| again.spread(what)).map(|again| again.median / one.median);
+        let pairs = of_pairs(base, other, what).map(|it| format!("{:.2} to {:.2}", it.lower, it.upper));
+        let (demanded, verdict) = match bound(&group.name) {
+            Some(bound) => (bound.to_string(), Verdict::of(ratio, bound, itself).to_string()),
+            None => ("-".to_owned(), String::new()),
+        };
+        table.row([
+            group.name.clone(),
+            shown(one.median),
+            shown(two.median),
+            format!("{ratio:.2}"),
+            pairs.unwrap_or_default(),
+            itself.map_or("-".to_owned(), |it| format!("{it:.2}")),
+            demanded,
+            verdict,
+        ]);
+    }
+    report.table(&table);
+}
+
+/// The ratios of the single pairs.
+fn of_pairs(base: &Measured, other: &Measured, what: fn(&Round) -> f64) -> Option<Spread> {
+    Spread::of(base.rounds.iter().zip(&other.rounds).map(|(base, other)| what(other) / what(base)))
+}
