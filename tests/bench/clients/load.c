@@ -10,6 +10,7 @@
  */
 #include "transport.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -122,20 +123,27 @@ static uint64_t servers_cpu_ns(char **pids)
     return sum;
 }
 
-/* Ticks of all CPUs that were busy, and that were stolen by the host. */
-static void machine_ticks(unsigned long *busy, unsigned long *stolen)
+/* Ticks in which the CPUs that the clients may use were busy, and those that the host took. Returns how many CPUs. */
+static int machine_ticks(unsigned long *busy, unsigned long *stolen)
 {
     unsigned long user, nice, system, idle, iowait, irq, softirq, steal;
+    int cpu, cpus = 0;
+    char line[512];
+    cpu_set_t mine;
     FILE *stat = fopen("/proc/stat", "r");
     *busy = *stolen = 0;
     if (!stat)
-        return;
-    if (fscanf(stat, "cpu %lu %lu %lu %lu %lu %lu %lu %lu", &user, &nice, &system, &idle, &iowait, &irq, &softirq,
-               &steal) == 8) {
-        *busy = user + nice + system + irq + softirq;
-        *stolen = steal;
-    }
+        return 0;
+    if (sched_getaffinity(0, sizeof mine, &mine) == 0)
+        while (fgets(line, sizeof line, stat))
+            if (sscanf(line, "cpu%d %lu %lu %lu %lu %lu %lu %lu %lu", &cpu, &user, &nice, &system, &idle, &iowait, &irq,
+                       &softirq, &steal) == 9 && CPU_ISSET(cpu, &mine)) {
+                *busy += user + nice + system + irq + softirq;
+                *stolen += steal;
+                cpus++;
+            }
     fclose(stat);
+    return cpus;
 }
 
 /* Returns how many clients were still waiting GRACE_MS after the end. All are gone afterwards. */
@@ -227,7 +235,7 @@ int main(int argc, char **argv)
 
     unsigned long busy[2], stolen[2];
     sleep_ms(warm_up_ms);
-    machine_ticks(&busy[0], &stolen[0]);
+    int cpus = machine_ticks(&busy[0], &stolen[0]);
     uint64_t servers_ns = servers_cpu_ns(argv + 7), begin = ns(CLOCK_MONOTONIC);
     __atomic_store_n(&shared->phase, ROUND, __ATOMIC_SEQ_CST);
     sleep_ms(round_ms);
@@ -238,8 +246,8 @@ int main(int argc, char **argv)
 
     int stuck = end_clients(pids, clients, grace_ms);
     long tick_ns = 1000000000L / sysconf(_SC_CLK_TCK);
-    printf("{\"round_ns\":%lu,\"capacity\":%ld,\"servers_cpu_ns\":%lu,\"busy_ns\":%lu,\"stolen_ns\":%lu,",
-           (unsigned long)round_ns, capacity, (unsigned long)servers_ns, (busy[1] - busy[0]) * (unsigned long)tick_ns,
+    printf("{\"round_ns\":%lu,\"cpus\":%d,\"capacity\":%ld,\"servers_cpu_ns\":%lu,\"busy_ns\":%lu,\"stolen_ns\":%lu,",
+           (unsigned long)round_ns, cpus, capacity, (unsigned long)servers_ns, (busy[1] - busy[0]) * (unsigned long)tick_ns,
            (stolen[1] - stolen[0]) * (unsigned long)tick_ns);
     print_clients(shared, clients, stuck);
     return 0;

@@ -103,7 +103,12 @@ fn write(report: &mut Report, results: &[Results]) {
         let median = |what: fn(&Round) -> f64| Some(measured.spread(what)?.median);
         Some(format!("{:.1} + {:.1}", median(|it| it.server_cpu_s)?, median(|it| it.clients_cpu_s)?))
     }));
-    noise(report, results);
+    report.section("Noise");
+    report.text(
+        "The bare loop takes part twice: its second median divided by its first shows what a difference is worth. Others: \
+         the share of the CPU time that neither servers nor clients used.",
+    );
+    noise(report, results, [&Server::bare(1).name, &Server::bare_again().name]);
 }
 
 /// A row for each server, a column for each group.
@@ -136,16 +141,12 @@ fn names(results: &[Results]) -> Vec<String> {
     names
 }
 
-/// Writes how quiet the machine was.
-pub fn noise(report: &mut Report, results: &[Results]) {
-    report.section("Noise");
-    report.text(
-        "The bare loop takes part twice: its second median divided by its first shows what a difference is worth. Others: \
-         the share of the machine's CPU time that neither servers nor clients used, start and end of processes included.",
-    );
-    let mut table = Table::new(["", "bare loop against itself", "others", "verdict"]);
+/// Writes how quiet the machine was, where one server took part under two names.
+pub fn noise(report: &mut Report, results: &[Results], names: [&str; 2]) {
+    let itself = format!("{} against itself", names[0]);
+    let mut table = Table::new(["", &itself, "others", "verdict"]);
     for group in results {
-        let noise = Noise::of(group);
+        let noise = Noise::of(group, names);
         let itself = noise.against_itself.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         let verdict = noise.complaint().unwrap_or_else(|| "quiet enough".to_owned());
         table.row([group.name.clone(), itself, format!("{:.0} %", noise.others * 100.0), verdict]);

@@ -3,6 +3,7 @@
 use crate::bound::{Bound, Verdict};
 use crate::failure::Result;
 use crate::matrix::{noise, people};
+use crate::noise::Noise;
 use crate::report::Report;
 use crate::round::{Cell, Round};
 use crate::server::{DEFAULT, Server};
@@ -59,6 +60,11 @@ impl Demand {
 }
 
 impl Pairing {
+    /// Of the server that takes part twice.
+    fn names(&self) -> [&str; 2] {
+        [&self.base.name, &self.again.name]
+    }
+
     fn servers(self) -> [Server; 3] {
         [self.base, self.other, self.again]
     }
@@ -109,7 +115,9 @@ pub fn run(mut session: Session) -> Result<bool> {
     });
     let title = "Round trips a second on a default queue";
     section(&mut report, title, &roomy, &against_roomy(), |it| it.rate, rate, |_| Some(DEFAULT_QUEUE));
-    noise(&mut report, &bare);
+    report.section("Noise");
+    noise(&mut report, &bare, against_bare().names());
+    noise(&mut report, &roomy, against_roomy().names());
     session.finish(report)
 }
 
@@ -142,8 +150,9 @@ fn section(
         let ratio = two.median / one.median;
         let itself = again.and_then(|again| again.spread(what)).map(|again| again.median / one.median);
         let pairs = of_pairs(base, other, what).map(|it| format!("{:.2} to {:.2}", it.lower, it.upper));
+        let noisy = Noise::of(group, pairing.names()).complaint().map_or("", |_| ", noisy machine");
         let (demanded, verdict) = match bound(&group.name) {
-            Some(bound) => (bound.to_string(), Verdict::of(ratio, bound, itself).to_string()),
+            Some(bound) => (bound.to_string(), format!("{}{noisy}", Verdict::of(ratio, bound, itself))),
             None => ("-".to_owned(), String::new()),
         };
         table.row([

@@ -86,7 +86,7 @@ pub struct Round {
     pub stuck: u32,
     /// Clients that got an error from the system.
     pub failed: u32,
-    /// The share of the machine's CPU time that went to others, or that the host took: 0 to 1.
+    /// The share of the CPU time that went to others, or that the host took, of the CPUs that the cell may use: 0 to 1.
     pub others: f64,
 }
 
@@ -94,6 +94,7 @@ pub struct Round {
 #[derive(Debug, Deserialize)]
 struct Driven {
     round_ns: u64,
+    cpus: u32,
     capacity: u64,
     servers_cpu_ns: u64,
     clients_cpu_ns: u64,
@@ -131,6 +132,8 @@ pub fn run(cell: &Cell, times: Times, programs: &mut Programs) -> Result<Round> 
     let output = driver.output();
     let driven = output.lines().find_map(|line| serde_json::from_str::<Driven>(line).ok());
     let (Some(driven), Some(_)) = (driven, status) else {
+        // Ctrl-C in a terminal ends the driver too.
+        crate::interrupt::check()?;
         server.still_serves()?;
         return Err(Failure::NotRun(format!("the clients failed: {}", output.trim())));
     };
@@ -166,7 +169,7 @@ impl Round {
         let each = |cpu_ns| wide_as_f64(cpu_ns) / count / 1000.0;
         let of_others =
             (driven.busy_ns + driven.stolen_ns).saturating_sub(driven.servers_cpu_ns + driven.clients_cpu_ns);
-        let capacity = seconds * crate::machine::cpu_count();
+        let cpu_seconds = seconds * f64::from(driven.cpus.max(1));
         Ok(Self {
             rate: count / seconds,
             p50_us: at(0.5),
@@ -177,7 +180,7 @@ impl Round {
             wrong: driven.wrong,
             stuck: driven.stuck,
             failed: driven.failed,
-            others: wide_as_f64(of_others) / 1e9 / capacity,
+            others: wide_as_f64(of_others) / 1e9 / cpu_seconds,
         })
     }
 
