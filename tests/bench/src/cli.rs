@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::round::Times;
+use crate::cell::Times;
 use crate::turns::Plan;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

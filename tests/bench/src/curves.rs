@@ -1,10 +1,11 @@
 //! `curves`: what the cost grows with.
 
+use crate::cell::Cell;
 use crate::failure::Result;
 use crate::matrix::people;
 use crate::plot::{Line, Plot};
 use crate::report::Report;
-use crate::round::{Cell, Round};
+use crate::round::Round;
 use crate::server::{Server, bytes};
 use crate::session::Session;
 use crate::statistics::Spread;
@@ -180,7 +181,7 @@ fn numbers(measured: &Measured) -> [String; 3] {
     let latencies = median(|it| it.p50_us).zip(median(|it| it.p99_us));
     let cpu = median(|it| it.server_cpu_s).zip(median(|it| it.clients_cpu_s));
     [
-        format!("{} ±{:.0} %", rate(rates.median), rates.percent()),
+        format!("{}{}", rate(rates.median), rates.percent()),
         latencies.map_or_else(String::new, |(half, tail)| format!("{} / {}", latency(half), latency(tail))),
         cpu.map_or_else(String::new, |(server, clients)| format!("{server:.1} + {clients:.1}")),
     ]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bound;
+mod cell;
 mod child;
 mod cli;
 mod curves;

@@ -1,10 +1,11 @@
 //! `quick` and `full`: every server at every number of clients.
 
+use crate::cell::Cell;
 use crate::failure::Result;
 use crate::noise::Noise;
 use crate::plot::{Line, Plot};
 use crate::report::Report;
-use crate::round::{Cell, Round};
+use crate::round::Round;
 use crate::server::{DEFAULT, Server};
 use crate::session::Session;
 use crate::statistics::Spread;
@@ -88,7 +89,7 @@ fn write(report: &mut Report, results: &[Results]) {
         let spread = measured.spread(|round| round.rate)?;
         let base = results.of(&Server::bare(1).name).and_then(|it| it.spread(|round| round.rate));
         let ratio = base.map(|base| format!(" ({:.2})", spread.median / base.median)).unwrap_or_default();
-        Some(format!("{} ±{:.0} %{ratio}", rate(spread.median), spread.percent()))
+        Some(format!("{}{}{ratio}", rate(spread.median), spread.percent()))
     }));
     report.section("Latency in microseconds");
     report.text("p50 / p99 / p99.9 of a round trip: medians over the rounds.");

@@ -1,11 +1,12 @@
 //! `pairs`: msgqd beside the bare loop, and a default queue beside a roomy one, with the bounds that shall be kept.
 
 use crate::bound::{Bound, Verdict};
+use crate::cell::Cell;
 use crate::failure::Result;
 use crate::matrix::{noise, people};
 use crate::noise::Noise;
 use crate::report::Report;
-use crate::round::{Cell, Round};
+use crate::round::Round;
 use crate::server::{DEFAULT, Server};
 use crate::session::Session;
 use crate::statistics::Spread;

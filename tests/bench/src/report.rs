@@ -1,8 +1,8 @@
 //! The report in Markdown: what was measured where, tables, plots, and what went wrong.
 
+use crate::cell::WARM_UP_MS_EACH;
 use crate::failure::{Failure, Result};
 use crate::machine::Machine;
-use crate::round::WARM_UP_MS_EACH;
 use crate::table::Table;
 use crate::turns::{Plan, Results};
 use serde::Serialize;

@@ -1,12 +1,12 @@
 //! One run of the benchmark: what was chosen, what was measured so far, and where it goes.
 
+use crate::cell::Cell;
 use crate::cli::{Mode, Options};
 use crate::failure::Result;
 use crate::machine::{Machine, raise_limits};
 use crate::plot::Plot;
 use crate::programs::Programs;
 use crate::report::Report;
-use crate::round::Cell;
 use crate::turns::{Group, Plan, Results, measure};
 
 /// What the modes share.

@@ -26,10 +26,11 @@ impl Spread {
         })
     }
 
-    /// Half of the distance between the quartiles, in percent of the median.
+    /// Half of the distance between the quartiles, in percent of the median, as in ` ±5 %`; nothing where there is none.
     #[must_use]
-    pub fn percent(&self) -> f64 {
-        if self.median == 0.0 { 0.0 } else { (self.upper - self.lower) / 2.0 / self.median * 100.0 }
+    pub fn percent(&self) -> String {
+        let percent = (self.upper - self.lower) / 2.0 / self.median * 100.0;
+        if percent > 0.0 { format!(" ±{percent:.0} %") } else { String::new() }
     }
 }
 
@@ -75,12 +76,13 @@ mod tests {
     fn quartiles_are_those_of_a_spreadsheet() {
         let spread = Spread::of([1.0, 2.0, 3.0, 4.0]).unwrap();
         assert_eq!((spread.lower, spread.upper), (1.75, 3.25));
-        assert_eq!(spread.percent(), 30.0);
+        assert_eq!(spread.percent(), " ±30 %");
     }
 
     #[test]
     fn one_value_has_no_spread_and_none_has_no_median() {
         assert_eq!(Spread::of([7.0]).unwrap(), Spread { lower: 7.0, median: 7.0, upper: 7.0 });
+        assert_eq!(Spread::of([7.0]).unwrap().percent(), "");
         assert_eq!(Spread::of([]), None);
         assert_eq!(Spread::of([f64::NAN, f64::INFINITY]), None);
     }

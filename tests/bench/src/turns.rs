@@ -1,8 +1,9 @@
 //! Cells that take turns: A B C A B C, so that what changes on the machine changes for all.
 
+use crate::cell::{Cell, Times};
 use crate::failure::{Failure, Result};
 use crate::programs::Programs;
-use crate::round::{Cell, Round, Times, run};
+use crate::round::{Round, run};
 use crate::statistics::Spread;
 use serde::Serialize;
 
