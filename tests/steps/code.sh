@@ -46,6 +46,14 @@ in_a_namespace() {
     step "$name" "${namespace[@]}" "$@"
 }
 
+tour() {
+    if [ "$(id -u)" -eq 0 ]; then
+        step tour tests/tour/run --check
+    else
+        skip "tour" "the page is made in namespaces, which needs root"
+    fi
+}
+
 model() {
     if command -v spin >/dev/null; then
         step model tests/model/run
