@@ -41,7 +41,6 @@ fn serve(config: Config, arguments: Arguments) -> ExitCode {
     let ended = if arguments.after_failure {
         msgqd::service::after_failure(&config)
     } else {
-        take_own_share_of_the_cpu();
         Server::builder().config(config).reload_with(move || load(&arguments)).run()
     };
     match ended {
@@ -50,17 +49,6 @@ fn serve(config: Config, arguments: Arguments) -> ExitCode {
             log::error!("{error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Where no service manager has given the daemon a session of its own, it makes one. The scheduler shares out the CPU
-/// among sessions (sched(7), autogroup): in a session with the hundreds of clients that a script started, the daemon
-/// would be one among hundreds, and they would all wait for it. On a terminal the daemon stays, so that Ctrl-C reaches it.
-fn take_own_share_of_the_cpu() {
-    let has_terminal = std::fs::File::open("/dev/tty").is_ok();
-    if !has_terminal {
-        // EPERM: it leads a process group, as in a session of its own.
-        let _ = nix::unistd::setsid();
     }
 }
 
