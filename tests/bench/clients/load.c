@@ -31,7 +31,6 @@ struct shared {
         long completed;
         long samples;
         long wrong;
-        uint64_t cpu_ns;
         int error;
         int done;
     } client[];
@@ -73,7 +72,7 @@ static void ask_until_the_end(const int *phase, struct client *result, uint32_t 
     struct response response;
     char text[64];
     int digits = snprintf(text, sizeof text, "%d-", getpid());
-    uint64_t cpu_begin = 0, before = ns(CLOCK_MONOTONIC);
+    uint64_t before = ns(CLOCK_MONOTONIC);
     text[digits + 16] = '\0';
     for (unsigned long number = 1;; number++) {
         int now_in = __atomic_load_n(phase, __ATOMIC_RELAXED);
@@ -81,8 +80,6 @@ static void ask_until_the_end(const int *phase, struct client *result, uint32_t 
             break;
         if (now_in == ROUND && number > 1)
             result->completed++;
-        if (now_in == ROUND && !cpu_begin)
-            cpu_begin = ns(CLOCK_PROCESS_CPUTIME_ID);
         number_text(text + digits, number);
         fill_request(&request, getpid(), text);
         if ((result->error = transport_ask(&request, &response)) != 0)
@@ -94,8 +91,6 @@ static void ask_until_the_end(const int *phase, struct client *result, uint32_t 
         if (now_in == ROUND && result->samples < capacity)
             samples[result->samples++] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
     }
-    if (cpu_begin)
-        result->cpu_ns = ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_begin;
 }
 
 static void client(const char *address, struct shared *shared, struct client *result, uint32_t *samples, long capacity,
@@ -113,12 +108,13 @@ static void client(const char *address, struct shared *shared, struct client *re
     _exit(0);
 }
 
-static uint64_t servers_cpu_ns(char **pids)
+/* What these processes used so far. */
+static uint64_t cpu_ns(const pid_t *pids, int count)
 {
     uint64_t sum = 0;
     clockid_t clock;
-    for (; *pids; pids++)
-        if (clock_getcpuclockid(atoi(*pids), &clock) == 0)
+    for (int i = 0; i < count; i++)
+        if (clock_getcpuclockid(pids[i], &clock) == 0)
             sum += ns(clock);
     return sum;
 }
@@ -177,10 +173,9 @@ static void *shared_memory(int file, size_t size)
     return memory;
 }
 
-static void print_clients(const struct shared *shared, int clients, const int stuck)
+static void print_clients(const struct shared *shared, int clients, int stuck)
 {
     long wrong = 0, completed = 0;
-    uint64_t cpu_ns = 0;
     int failed = 0, error = 0;
     printf("\"samples\":[");
     for (int i = 0; i < clients; i++) {
@@ -188,14 +183,57 @@ static void print_clients(const struct shared *shared, int clients, const int st
         printf("%s%ld", i ? "," : "", client->samples);
         completed += client->completed;
         wrong += client->wrong;
-        cpu_ns += client->cpu_ns;
         if (client->error || !client->done)
             failed++;
         if (client->error)
             error = client->error;
     }
-    printf("],\"completed\":%ld,\"wrong\":%ld,\"stuck\":%d,\"failed\":%d,\"error\":\"%s\",\"clients_cpu_ns\":%lu}\n", completed, wrong, stuck,
-           failed - stuck > 0 ? failed - stuck : 0, error ? strerror(error) : "", (unsigned long)cpu_ns);
+    printf("],\"completed\":%ld,\"wrong\":%ld,\"stuck\":%d,\"failed\":%d,\"error\":\"%s\"}\n", completed, wrong, stuck,
+           failed - stuck > 0 ? failed - stuck : 0, error ? strerror(error) : "");
+}
+
+/* Starts the clients, and returns when all are connected and at work. */
+static void start_clients(const char *address, struct shared *shared, pid_t *pids, int clients, uint32_t *samples,
+                          long capacity)
+{
+    int start[2];
+    if (pipe(start) < 0)
+        die("pipe");
+    for (int i = 0; i < clients; i++) {
+        if ((pids[i] = fork()) < 0)
+            die("fork");
+        if (pids[i] == 0)
+            client(address, shared, &shared->client[i], samples + i * capacity, capacity, start);
+    }
+    for (long waited = 0; __atomic_load_n(&shared->ready, __ATOMIC_SEQ_CST) < clients; waited++) {
+        if (waited > READY_LIMIT_MS || waitpid(-1, NULL, WNOHANG) > 0) {
+            fprintf(stderr, "not every client could connect\n");
+            exit(EXIT_BROKEN);
+        }
+        sleep_ms(1);
+    }
+    close(start[0]);
+    close(start[1]);
+}
+
+/* Lets the round go by, and prints what it took. */
+static void measure(struct shared *shared, long round_ms, const pid_t *servers, int server_count, const pid_t *clients,
+                    int client_count)
+{
+    unsigned long busy[2], stolen[2], tick_ns = 1000000000UL / (unsigned long)sysconf(_SC_CLK_TCK);
+    int cpus = machine_ticks(&busy[0], &stolen[0]);
+    uint64_t servers_ns = cpu_ns(servers, server_count), clients_ns = cpu_ns(clients, client_count);
+    uint64_t begin = ns(CLOCK_MONOTONIC);
+    __atomic_store_n(&shared->phase, ROUND, __ATOMIC_SEQ_CST);
+    sleep_ms(round_ms);
+    servers_ns = cpu_ns(servers, server_count) - servers_ns;
+    clients_ns = cpu_ns(clients, client_count) - clients_ns;
+    __atomic_store_n(&shared->phase, END, __ATOMIC_SEQ_CST);
+    uint64_t round_ns = ns(CLOCK_MONOTONIC) - begin;
+    machine_ticks(&busy[1], &stolen[1]);
+    printf("\"round_ns\":%lu,\"cpus\":%d,\"servers_cpu_ns\":%lu,\"clients_cpu_ns\":%lu,", (unsigned long)round_ns, cpus,
+           (unsigned long)servers_ns, (unsigned long)clients_ns);
+    printf("\"busy_ns\":%lu,\"stolen_ns\":%lu,", (busy[1] - busy[0]) * tick_ns, (stolen[1] - stolen[0]) * tick_ns);
 }
 
 int main(int argc, char **argv)
@@ -204,51 +242,25 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s ADDRESS CLIENTS WARM_UP_MS ROUND_MS GRACE_MS SAMPLES_FILE [SERVER_PID...]\n", argv[0]);
         return EXIT_BROKEN;
     }
-    int clients = atoi(argv[2]), start[2], file = open(argv[6], O_RDWR);
+    int clients = atoi(argv[2]), servers = argc - 7, file = open(argv[6], O_RDWR);
     long warm_up_ms = atol(argv[3]), round_ms = atol(argv[4]), grace_ms = atol(argv[5]);
     long capacity = round_ms * SAMPLES_PER_MS / 1024 * 1024 + 1024;
     size_t samples_size = (size_t)clients * (size_t)capacity * sizeof(uint32_t);
-    if (file < 0 || ftruncate(file, (off_t)samples_size) < 0 || pipe(start) < 0)
+    if (file < 0 || ftruncate(file, (off_t)samples_size) < 0)
         die(argv[6]);
     uint32_t *samples = shared_memory(file, samples_size);
     struct shared *shared = shared_memory(-1, sizeof *shared + (size_t)clients * sizeof shared->client[0]);
-    pid_t *pids = calloc((size_t)clients, sizeof *pids);
-    if (!pids)
+    pid_t *pids = calloc((size_t)clients, sizeof *pids), *server_pids = calloc((size_t)servers + 1, sizeof *pids);
+    if (!pids || !server_pids)
         die("calloc");
+    for (int i = 0; i < servers; i++)
+        server_pids[i] = atoi(argv[7 + i]);
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (int i = 0; i < clients; i++) {
-        if ((pids[i] = fork()) < 0)
-            die("fork");
-        if (pids[i] == 0)
-            client(argv[1], shared, &shared->client[i], samples + i * capacity, capacity, start);
-    }
-    for (long waited = 0; __atomic_load_n(&shared->ready, __ATOMIC_SEQ_CST) < clients; waited++) {
-        if (waited > READY_LIMIT_MS || waitpid(-1, NULL, WNOHANG) > 0) {
-            fprintf(stderr, "not every client could connect\n");
-            return EXIT_BROKEN;
-        }
-        sleep_ms(1);
-    }
-    close(start[0]);
-    close(start[1]);
-
-    unsigned long busy[2], stolen[2];
+    start_clients(argv[1], shared, pids, clients, samples, capacity);
     sleep_ms(warm_up_ms);
-    int cpus = machine_ticks(&busy[0], &stolen[0]);
-    uint64_t servers_ns = servers_cpu_ns(argv + 7), begin = ns(CLOCK_MONOTONIC);
-    __atomic_store_n(&shared->phase, ROUND, __ATOMIC_SEQ_CST);
-    sleep_ms(round_ms);
-    uint64_t round_ns = ns(CLOCK_MONOTONIC) - begin;
-    __atomic_store_n(&shared->phase, END, __ATOMIC_SEQ_CST);
-    servers_ns = servers_cpu_ns(argv + 7) - servers_ns;
-    machine_ticks(&busy[1], &stolen[1]);
-
-    int stuck = end_clients(pids, clients, grace_ms);
-    long tick_ns = 1000000000L / sysconf(_SC_CLK_TCK);
-    printf("{\"round_ns\":%lu,\"cpus\":%d,\"capacity\":%ld,\"servers_cpu_ns\":%lu,\"busy_ns\":%lu,\"stolen_ns\":%lu,",
-           (unsigned long)round_ns, cpus, capacity, (unsigned long)servers_ns, (busy[1] - busy[0]) * (unsigned long)tick_ns,
-           (stolen[1] - stolen[0]) * (unsigned long)tick_ns);
-    print_clients(shared, clients, stuck);
+    printf("{\"capacity\":%ld,", capacity);
+    measure(shared, round_ms, server_pids, servers, pids, clients);
+    print_clients(shared, clients, end_clients(pids, clients, grace_ms));
     return 0;
 }

@@ -85,12 +85,7 @@ fn write(report: &mut Report, results: &[Results]) {
     report.text(
         "Median, half of the distance between the quartiles in percent, and the ratio to the bare C loop in the same turns.",
     );
-    report.table(&by_server(results, |measured, results| {
-        let spread = measured.spread(|round| round.rate)?;
-        let base = results.of(&Server::bare(1).name).and_then(|it| it.spread(|round| round.rate));
-        let ratio = base.map(|base| format!(" ({:.2})", spread.median / base.median)).unwrap_or_default();
-        Some(format!("{}{}{ratio}", rate(spread.median), spread.percent()))
-    }));
+    report.table(&by_server(results, throughput));
     report.section("Latency in microseconds");
     report.text("p50 / p99 / p99.9 of a round trip: medians over the rounds.");
     report.table(&by_server(results, |measured, _| {
@@ -110,6 +105,14 @@ fn write(report: &mut Report, results: &[Results]) {
          the share of the CPU time that neither servers nor clients used.",
     );
     noise(report, results, [&Server::bare(1).name, &Server::bare_again().name]);
+}
+
+/// Median, spread, and ratio to the bare loop of the same group.
+fn throughput(measured: &Measured, results: &Results) -> Option<String> {
+    let spread = measured.spread(|round| round.rate)?;
+    let base = results.of(&Server::bare(1).name).and_then(|it| it.spread(|round| round.rate));
+    let ratio = base.map(|base| format!(" ({:.2})", spread.median / base.median)).unwrap_or_default();
+    Some(format!("{}{}{ratio}", rate(spread.median), spread.percent()))
 }
 
 /// A row for each server, a column for each group.
@@ -159,4 +162,44 @@ pub fn noise(report: &mut Report, results: &[Results], names: [&str; 2]) {
 fn line(results: &[Results], server: &str, what: fn(&Round) -> f64) -> Vec<(f64, Spread)> {
     let measured = results.iter().filter_map(|group| group.of(server));
     measured.filter_map(|it| Some((f64::from(it.cell.clients), it.spread(what)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turns::tests::{results, round};
+
+    #[test]
+    fn a_cell_shows_its_ratio_or_why_there_is_none() {
+        let stuck = [Round { stuck: 64, ..round(0.0) }];
+        let group = results(
+            64,
+            &[
+                (Server::bare(1), &[round(1000.0), round(3000.0)]),
+                (Server::msgqd(), &[round(5000.0)]),
+                (Server::bare(2), &stuck),
+                (Server::bare(4), &[]),
+            ],
+        );
+        let text = by_server(&[group], throughput).markdown();
+        let cells: Vec<&str> = text.lines().skip(2).filter_map(|line| line.split('|').nth(2)).map(str::trim).collect();
+        assert_eq!(cells, ["2.0k ±25 % (1.00)", "5.0k (2.50)", "**stuck**", "not run"]);
+    }
+
+    #[test]
+    fn a_server_that_does_not_take_part_leaves_its_cell_empty() {
+        let few = results(1, &[(Server::bare(1), &[round(1.0)])]);
+        let many = results(1000, &[(Server::msgqd(), &[round(1.0)])]);
+        let text = by_server(&[few, many], throughput).markdown();
+        assert_eq!(text.lines().count(), 4);
+        assert!(text.lines().any(|line| line.starts_with("| msgqd ") && line.contains("  - |")), "{text}");
+    }
+
+    #[test]
+    fn only_msgqd_is_asked_by_a_thousand() {
+        let all = groups(true, None);
+        assert_eq!(all.len(), CLIENTS.len() + 1);
+        let last = all.last().unwrap();
+        assert!(last.cells.iter().all(|cell| cell.server.name.starts_with("msgqd")) && last.cells.len() == 3);
+    }
 }

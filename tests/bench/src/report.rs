@@ -109,3 +109,33 @@ impl Report {
         std::fs::write(&path, json).map_err(Failure::on("write", &path))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::round::Round;
+    use crate::server::Server;
+    use crate::turns::tests::{results, round};
+
+    fn report() -> Report {
+        Report { text: String::new() }
+    }
+
+    #[test]
+    fn wrong_answers_and_what_was_not_run_are_never_left_out() {
+        let wrong = [Round { wrong: 3, ..round(1.0) }, Round { wrong: 4, ..round(1.0) }];
+        let mut report = report();
+        report.troubles(&[results(8, &[(Server::msgqd(), &wrong), (Server::bare(1), &[])])], true);
+        for line in ["**wrong answers**: msgqd, 8 clients: 7", "not run: bare C loop, 8 clients: it is missing"] {
+            assert!(report.markdown().contains(line), "{line} is missing in {}", report.markdown());
+        }
+        assert!(!report.markdown().contains("was right"));
+    }
+
+    #[test]
+    fn a_run_without_trouble_says_so() {
+        let mut report = report();
+        report.troubles(&[results(8, &[(Server::msgqd(), &[round(1.0)])])], true);
+        assert!(report.markdown().ends_with("every answer was right.\n"));
+    }
+}

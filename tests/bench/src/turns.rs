@@ -132,3 +132,44 @@ fn turn(cells: &mut [Measured], times: Times, programs: &mut Programs) -> Result
     }
     Ok(said.join(", "))
 }
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A group with one cell for each server, and these rounds.
+    pub fn results(clients: u32, cells: &[(crate::server::Server, &[Round])]) -> Results {
+        let cells = cells.iter().map(|(server, rounds)| Measured {
+            cell: Cell::new(server.clone(), clients),
+            rounds: rounds.to_vec(),
+            not_run: rounds.is_empty().then(|| "it is missing".to_owned()),
+        });
+        Results { name: format!("{clients} clients"), cells: cells.collect() }
+    }
+
+    /// A round of that rate, in which all latencies are the time of a round trip.
+    pub fn round(rate: f64) -> Round {
+        let (us, cpu) = (1e6 / rate, 1.5);
+        Round {
+            rate,
+            p50_us: us,
+            p99_us: us,
+            p999_us: us,
+            server_cpu_s: cpu,
+            clients_cpu_s: cpu,
+            wrong: 0,
+            stuck: 0,
+            failed: 0,
+            others: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_round_in_which_a_client_was_stuck_does_not_count_in_medians() {
+        let rounds = [round(10.0), Round { stuck: 1, ..round(1.0) }];
+        let results = results(8, &[(crate::server::Server::msgqd(), &rounds)]);
+        let measured = results.of("msgqd").unwrap();
+        assert_eq!((measured.spread(|it| it.rate).unwrap().median, measured.stuck()), (10.0, 1));
+        assert!(!measured.goes_on());
+    }
+}
