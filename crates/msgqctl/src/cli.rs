@@ -259,6 +259,10 @@ pub struct BenchArguments {
     /// Wait at most this long for each answer, sending included; three in a row that are late end a client
     #[arg(long, value_name = "TIME", default_value = "5", value_parser = parse_timeout)]
     pub timeout: Duration,
+
+    /// Show no progress. It is shown on standard error, where that is a terminal, and never with `--json`
+    #[arg(long)]
+    pub no_progress: bool,
 }
 
 /// Arguments of `completions`.

@@ -74,7 +74,7 @@ fn dispatch(arguments: &Arguments) -> Result<cmd::Outcome, Failure> {
         Command::Resume(options) => cmd::door::resume(options, target::key(arguments)?, || target::open(arguments)),
         Command::Send(options) => cmd::send::run(options, || target::open(arguments)),
         Command::Doctor => Ok(cmd::doctor::run(arguments)),
-        Command::Bench(options) => cmd::bench::run(options, || target::open(arguments)),
+        Command::Bench(options) => cmd::bench::run(options, arguments.json, || target::open(arguments)),
         Command::Completions(options) => cmd::completions::run(options),
     }
 }

@@ -1,6 +1,8 @@
 //! `bench`: many clients, each a process of its own, as clients are.
 
 mod client;
+mod clients;
+mod progress;
 
 use super::Outcome;
 use crate::cli::BenchArguments;
@@ -9,13 +11,12 @@ use crate::inside;
 use crate::latency;
 use crate::report::{BenchReport, ClientResult, counted};
 use crate::target::Target;
-use client::Role;
+use clients::Clients;
 use msgq_core::client::{Client, MAX_REQUEST_TEXT_LEN};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
-use std::io::Write;
+use progress::Progress;
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Who used the queue within this time uses it still.
@@ -23,6 +24,7 @@ const RECENTLY_S: i64 = 60;
 
 pub(crate) fn run(
     options: &BenchArguments,
+    is_json: bool,
     open: impl FnOnce() -> Result<Target, Failure>,
 ) -> Result<Outcome, Failure> {
     if options.text.as_bytes().len() > MAX_REQUEST_TEXT_LEN {
@@ -39,9 +41,11 @@ pub(crate) fn run(
     // Where nobody serves, the requests of all clients would be left in the queue.
     let probe = Client::new(target.queue).call(options.text.as_bytes(), options.timeout);
     probe.map_err(|error| Failure::of_call(target.key, &error))?;
-    let mut clients = Clients::start(options, &target)?;
-    clients.go();
-    outcome(options, clients.results())
+    let mut progress = Progress::new(options, is_json)?;
+    let clients = Clients::start(options, &target, progress.is_shown())?;
+    let results = clients.run(|requests| progress.show(requests))?;
+    progress.clear();
+    outcome(options, results)
 }
 
 /// What the load may do to others.
@@ -67,64 +71,6 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
         ));
     }
     warnings
-}
-
-/// The clients; killed when dropped before they have ended.
-struct Clients(Vec<Child>);
-
-impl Clients {
-    fn start(options: &BenchArguments, target: &Target) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::new(Status::Other, format!("cannot start a client: {error}"));
-        let program = std::env::current_exe().map_err(failed)?;
-        let mut clients = Self(Vec::new());
-        for number in 0..options.clients {
-            let mut command = Command::new(&program);
-            command.args(["--json", "--key", &target.key.to_string(), "bench"]);
-            command.env(client::ROLE, Role { number, counter: std::process::id() }.to_string());
-            command.args(["--clients", &options.clients.to_string()]);
-            command.arg("--timeout").arg(format!("{}ms", options.timeout.as_millis().max(1)));
-            match options.count {
-                Some(count) => command.args(["--count", &count.to_string()]),
-                None => command.arg("--duration").arg(format!("{}ms", options.duration.as_millis().max(1))),
-            };
-            if let Some(rate) = options.rate {
-                command.args(["--rate", &rate.to_string()]);
-            }
-            let mut text = std::ffi::OsString::from("--text=");
-            text.push(&options.text);
-            let spawned = command.arg(text).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-            clients.0.push(spawned.map_err(failed)?);
-        }
-        Ok(clients)
-    }
-
-    /// All wait for a line, so that none is far ahead of the others.
-    fn go(&mut self) {
-        for client in &mut self.0 {
-            if let Some(mut stdin) = client.stdin.take() {
-                let _ = stdin.write_all(b"\n");
-            }
-        }
-    }
-
-    fn results(mut self) -> Vec<Result<ClientResult, String>> {
-        std::mem::take(&mut self.0).into_iter().map(result).collect()
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        for client in &mut self.0 {
-            let _ = client.kill();
-            let _ = client.wait();
-        }
-    }
-}
-
-fn result(client: Child) -> Result<ClientResult, String> {
-    let pid = client.id();
-    let output = client.wait_with_output().map_err(|error| format!("client {pid} cannot be waited for: {error}"))?;
-    serde_json::from_slice(&output.stdout).map_err(|_| format!("client {pid} ended with {}", output.status))
 }
 
 fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {

@@ -28,6 +28,8 @@ pub(crate) fn paint(text: &str) -> String {
         }
         let has_heading = !is_continued && line.get(INDENT - 1..INDENT) == Some(" ");
         let heading = if has_heading { line.get(..INDENT).unwrap_or_default().trim_end() } else { "" };
+        // A list with other columns.
+        let heading = if heading.contains("  ") { "" } else { heading };
         let value = line.strip_prefix(heading).unwrap_or(line);
         if !heading.is_empty() {
             painted.extend([BOLD, heading, PLAIN]);
@@ -75,5 +77,6 @@ mod tests {
         let expected = "\x1b[1mproblem\x1b[0m\x1b[31m       bad\x1b[0m\n\x1b[31m              very\x1b[0m\n\
                         \x1b[1mwhy\x1b[0m           so\n1 problem, 0 warnings\n";
         assert_eq!(painted, expected);
+        assert_eq!(paint("latency   min 6.2\n"), "latency   min 6.2\n");
     }
 }

@@ -1,5 +1,6 @@
 //! Load from many client processes.
 
+use super::terminal::Terminal;
 use super::*;
 use msgqd_system_tests::DaemonBuilder;
 use nix::sys::signal::Signal;
@@ -138,5 +139,76 @@ fn the_clients_end_with_the_one_who_counts() {
     late.env("MSGQCTL_BENCH_CLIENT", format!("0 of {}", bench.pid())).stdin(line.reopen().unwrap());
     let late = late.output().unwrap();
     assert_eq!(late.status.code(), Some(OTHER), "{late:?}");
+    daemon.stop();
+}
+
+/// `bench` in a terminal whose shell outlives a Ctrl-C.
+fn in_a_terminal(key: QueueKey, arguments: &str) -> Option<Terminal> {
+    Terminal::run(&format!("trap : INT\n{} --key {key} bench {arguments}", msgqd_system_tests::msgqctl().display()))
+}
+
+#[test]
+fn a_terminal_shows_progress_until_the_result_stands_in_its_place() {
+    let daemon = Daemon::start();
+    for (arguments, result) in [
+        ("--clients 2 --duration 2", "load      2 clients"),
+        ("--clients 2 --count 600 --rate 300", "requests  600 in"),
+    ] {
+        let Some(terminal) = in_a_terminal(daemon.key(), arguments) else { return };
+        terminal.shows(" requests, ");
+        assert!(terminal.screen().contains(" %, "), "{}", terminal.screen());
+        terminal.shows("ended with 0");
+        assert!(terminal.screen().starts_with(result) || terminal.screen().contains(&format!("\n{result}")));
+        assert!(!terminal.screen().contains(" %, "), "{}", terminal.screen());
+    }
+    daemon.stop();
+}
+
+#[test]
+fn control_c_ends_the_load_and_takes_the_bar_along() {
+    let daemon = Daemon::start();
+    let Some(terminal) = in_a_terminal(daemon.key(), "--clients 3 --duration 600") else { return };
+    terminal.shows(" requests, ");
+    let shell: i32 = terminal.tmux(&["display", "-p", "#{pane_pid}"]).trim().parse().unwrap();
+    let bench = children(shell)[0];
+    let clients = children(bench);
+    assert_eq!(clients.len(), 3);
+    terminal.tmux(&["send-keys", "C-c"]);
+    terminal.shows("ended with 130");
+    assert!(!terminal.screen().contains(" %, "), "{}", terminal.screen());
+    assert_eq!(terminal.tmux(&["display", "-p", "#{alternate_on} #{cursor_flag}"]), "0 1\n");
+    let is_there = |pid: &i32| {
+        std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|it| it.contains("(msgqctl)") && !it.contains(") Z "))
+    };
+    wait_until("its clients are gone", || !clients.iter().any(is_there));
+    daemon.stop();
+}
+
+#[test]
+fn no_progress_is_shown_where_it_is_not_wanted_or_nobody_would_see_it() {
+    let daemon = Daemon::start();
+    let program = format!("{} --key {}", msgqd_system_tests::msgqctl().display(), daemon.key());
+    let load = "bench --clients 2 --duration 1";
+    for (command, shows) in [
+        (format!("{program} {load}"), true),
+        (format!("{program} {load} --no-progress"), false),
+        (format!("{program} --json {load}"), false),
+        (format!("{program} {load} 2>/dev/null"), false),
+        (format!("TERM=dumb {program} {load}"), false),
+    ] {
+        // With a terminal of its own.
+        let mut script = Command::new("script");
+        script.envs([("TERM", "xterm"), ("NO_COLOR", "1")]).args([
+            "--quiet",
+            "--return",
+            "--command",
+            &command,
+            "/dev/null",
+        ]);
+        let finished = Process::run(&mut script).succeeded();
+        assert_eq!(finished.stdout.contains(" %, "), shows, "{command}: {finished:?}");
+        assert_eq!(finished.stdout.contains('\u{1b}'), shows, "{command}: {finished:?}");
+    }
     daemon.stop();
 }

@@ -12,6 +12,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::getppid;
 use std::fmt;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -22,16 +23,21 @@ const MAX_TIMEOUTS_IN_A_ROW: u32 = 3;
 /// The variable that tells a program which `bench` starts its [`Role`].
 pub(super) const ROLE: &str = "MSGQCTL_BENCH_CLIENT";
 
-/// Which client, and of whom: the PID of the one who counts.
+/// So often a client tells how many requests it has sent.
+const TELL_PAUSE: Duration = Duration::from_millis(200);
+
+/// Which client, and of whom: the PID of the one who counts, and whether that one shows progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Role {
     pub(super) number: u32,
     pub(super) counter: u32,
+    pub(super) tells: bool,
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} of {}", self.number, self.counter)
+        let tells = if self.tells { ", telling" } else { "" };
+        write!(formatter, "{} of {}{tells}", self.number, self.counter)
     }
 }
 
@@ -39,8 +45,9 @@ impl FromStr for Role {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
+        let (text, tells) = text.strip_suffix(", telling").map_or((text, false), |text| (text, true));
         let (number, counter) = text.split_once(" of ").ok_or(())?;
-        Ok(Self { number: number.parse().map_err(drop)?, counter: counter.parse().map_err(drop)? })
+        Ok(Self { number: number.parse().map_err(drop)?, counter: counter.parse().map_err(drop)?, tells })
     }
 }
 
@@ -60,6 +67,7 @@ pub(super) fn run(options: &BenchArguments, role: Role, target: &Target) -> Resu
         latencies_ns: latency::histogram()?,
         result: ClientResult::default(),
         timeouts_in_a_row: 0,
+        teller: role.tells.then(|| Teller { last: Instant::now(), told: 0 }),
     };
     let schedule = Schedule::of(options, role.number);
     let ended = run.follow(&schedule);
@@ -128,6 +136,23 @@ struct Run<'a> {
     latencies_ns: Histogram<u64>,
     result: ClientResult,
     timeouts_in_a_row: u32,
+    teller: Option<Teller>,
+}
+
+/// Tells the one who counts how many requests were sent since it was last told.
+struct Teller {
+    last: Instant,
+    told: u64,
+}
+
+impl Teller {
+    fn tell(&mut self, requests: u64) {
+        if self.last.elapsed() >= TELL_PAUSE {
+            // Where nobody listens any more, the end is near.
+            let _ = writeln!(std::io::stdout().lock(), "{}", requests - self.told);
+            (self.last, self.told) = (Instant::now(), requests);
+        }
+    }
 }
 
 impl Run<'_> {
@@ -142,6 +167,9 @@ impl Run<'_> {
             }
             std::thread::sleep(due.saturating_duration_since(now));
             self.ask(due)?;
+            if let Some(teller) = &mut self.teller {
+                teller.tell(self.result.requests);
+            }
             index += 1;
         }
     }
@@ -172,8 +200,10 @@ mod tests {
 
     #[test]
     fn a_role_is_read_as_it_was_written() {
-        let role = Role { number: 3, counter: 4711 };
-        assert_eq!(role.to_string().parse(), Ok(role));
+        for tells in [false, true] {
+            let role = Role { number: 3, counter: 4711, tells };
+            assert_eq!(role.to_string().parse(), Ok(role));
+        }
         assert!("3".parse::<Role>().is_err() && "x of y".parse::<Role>().is_err());
     }
 
