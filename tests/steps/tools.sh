@@ -27,18 +27,36 @@ missing_packages() {
 debian_packages() {
     local missing
     mapfile -t missing < <(missing_packages)
-    [ "${#missing[@]}" -gt 0 ] || return 0
+    if [ "${#missing[@]}" -eq 0 ]; then
+        promtool_program
+        return 0
+    fi
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         step install install_packages "${missing[@]}"
     else
         skip "what needs ${missing[*]}" "missing, and only root can install; apt-get install ${missing[*]}"
     fi
+    promtool_program
 }
 
 install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends "$@"
 }
+
+# The package would start a Prometheus; only its promtool is wanted.
+promtool_program() {
+    command -v promtool >/dev/null && return 0
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    step install-promtool unpack_promtool || return 0
+}
+
+unpack_promtool() (
+    mkdir -p target/tools/bin target/tools/prometheus && cd target/tools/prometheus || exit 1
+    apt-get download --quiet prometheus || { echo "not run: promtool: the package prometheus cannot be had"; exit 0; }
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract --directory ../bin --strip-components 3 ./usr/bin/promtool
+    rm -f prometheus_*.deb
+)
 
 # cargo_tool NAME VERSION: the program, from where it is or else built into target/tools.
 cargo_tool() {

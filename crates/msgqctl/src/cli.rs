@@ -2,8 +2,9 @@
 
 mod time;
 
-use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
+use crate::complete;
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueHint};
+use clap_complete::{ArgValueCandidates, Shell};
 use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::QueueKey;
 use std::ffi::OsString;
@@ -44,7 +45,7 @@ pub struct Arguments {
     pub key: Option<QueueKey>,
 
     /// Take the key from this configuration file. Default: /etc/msgqd/msgqd.toml where it can be read, else 0x12345678
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
     /// Print the result as JSON. Fields may be added; any other change raises its `schema_version`
@@ -104,6 +105,9 @@ pub enum Command {
     /// it was due, not from when the client got round to it: a server that stalls cannot hide that.
     Bench(BenchArguments),
     /// Print a completion script for a shell
+    ///
+    /// The script asks msgqctl itself: it completes commands, options, and the clients of the queue where a PID is
+    /// wanted. The package installs it for bash, zsh and fish.
     Completions(CompletionsArguments),
 }
 
@@ -137,7 +141,7 @@ pub struct PeekArguments {
     pub r#type: Option<i64>,
 
     /// Only requests that name this client and messages for it
-    #[arg(long, value_name = "PID", value_parser = pid())]
+    #[arg(long, value_name = "PID", value_parser = pid(), add = ArgValueCandidates::new(complete::clients))]
     pub pid: Option<i32>,
 
     /// Show the whole text of each message, on a line of its own
@@ -153,7 +157,7 @@ pub struct PeekArguments {
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArguments {
     /// The client: the PID, or the thread id where a thread is the client
-    #[arg(value_parser = pid())]
+    #[arg(value_parser = pid(), add = ArgValueCandidates::new(complete::clients))]
     pub pid: i32,
 }
 
@@ -163,7 +167,7 @@ pub struct ExplainArguments {
 #[command(group = ArgGroup::new("selected").args(["pid", "type", "older_than", "force", "all_orphans"]).multiple(true))]
 pub struct PurgeArguments {
     /// Only responses for these clients. Without a PID: for every dead client, as without this option
-    #[arg(long, value_name = "PID", num_args = 0.., value_parser = pid())]
+    #[arg(long, value_name = "PID", num_args = 0.., value_parser = pid(), add = ArgValueCandidates::new(complete::clients))]
     pub pid: Option<Vec<i32>>,
 
     /// Only messages of these types: a client's PID, or the type of junk as `peek` shows it

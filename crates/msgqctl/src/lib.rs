@@ -7,6 +7,7 @@
 
 pub mod cli;
 mod cmd;
+pub mod complete;
 mod door;
 mod failure;
 mod inside;
@@ -29,7 +30,18 @@ use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the command line and returns the exit code that `msgqctl --help` documents.
+///
+/// Asked by a completion script, it prints candidates instead.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    match complete::answer(&arguments) {
+        Ok(true) => return ExitCode::from(Status::Ok.code()),
+        Ok(false) => {}
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(Status::Usage.code());
+        }
+    }
     let status = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => execute(&arguments),
         Err(error) => {

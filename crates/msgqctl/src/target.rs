@@ -16,16 +16,24 @@ pub(crate) struct Target {
 }
 
 pub(crate) fn open(arguments: &Arguments) -> Result<Target, Failure> {
-    let key = key(arguments)?;
+    open_named(arguments.key, arguments.config.clone())
+}
+
+pub(crate) fn open_named(key: Option<QueueKey>, config: Option<PathBuf>) -> Result<Target, Failure> {
+    let key = key_of(key, config)?;
     let queue = Queue::open(key).map_err(|error| Failure::of_queue(key, &error))?;
     Ok(Target { key, queue })
 }
 
 pub(crate) fn key(arguments: &Arguments) -> Result<QueueKey, Failure> {
-    if let Some(key) = arguments.key {
+    key_of(arguments.key, arguments.config.clone())
+}
+
+fn key_of(key: Option<QueueKey>, config: Option<PathBuf>) -> Result<QueueKey, Failure> {
+    if let Some(key) = key {
         return Ok(key);
     }
-    let Some(path) = arguments.config.clone().or_else(readable_system_config) else { return Ok(QueueKey::DEFAULT) };
+    let Some(path) = config.or_else(readable_system_config) else { return Ok(QueueKey::DEFAULT) };
     key_from(&path)
 }
 

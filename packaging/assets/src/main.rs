@@ -36,9 +36,9 @@ fn write_all(output: &Path, written: &Path) -> io::Result<()> {
     }
     man::write(msgqd::cli::command(), "8", "System Administration", &man_pages)?;
     man::write(msgqctl::cli::command(), "1", "User Commands", &man_pages)?;
-    for command in [msgqd::cli::command(), msgqctl::cli::command()] {
-        completions::write(command, &output.join("completions"))?;
-    }
+    let directory = output.join("completions");
+    completions::write("msgqd", |shell| completions::of_command(shell, msgqd::cli::command()), &directory)?;
+    completions::write("msgqctl", msgqctl::complete::script, &directory)?;
     copy_pages(written, &man_pages)
 }
 

@@ -62,6 +62,14 @@ pub fn schema_dir() -> PathBuf {
     repository().join("docs/schema")
 }
 
+/// Prometheus's checker of metrics and rules: the installed one, or the one that `tests/run` unpacked.
+#[must_use]
+pub fn promtool() -> Option<PathBuf> {
+    let unpacked = repository().join("target/tools/bin/promtool");
+    let runs = |path: &PathBuf| Command::new(path).arg("--version").output().is_ok_and(|it| it.status.success());
+    [PathBuf::from("promtool"), unpacked].into_iter().find(runs)
+}
+
 /// The sources of the test clients.
 #[must_use]
 pub fn sources_dir() -> PathBuf {

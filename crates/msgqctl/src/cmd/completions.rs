@@ -1,13 +1,11 @@
 use super::Outcome;
-use crate::cli::{CompletionsArguments, command};
-use crate::failure::Failure;
+use crate::cli::CompletionsArguments;
+use crate::complete;
+use crate::failure::{Failure, Status};
 use crate::report::ScriptReport;
 
 pub(crate) fn run(options: &CompletionsArguments) -> Result<Outcome, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut command(), "msgqctl", &mut script);
-    Ok(Outcome::done(ScriptReport {
-        shell: options.shell.to_string(),
-        script: String::from_utf8_lossy(&script).into_owned(),
-    }))
+    let script = complete::script(options.shell)
+        .map_err(|error| Failure::new(Status::Other, format!("no script for {}: {error}", options.shell)))?;
+    Ok(Outcome::done(ScriptReport { shell: options.shell.to_string(), script }))
 }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod bench;
+mod completion;
 mod doctor;
 mod explain;
 mod inside;
+mod monitoring;
 mod peek;
 mod prometheus;
 mod purge;

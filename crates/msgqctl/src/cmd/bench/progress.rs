@@ -23,7 +23,7 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(options: &BenchArguments, is_json: bool) -> Result<Self, Failure> {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        let is_wanted = !is_json && !options.no_progress && !is_dumb && std::io::stderr().is_terminal();
+        let is_wanted = !is_json && !options.no_progress && !is_dumb && io::stderr().is_terminal();
         let duration = options.count.is_none().then_some(options.duration);
         let length = duration.map_or(u64::from(options.count.unwrap_or(0)), milliseconds);
         let bar = if is_wanted { Some(bar(length)?) } else { None };
