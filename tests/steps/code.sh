@@ -87,7 +87,7 @@ flags_stand_in_the_man_pages() {
     local subcommand bad=0
     page_has_flags target/assets/man/msgqd.8 target/release/msgqd || bad=1
     page_has_flags target/assets/man/msgqctl.1 target/release/msgqctl || bad=1
-    for subcommand in $(target/release/msgqctl --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && $1 != "help" { print $1 }'); do
+    for subcommand in $(target/release/msgqctl --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ && $1 != "help" { print $1 }'); do
         page_has_flags "target/assets/man/msgqctl-$subcommand.1" target/release/msgqctl "$subcommand" || bad=1
     done
     return "$bad"

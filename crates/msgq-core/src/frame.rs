@@ -69,13 +69,20 @@ impl Response {
     #[must_use]
     pub fn new(status: i32, text: &[u8], len: usize) -> Self {
         let mut body = [0; BODY_LEN_LP64];
+        let len = Self::write(&mut body, status, text, len);
+        Self { body, len }
+    }
+
+    /// As [`Response::new`], over whatever stands in `body`; returns the response's length, 260 or 264.
+    pub fn write(body: &mut [u8; BODY_LEN_LP64], status: i32, text: &[u8], len: usize) -> usize {
         let text = cut(until_nul(text), MAX_RESPONSE_TEXT_LEN);
         let (number, rest) = body.split_at_mut(NUMBER_LEN);
         number.copy_from_slice(&status.to_ne_bytes());
-        if let Some(field) = rest.get_mut(..text.len()) {
+        if let Some((field, behind)) = rest.split_at_mut_checked(text.len()) {
             field.copy_from_slice(text);
+            behind.fill(0);
         }
-        Self { body, len: response_len(len) }
+        response_len(len)
     }
 
     /// The body, 260 or 264 bytes.

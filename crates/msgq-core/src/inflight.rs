@@ -18,6 +18,7 @@
 //! SENDING: the answer is in the send call. OFFERED: the answer rests in the queue and may be taken back.
 //! A body is written before the state that announces it, so whoever sees the state sees the body.
 
+mod books;
 mod counters;
 mod file;
 mod header;
@@ -27,6 +28,7 @@ mod landing;
 mod layout;
 mod slot;
 
+pub use books::Books;
 pub use counters::{Counters, CountersSnapshot};
 pub use file::{TableError, is_memory_file_system};
 pub use header::{About, Phase, TableHeader};
@@ -71,24 +73,6 @@ impl Table {
     #[must_use]
     pub fn header(&self) -> &TableHeader {
         self.region.shared(0).unwrap_or(&header::NOWHERE)
-    }
-
-    /// The counters.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        self.region.shared(self.layout.counters()).unwrap_or(&counters::NOWHERE)
-    }
-
-    /// Time from receipt to the answer's hand-over to the kernel.
-    #[must_use]
-    pub fn latency(&self) -> &Histogram {
-        self.region.shared(self.layout.histogram()).unwrap_or(&histogram::NOWHERE)
-    }
-
-    /// How long the operator's logic took for a request.
-    #[must_use]
-    pub fn handler_latency(&self) -> &Histogram {
-        self.region.shared(self.layout.handler_histogram()).unwrap_or(&histogram::NOWHERE)
     }
 
     /// An entry of the list of clients that are watched; `None` when there is no such entry.

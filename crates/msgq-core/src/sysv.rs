@@ -26,7 +26,7 @@ pub(crate) fn msgget(key: i32, flags: c_int) -> Result<c_int, Errno> {
 pub(crate) fn msgsnd(msqid: c_int, message: &[u8], flags: c_int) -> Result<(), Errno> {
     let body_len = message.len().checked_sub(MTYPE_LEN).ok_or(Errno::EINVAL)?;
     // SAFETY: the kernel reads MTYPE_LEN + body_len bytes from the pointer, which is exactly the slice.
-    check(unsafe { libc::msgsnd(msqid, message.as_ptr().cast(), body_len, flags) }).map(drop)
+    Errno::result(unsafe { raw::msgsnd(msqid, message.as_ptr().cast(), body_len, flags) }).map(drop)
 }
 
 /// Receives into `message` and returns the length of the body; the mtype stands in the first bytes.
@@ -48,8 +48,41 @@ pub(crate) unsafe fn msgrcv_at(
 ) -> Result<usize, Errno> {
     let body_room = len.checked_sub(MTYPE_LEN).ok_or(Errno::EINVAL)?;
     // SAFETY: the kernel writes at most MTYPE_LEN + body_room = len bytes to the pointer, which the caller vouches for.
-    let received = unsafe { libc::msgrcv(msqid, message.cast(), body_room, msgtyp, flags) };
+    let received = unsafe { raw::msgrcv(msqid, message.cast(), body_room, msgtyp, flags) };
     Errno::result(received).and_then(|length| usize::try_from(length).map_err(|_| Errno::EINVAL))
+}
+
+/// The calls without the C library's part. There they are points at which a thread can be cancelled (pthreads(7)), which
+/// costs four locked instructions a request as soon as there is a second thread; nobody cancels threads here.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
+mod raw {
+    use nix::libc::{self, c_int, c_long, c_void};
+
+    /// # Safety
+    /// As msgsnd(2).
+    pub(super) unsafe fn msgsnd(msqid: c_int, message: *const c_void, body_len: usize, flags: c_int) -> c_long {
+        // SAFETY: the arguments are those of msgsnd(2), each as wide as a register, and the caller vouches for them.
+        unsafe { libc::syscall(libc::SYS_msgsnd, c_long::from(msqid), message, body_len, c_long::from(flags)) }
+    }
+
+    /// # Safety
+    /// As msgrcv(2).
+    pub(super) unsafe fn msgrcv(
+        msqid: c_int,
+        message: *mut c_void,
+        body_room: usize,
+        msgtyp: c_long,
+        flags: c_int,
+    ) -> c_long {
+        // SAFETY: the arguments are those of msgrcv(2), each as wide as a register, and the caller vouches for them.
+        unsafe { libc::syscall(libc::SYS_msgrcv, c_long::from(msqid), message, body_room, msgtyp, c_long::from(flags)) }
+    }
+}
+
+/// Elsewhere the kernel has them as parts of one call, ipc(2), which the C library knows best.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+mod raw {
+    pub(super) use nix::libc::{msgrcv, msgsnd};
 }
 
 pub(crate) fn stat(msqid: c_int) -> Result<libc::msqid_ds, Errno> {

@@ -75,7 +75,7 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
     let now_ns = monotonic_ns();
     let silent = silence(&table);
     let phase = phase(&table, found.lock, silent);
-    let counters = table.counters().snapshot();
+    let counters = table.counted();
     let lives = !matches!(phase, ServerPhase::Died | ServerPhase::Ended);
     let now_s = unix_time_s();
     let served = counters.answered.saturating_add(counters.answered_late);
@@ -102,8 +102,8 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
         counters,
         in_hand: in_hand_of(&table, now_ns),
         outbox: outbox(&table, now_ns),
-        latency: summary(&table.latency().snapshot()),
-        handler_latency: summary(&table.handler_latency().snapshot()),
+        latency: summary(&table.latency()),
+        handler_latency: summary(&table.handler_latency()),
         table_file: found.table_path.display().to_string(),
     })
 }

@@ -60,7 +60,7 @@ impl Service {
 
     fn assert_books_balance(&self) {
         wait_until("nothing is in hand or in the outbox", || self.engine().in_hand() + self.engine().in_outbox() == 0);
-        let books = self.engine().table().counters().snapshot();
+        let books = self.engine().table().counted();
         assert_eq!(books.accepted(), books.fates(), "{books:?}");
     }
 }
@@ -219,7 +219,7 @@ fn at_the_outbox_limit_only_the_client_that_does_not_read_loses_answers() {
             }
             let _ = stopped.recv_timeout(LIMIT);
         });
-        wait_until("answers are shed", || service.engine().table().counters().snapshot().shed > 0);
+        wait_until("answers are shed", || service.engine().table().counted().shed > 0);
         let good: Vec<_> = (0..8).map(|_| scope.spawn(move || closed_loop(queue, 200))).collect();
         for client in good {
             client.join().unwrap();
@@ -227,7 +227,7 @@ fn at_the_outbox_limit_only_the_client_that_does_not_read_loses_answers() {
         drop(stop);
     });
     service.assert_books_balance();
-    let books = service.engine().table().counters().snapshot();
+    let books = service.engine().table().counted();
     assert!(books.client_gone + books.orphans_dead_client > 0, "{books:?}");
 }
 
@@ -258,7 +258,7 @@ fn an_answer_whose_client_died_while_it_was_made_is_not_sent() {
     // The thread may end before its request is looked at: then it is refused, which is as good. Or the kernel is not
     // quite done with it when the answer is sent: then the answer is removed as soon as it is.
     let over = |service: &Service| {
-        let books = service.engine().table().counters().snapshot();
+        let books = service.engine().table().counted();
         books.client_gone + books.refused_nobody + books.orphans_dead_client + books.orphans_nobody == 1
     };
     wait_until("the request is in hand or refused", || service.engine().in_hand() == 1 || over(&service));
@@ -276,7 +276,7 @@ fn while_every_worker_is_busy_orphans_are_still_removed() {
     wait_until("the worker is busy", || service.engine().in_hand() == 1);
     let gone = std::thread::spawn(|| nix::unistd::gettid().as_raw()).join().unwrap();
     service.queue.try_send(i64::from(gone), &[0; BODY_LEN_LP64]).unwrap();
-    wait_until("the orphan is gone", || service.engine().table().counters().snapshot().orphans_nobody == 1);
+    wait_until("the orphan is gone", || service.engine().table().counted().orphans_nobody == 1);
     open.send(()).unwrap();
     waiting.join().unwrap();
 }

@@ -80,7 +80,7 @@ impl Scene {
     fn books(&self) -> CountersSnapshot {
         let engine = self.engine.as_ref().unwrap();
         wait_until("nothing is in hand or in the outbox", || engine.in_hand() + engine.in_outbox() == 0);
-        let books = engine.table().counters().snapshot();
+        let books = engine.table().counted();
         assert_eq!(books.accepted(), books.fates(), "{books:?}");
         books
     }

@@ -180,7 +180,7 @@ with_on_failure_keep_what_waits_is_answered_after_the_next_start() {
     inside systemctl kill --signal=KILL msgqd
     wait_until 60 has_failed
     has_queue
-    inside msgqctl stat | grep -q '^verdict       down: '
+    inside msgqctl stat | grep -q '^verdict       down since about '
     no_drop_in
     start_service
     wait "$waiting" || true

@@ -72,6 +72,6 @@ completions_are_there_for_bash_zsh_and_fish() {
         inside bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader "$1"; complete -p "$1"' \
             bash "$program"
         inside grep -q "^#compdef $program" "/usr/share/zsh/vendor-completions/_$program"
-        inside grep -q "^complete -c $program" "/usr/share/fish/vendor_completions.d/$program.fish"
+        inside grep -qE "^complete .*(-c|--command) $program( |\$)" "/usr/share/fish/vendor_completions.d/$program.fish"
     done
 }

@@ -226,7 +226,7 @@ fn what_is_no_note_closes_the_door_is_reported_once_and_is_never_followed() {
     std::fs::write(&secret, "by = \"SECRET\"\nat_s = 1\nreason = \"SECRET\"\n").unwrap();
     let places: [&dyn Fn(); 3] =
         [&|| std::os::unix::fs::symlink(&secret, &path).unwrap(), &|| std::fs::create_dir(&path).unwrap(), &|| {
-            std::fs::write(&path, b"\xff\x1b[31m").unwrap()
+            std::fs::write(&path, b"\xff\x1b[31m").unwrap();
         }];
     for place in places {
         place();

@@ -34,9 +34,14 @@ fn upper_bound(bucket: usize) -> u64 {
 impl Histogram {
     /// Counts one duration.
     pub fn record(&self, nanoseconds: u64) {
-        if let Some(bucket) = self.buckets.get(bucket_of(nanoseconds)) {
+        if let Some(bucket) = self.bucket(nanoseconds) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What counts durations such as this one.
+    pub(super) fn bucket(&self, nanoseconds: u64) -> Option<&AtomicU64> {
+        self.buckets.get(bucket_of(nanoseconds))
     }
 
     /// Reads all buckets, each by itself.
@@ -53,6 +58,13 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let both = self.buckets.iter().zip(&other.buckets);
+        Self { buckets: both.map(|(one, other)| one.saturating_add(*other)).collect() }
+    }
+
     /// How many durations were counted.
     #[must_use]
     pub fn count(&self) -> u64 {

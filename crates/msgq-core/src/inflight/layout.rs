@@ -58,10 +58,13 @@ pub(super) struct Layout {
 const LINE: usize = 64;
 /// Room for what identifies the table, in front of all else.
 const HEADER_LEN: usize = 4096;
-const COUNTERS: usize = HEADER_LEN;
-const HISTOGRAM: usize = (COUNTERS + size_of::<Counters>()).next_multiple_of(LINE);
+/// Within the books.
+const HISTOGRAM: usize = size_of::<Counters>().next_multiple_of(LINE);
 const HANDLER_HISTOGRAM: usize = (HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
-const LANDINGS: usize = (HANDLER_HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
+const BOOKS_LEN: usize = (HANDLER_HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
+/// Those that all threads share, and those of the first worker.
+const BOOKS: usize = 2;
+const LANDINGS: usize = HEADER_LEN + BOOKS * BOOKS_LEN;
 const _: () = assert!(size_of::<TableHeader>() <= HEADER_LEN);
 const LANDING_RESPONSE: usize = size_of::<SlotHeader>();
 const LANDING_MESSAGE: usize = LANDING_RESPONSE + RESPONSE_MESSAGE_LEN;
@@ -93,16 +96,10 @@ impl Layout {
         self.total_len
     }
 
-    pub(super) fn counters(&self) -> usize {
-        COUNTERS
-    }
-
-    pub(super) fn histogram(&self) -> usize {
-        HISTOGRAM
-    }
-
-    pub(super) fn handler_histogram(&self) -> usize {
-        HANDLER_HISTOGRAM
+    /// The counters and the two histograms of the books with this index.
+    pub(super) fn books(&self, index: usize) -> (usize, usize, usize) {
+        let start = HEADER_LEN + index.min(BOOKS - 1) * BOOKS_LEN;
+        (start, start + HISTOGRAM, start + HANDLER_HISTOGRAM)
     }
 
     pub(super) fn landing(&self, index: usize) -> Option<usize> {

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 /// What stands in front of every slot.
 #[derive(Debug)]
@@ -52,21 +52,25 @@ impl SlotHeader {
         }
     }
 
-    /// Moves the slot on. Sequentially consistent: the engine's rule for direct sends is an argument over the order of
-    /// this store and a load of the client's flags (see `msgqd::engine::clients`).
+    /// Moves the slot on. SENDING is stored sequentially consistent: the engine's rule for direct sends is an argument over
+    /// the order of that store and a load of the client's flags (see `msgqd::engine::clients`). Whoever sees any other
+    /// state sees what was written to the slot before it, and needs no more.
     pub fn set_state(&self, state: SlotState) {
-        self.state.store(state as u32, Ordering::SeqCst);
+        let order = if state == SlotState::Sending { Ordering::SeqCst } else { Ordering::Release };
+        self.state.store(state as u32, order);
+        // What comes after must not be written before, for whoever finds the slot after a kill between the two.
+        compiler_fence(Ordering::SeqCst);
     }
 
     /// Whose request or answer the slot holds; 0: nobody's.
     #[must_use]
     pub fn client(&self) -> i32 {
-        self.client.load(Ordering::SeqCst)
+        self.client.load(Ordering::Acquire)
     }
 
     /// Sets whose request or answer the slot holds.
     pub fn set_client(&self, pid: i32) {
-        self.client.store(pid, Ordering::SeqCst);
+        self.client.store(pid, Ordering::Release);
     }
 
     /// Length of the body in the slot, in bytes: of the request while RECEIVED, of the response from READY on.

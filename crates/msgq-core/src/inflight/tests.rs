@@ -86,7 +86,7 @@ mod file {
             assert_eq!(table.header().about(), about());
             assert_eq!(table.header().phase(), Some(Phase::Starting));
             assert_eq!(table.geometry(), GEOMETRY);
-            assert_eq!(table.counters().snapshot().received, 1);
+            assert_eq!(table.counted().received, 1);
             assert_eq!(table.response(1).unwrap().client(), 77);
             assert_eq!(table.client(3).unwrap().get(), Some((77, 1234)));
             assert_eq!(table.client(2).unwrap().get(), None);

@@ -170,12 +170,9 @@ impl OutboxReport {
 
 impl Rates {
     fn text(self) -> Option<String> {
-        let named = [
-            (self.now_per_s, "now"),
-            (self.minute_per_s, "in the last minute"),
-            (self.since_start_per_s, "since the start"),
-        ];
-        // Six digits and a fraction, three times, would not fit into a line.
+        let named =
+            [(self.now_per_s, "now"), (self.minute_per_s, "last minute"), (self.since_start_per_s, "since start")];
+        // Three times six digits and a fraction would not fit into a line of 80 columns.
         let shown = |rate: f64| if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") };
         let words: Vec<_> =
             named.iter().filter_map(|(rate, name)| Some(format!("{} {name}", shown((*rate)?)))).collect();

@@ -176,7 +176,7 @@ impl Courier {
             Err(error) => return Sent::Failed(error),
         }
         if self.budget == 0 {
-            self.budget = self.shared.flow.wait_for_room(self.shared.counters(), queue);
+            self.budget = self.shared.flow.wait_for_room(&self.shared.table, queue);
         }
         self.budget = self.budget.saturating_sub(1);
         loop {

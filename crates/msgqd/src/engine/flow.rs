@@ -6,7 +6,7 @@
 //! are out follows from the counters; the way of a request pays nothing for it.
 
 use msgq_core::frame::BODY_LEN_LP64;
-use msgq_core::inflight::Counters;
+use msgq_core::inflight::Table;
 use msgq_core::queue::{Queue, QueueStat};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,15 +19,15 @@ pub(super) struct Flow {
 
 impl Flow {
     /// How many more answers may be given out now.
-    pub(super) fn room(&self, counters: &Counters, stat: &QueueStat) -> u64 {
+    pub(super) fn room(&self, table: &Table, stat: &QueueStat) -> u64 {
         let half = (stat.max_bytes / 2).saturating_sub(stat.bytes);
         let places = half / u64::try_from(BODY_LEN_LP64).unwrap_or(u64::MAX);
-        places.saturating_sub(self.expected(counters))
+        places.saturating_sub(self.expected(table))
     }
 
     /// Clients that were answered and have not asked again.
-    fn expected(&self, counters: &Counters) -> u64 {
-        let balance = balance(counters);
+    fn expected(&self, table: &Table) -> u64 {
+        let balance = balance(table);
         let nobody = self.nobody.load(Ordering::Relaxed);
         if balance < nobody {
             self.nobody.store(balance, Ordering::Relaxed);
@@ -36,33 +36,36 @@ impl Flow {
     }
 
     /// Whoever was answered and has not asked again is not expected to any more.
-    fn expect_nobody(&self, counters: &Counters) {
-        self.nobody.store(balance(counters), Ordering::Relaxed);
+    fn expect_nobody(&self, table: &Table) {
+        self.nobody.store(balance(table), Ordering::Relaxed);
     }
 
     /// Waits until answers may be given out and returns how many: at least one, since clients need not ask again.
-    pub(super) fn wait_for_room(&self, counters: &Counters, queue: &Queue) -> u64 {
-        let (mut received, mut since) = (counters.received.load(Ordering::Relaxed), Instant::now());
+    pub(super) fn wait_for_room(&self, table: &Table, queue: &Queue) -> u64 {
+        let count = || table.count_of(|counters| &counters.received);
+        let (mut received, mut since) = (count(), Instant::now());
         while since.elapsed() < PATIENCE {
             let Ok(stat) = queue.stat() else { return 1 };
-            let room = self.room(counters, &stat);
+            let room = self.room(table, &stat);
             if room > 0 {
                 return room;
             }
             std::thread::sleep(PAUSE);
-            let now = counters.received.load(Ordering::Relaxed);
+            let now = count();
             if now != received {
                 (received, since) = (now, Instant::now());
             }
         }
-        self.expect_nobody(counters);
+        self.expect_nobody(table);
         1
     }
 }
 
-fn balance(counters: &Counters) -> i64 {
-    let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed).cast_signed();
-    load(&counters.answered).wrapping_add(load(&counters.answered_late)).wrapping_sub(load(&counters.received))
+fn balance(table: &Table) -> i64 {
+    let answered = table.count_of(|counters| &counters.answered);
+    let answered_late = table.count_of(|counters| &counters.answered_late);
+    let received = table.count_of(|counters| &counters.received);
+    answered.wrapping_add(answered_late).wrapping_sub(received).cast_signed()
 }
 
 /// So long no request comes before nobody is expected any more.
@@ -74,7 +77,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
     use super::*;
-    use msgq_core::inflight::{Geometry, Table};
+    use msgq_core::inflight::{Counters, Geometry};
 
     fn stat(bytes: u64) -> QueueStat {
         QueueStat {
@@ -103,9 +106,9 @@ mod tests {
     #[test]
     fn so_many_answers_are_given_out_as_half_of_the_queue_has_places() {
         let (flow, table) = (Flow::default(), table());
-        assert_eq!(flow.room(table.counters(), &stat(0)), 31);
-        assert_eq!(flow.room(table.counters(), &stat(264 * 21)), 10);
-        assert_eq!(flow.room(table.counters(), &stat(16_384)), 0);
+        assert_eq!(flow.room(&table, &stat(0)), 31);
+        assert_eq!(flow.room(&table, &stat(264 * 21)), 10);
+        assert_eq!(flow.room(&table, &stat(16_384)), 0);
     }
 
     #[test]
@@ -115,14 +118,14 @@ mod tests {
         for _ in 0..31 {
             Counters::add(&counters.received);
         }
-        assert_eq!(flow.room(counters, &stat(0)), 31, "who waits for an answer sends nothing");
+        assert_eq!(flow.room(&table, &stat(0)), 31, "who waits for an answer sends nothing");
         for _ in 0..31 {
             Counters::add(&counters.answered_late);
         }
-        assert_eq!(flow.room(counters, &stat(0)), 0);
+        assert_eq!(flow.room(&table, &stat(0)), 0);
         Counters::add(&counters.received);
-        assert_eq!(flow.room(counters, &stat(0)), 1);
-        flow.expect_nobody(counters);
-        assert_eq!(flow.room(counters, &stat(0)), 31);
+        assert_eq!(flow.room(&table, &stat(0)), 1);
+        flow.expect_nobody(&table);
+        assert_eq!(flow.room(&table, &stat(0)), 31);
     }
 }

@@ -4,7 +4,8 @@ use super::clients::{Generation, wait_for_direct_sends};
 use super::outbox::{Admission, Outbox, Phase};
 use super::shared::{Shared, now_ns};
 use super::test_switches::kill_point;
-use msgq_core::frame::{BODY_LEN_LP64, is_response_len};
+use crate::handler::Reply;
+use msgq_core::frame::{BODY_LEN_LP64, Response, is_response_len};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::queue::Queue;
@@ -49,6 +50,20 @@ pub(super) fn framed<'a>(message: &'a mut [u8; RESPONSE_MESSAGE_LEN], client: Cl
     if let Some(rest) = rest.get_mut(..body.len()) {
         rest.copy_from_slice(body);
     }
+    message.get(..len).unwrap_or_default()
+}
+
+/// Makes the message that carries a reply, over whatever stands in `message`.
+pub(super) fn response_message<'a>(
+    message: &'a mut [u8; RESPONSE_MESSAGE_LEN],
+    client: ClientPid,
+    reply: &Reply,
+    response_len: usize,
+) -> &'a [u8] {
+    let Some((first, body)) = message.split_first_chunk_mut() else { return &[] };
+    *first = client.as_mtype().to_ne_bytes();
+    let Some(body) = body.first_chunk_mut() else { return &[] };
+    let len = first.len() + Response::write(body, reply.status(), reply.text(), response_len);
     message.get(..len).unwrap_or_default()
 }
 
@@ -147,7 +162,7 @@ fn announce_recall(shared: &Shared, slot: Option<u32>) {
 pub(super) fn delivered(shared: &Shared, outbox: &mut Outbox, client: ClientPid, slot: u32) {
     Counters::add(&shared.counters().answered_late);
     if let Some(header) = shared.table.response(slot) {
-        shared.table.latency().record(now_ns().saturating_sub(header.received_at_ns.load(Ordering::Relaxed)));
+        shared.table.books().record_latency(now_ns().saturating_sub(header.received_at_ns.load(Ordering::Relaxed)));
         header.set_state(SlotState::Armed);
     }
     if outbox.delivered(client, slot) {

@@ -68,7 +68,7 @@ pub(super) fn recover(shared: &Shared, left: &Table, on_crash: OnCrash) {
 }
 
 fn report(shared: &Shared, level: log::Level) {
-    let books = shared.counters().snapshot();
+    let books = shared.table.counted();
     let numbers = [
         (books.recovered_rerun, "run again"),
         (books.recovered_refused, "answered with an error"),

@@ -274,7 +274,7 @@ impl Shared {
     /// True when more answers may be given out although the queue is congested.
     pub(super) fn has_room_for_answers(&self, queue: &Queue) -> bool {
         self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG
-            && queue.stat().is_ok_and(|stat| self.flow.room(self.counters(), &stat) > 0)
+            && queue.stat().is_ok_and(|stat| self.flow.room(&self.table, &stat) > 0)
     }
 
     /// True when room in the queue is wanted by somebody.
@@ -320,7 +320,7 @@ impl Shared {
         let (header, now_ns) = (self.table.header(), now_ns());
         header.set_beat_at_ns(now_ns);
         header.history().note(now_ns, || {
-            let counters = self.counters().snapshot();
+            let counters = self.table.counted();
             counters.answered + counters.answered_late
         });
     }

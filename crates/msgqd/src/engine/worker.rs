@@ -2,14 +2,14 @@
 
 use super::admission;
 use super::clients::{Generation, Gone};
-use super::post::{self, Letter, Origin, framed};
+use super::post::{self, Letter, Origin, response_message};
 use super::shared::Shared;
 use super::spin::{Found, Spin};
 use super::test_switches::{self, kill_point};
 use crate::handler::{Handler, HandlerRequest, Outcome, Reply};
-use msgq_core::frame::{self, Malformed, REQUEST_MTYPE, Request, Response};
+use msgq_core::frame::{self, Malformed, REQUEST_MTYPE, Request};
 use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::inflight::{Books, Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
@@ -30,6 +30,7 @@ pub(super) struct Worker {
 
 /// What is known of the request in hand.
 struct InHand<'a> {
+    books: Books<'a>,
     slot: &'a SlotHeader,
     client: ClientPid,
     generation: Generation,
@@ -40,10 +41,19 @@ struct InHand<'a> {
 
 /// A request that was just received.
 #[derive(Clone, Copy)]
-struct Receipt {
+struct Receipt<'a> {
+    books: Books<'a>,
     queue: Queue,
     length: usize,
     at: Instant,
+}
+
+/// Where bodies are looked at and answers made. Kept from request to request: filling it anew each time is a tenth of the
+/// work.
+struct Desk {
+    /// One byte more than a request may have is enough to know that it is too long.
+    body: [u8; frame::BODY_LEN_LP64 + 1],
+    message: [u8; RESPONSE_MESSAGE_LEN],
 }
 
 /// What came of looking for a request.
@@ -72,10 +82,11 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let Some(slot) = shared.table.landing(self.index) else { return };
         shared.staff.note_seen(self.index, self.handler_version);
+        let mut desk = Desk::new();
         while !shared.is_over_for(self.index) {
             self.take_current_handler();
-            if let Some(receipt) = self.receive(slot) {
-                self.serve(slot, receipt);
+            if let Some(receipt) = self.receive(&shared, slot) {
+                self.serve(slot, receipt, &mut desk);
                 // What was called off stays as it is, for the next server.
                 if slot.state() != Some(SlotState::Received) || !shared.is_aborting() {
                     shared.table.finish_landing(self.index);
@@ -95,8 +106,7 @@ impl Worker {
     }
 
     /// Receives and numbers one request; `None` when there is none.
-    fn receive(&mut self, slot: &SlotHeader) -> Option<Receipt> {
-        let shared = Arc::clone(&self.shared);
+    fn receive<'a>(&mut self, shared: &'a Shared, slot: &SlotHeader) -> Option<Receipt<'a>> {
         let several = shared.staff.has_several_workers();
         let _receipt = several.then(|| shared.receipt.lock().unwrap_or_else(PoisonError::into_inner));
         if self.shared.is_over_for(self.index) || self.handler_version != self.shared.staff.version() {
@@ -116,7 +126,7 @@ impl Worker {
             }
         };
         kill_point("received");
-        let receipt = self.received(slot, queue, length);
+        let receipt = self.received(slot, shared.table.books_of(self.index), queue, length);
         let waited = receipt.at.saturating_duration_since(self.answered_at.get());
         self.spin.received(found, receipt.at, waited, self.shared.spin_limit());
         Some(receipt)
@@ -165,7 +175,7 @@ impl Worker {
         Ok(length)
     }
 
-    fn received(&self, slot: &SlotHeader, queue: Queue, length: usize) -> Receipt {
+    fn received<'a>(&self, slot: &SlotHeader, books: Books<'a>, queue: Queue, length: usize) -> Receipt<'a> {
         let at = Instant::now();
         slot.received_at_ns.store(self.shared.nanoseconds(at), Ordering::Relaxed);
         slot.msqid.store(queue.id(), Ordering::Relaxed);
@@ -174,8 +184,8 @@ impl Worker {
         slot.sequence.store(self.shared.next_sequence(), Ordering::Relaxed);
         slot.set_client(self.shared.table.claimed_pid(self.index, length));
         slot.set_state(SlotState::Received);
-        Counters::add(&self.shared.counters().received);
-        Receipt { queue, length, at }
+        books.add(&books.counters().received);
+        Receipt { books, queue, length, at }
     }
 
     fn receive_failed(&self, slot: &SlotHeader, queue: Queue, error: &QueueError) {
@@ -197,29 +207,35 @@ impl Worker {
         let mut buffer = MessageBuffer::new();
         if matches!(queue.try_receive(REQUEST_MTYPE, &mut buffer), Ok(true)) {
             self.shared.table.store_landed(self.index, REQUEST_MTYPE, buffer.body());
-            let receipt = self.received(slot, queue, buffer.body().len());
-            self.serve(slot, receipt);
+            let receipt = self.received(slot, self.shared.table.books_of(self.index), queue, buffer.body().len());
+            self.serve(slot, receipt, &mut Desk::new());
             self.shared.table.finish_landing(self.index);
         }
     }
 
-    fn serve(&self, slot: &SlotHeader, receipt: Receipt) {
-        // One byte more than a request may have is enough to know that it is too long.
-        let mut body = [0; frame::BODY_LEN_LP64 + 1];
-        let Some(body) = body.get_mut(..receipt.length.min(frame::BODY_LEN_LP64 + 1)) else { return };
+    fn serve(&self, slot: &SlotHeader, receipt: Receipt<'_>, desk: &mut Desk) {
+        let Desk { body, message } = desk;
+        let length = receipt.length.min(body.len());
+        let Some(body) = body.get_mut(..length) else { return };
         if self.shared.table.read_landed(self.index, body) {
-            self.serve_body(slot, receipt, body);
+            self.serve_body(slot, receipt, body, message);
         }
     }
 
-    fn serve_body(&self, slot: &SlotHeader, receipt: Receipt, body: &[u8]) {
+    fn serve_body(
+        &self,
+        slot: &SlotHeader,
+        receipt: Receipt<'_>,
+        body: &[u8],
+        message: &mut [u8; RESPONSE_MESSAGE_LEN],
+    ) {
         let events = &self.shared.events;
         match frame::decode_request(body) {
             Ok(request) => {
                 if let Some(in_hand) = self.admit(slot, receipt, request.claimed_pid) {
                     let reply = self.handle(&in_hand, &request);
                     if !self.shared.is_aborting() {
-                        self.answer(&in_hand, &reply, request.response_len);
+                        self.answer(&in_hand, &reply, request.response_len, message);
                     }
                 }
             }
@@ -232,17 +248,19 @@ impl Worker {
                 if let Some(in_hand) = self.admit(slot, receipt, claimed_pid) {
                     let error = Malformed::TooLong { len: receipt.length, claimed_pid };
                     events.long.warn(|| format!("refused a request of client {claimed_pid}: {error}"));
-                    self.answer(&in_hand, &Reply::error(&error.to_string()), frame::BODY_LEN_ILP32);
+                    let reply = Reply::error(&error.to_string());
+                    self.answer(&in_hand, &reply, frame::BODY_LEN_ILP32, message);
                 }
             }
         }
     }
 
-    fn admit<'a>(&self, slot: &'a SlotHeader, receipt: Receipt, claimed_pid: i32) -> Option<InHand<'a>> {
+    fn admit<'a>(&self, slot: &'a SlotHeader, receipt: Receipt<'a>, claimed_pid: i32) -> Option<InHand<'a>> {
         let (client, generation) = admission::admit(&self.shared, claimed_pid)?;
         slot.generation.store(generation.number(), Ordering::Relaxed);
         let sequence = slot.sequence.load(Ordering::Relaxed);
-        Some(InHand { slot, client, generation, sequence, received_at: receipt.at, queue: receipt.queue })
+        let Receipt { books, queue, at: received_at, .. } = receipt;
+        Some(InHand { books, slot, client, generation, sequence, received_at, queue })
     }
 
     fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
@@ -253,15 +271,19 @@ impl Worker {
             text: request.text,
             received_at: in_hand.received_at,
         });
-        count_outcome(self.shared.counters(), reply.outcome());
+        count_outcome(&in_hand.books, reply.outcome());
         reply
     }
 
-    fn answer(&self, in_hand: &InHand<'_>, reply: &Reply, response_len: usize) {
+    fn answer(
+        &self,
+        in_hand: &InHand<'_>,
+        reply: &Reply,
+        response_len: usize,
+        message: &mut [u8; RESPONSE_MESSAGE_LEN],
+    ) {
         let shared = &self.shared;
-        let response = Response::new(reply.status(), reply.text(), response_len);
-        let mut message = [0; RESPONSE_MESSAGE_LEN];
-        let message = framed(&mut message, in_hand.client, response.as_bytes());
+        let message = response_message(message, in_hand.client, reply, response_len);
         shared.table.write_landing_response(self.index, message);
         in_hand.slot.set_state(SlotState::Ready);
         kill_point("answered");
@@ -269,7 +291,7 @@ impl Worker {
         self.answered_at.set(ready_at);
         let took = ready_at.saturating_duration_since(in_hand.received_at);
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        shared.table.handler_latency().record(took_ns);
+        in_hand.books.record_handler_latency(took_ns);
         if took > SLOW && !shared.clients.is_same(in_hand.client, in_hand.generation) {
             Counters::add(&shared.counters().client_gone);
             return;
@@ -289,8 +311,8 @@ impl Worker {
             Ok(true) => match in_hand.queue.try_send_framed(message) {
                 Ok(()) => {
                     kill_point("sent");
-                    Counters::add(&shared.counters().answered);
-                    shared.table.latency().record(took_ns);
+                    in_hand.books.add(&in_hand.books.counters().answered);
+                    in_hand.books.record_latency(took_ns);
                 }
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     Counters::add(&shared.counters().queue_full);
@@ -320,9 +342,16 @@ impl Worker {
     }
 }
 
+impl Desk {
+    fn new() -> Self {
+        Self { body: [0; _], message: [0; _] }
+    }
+}
+
 /// Counts what became of a request in the handler.
-pub(super) fn count_outcome(counters: &Counters, outcome: Outcome) {
-    Counters::add(match outcome {
+pub(super) fn count_outcome(books: &Books<'_>, outcome: Outcome) {
+    let counters = books.counters();
+    books.add(match outcome {
         Outcome::Done => &counters.handler_done,
         Outcome::Failed => &counters.handler_failed,
         Outcome::TimedOut => &counters.handler_timed_out,
@@ -334,5 +363,6 @@ pub(super) fn count_outcome(counters: &Counters, outcome: Outcome) {
 const RECEIVE_PAUSE: Duration = Duration::from_millis(200);
 /// Between two looks at the queue, so that those who send find its lock free.
 const PAUSES: u32 = 40;
-/// A look at the queue takes a fraction of a microsecond; whoever needs so much longer did not have the CPU.
-const LOST_CPU: Duration = Duration::from_micros(15);
+/// Whoever was away for so long lost the CPU to another program: that keeps it for a slice of the scheduler, 0.7 ms and
+/// more. Interrupts and hypervisors take it for less than 300 us, some of them every few milliseconds.
+const LOST_CPU: Duration = Duration::from_micros(500);

@@ -73,7 +73,7 @@ fn deliver_what_goes(engine: &Engine, deadline: Instant, signals: &Signals) {
 
 /// All counters that moved.
 fn books(engine: &Engine) -> String {
-    let moved = engine.table().counters().snapshot().entries().into_iter().filter(|(_, value)| *value > 0);
+    let moved = engine.table().counted().entries().into_iter().filter(|(_, value)| *value > 0);
     let mut words: Vec<String> = moved.map(|(name, value)| format!("{name}={value}")).collect();
     if words.is_empty() {
         words.push("nobody asked anything".to_owned());

@@ -100,7 +100,7 @@ impl Manager {
 const RECOVERY_TIME: Duration = Duration::from_secs(120);
 
 fn describe(engine: &Engine) -> String {
-    let books = engine.table().counters().snapshot();
+    let books = engine.table().counted();
     let queue = engine.queue();
     let key = queue.key().map_or_else(String::new, |key| format!(" {key}"));
     let answered = books.answered + books.answered_late;

@@ -230,7 +230,7 @@ fn one_look_tells_the_rates_of_now_and_of_the_last_minute() {
     wait_until("the load is seen", || is_positive("now_per_s") && is_positive("minute_per_s"));
     wait_until("it is in the text", || {
         let text = stat(daemon.builder(), &["stat"]).stdout;
-        text.contains(" now, ") && text.contains(" in the last minute, ") && text.contains(" since the start")
+        text.contains(" now, ") && text.contains(" last minute, ") && text.contains(" since start")
     });
     load.signal(Signal::SIGTERM);
     wait_until("its end is seen", || rate("now_per_s") == Some(0.0));

@@ -2,14 +2,14 @@
 
 use super::Recovery;
 use crate::engine::admission;
-use crate::engine::post::framed;
+use crate::engine::post::response_message;
 use crate::engine::shared::now_ns;
 use crate::engine::test_switches::kill_point;
 use crate::engine::worker::count_outcome;
 use crate::handler::{HandlerRequest, Reply};
 use msgq_core::config::OnCrash;
 use msgq_core::escape::escape;
-use msgq_core::frame::{self, BODY_LEN_ILP32, BODY_LEN_LP64, Malformed, REQUEST_MTYPE, Request, Response};
+use msgq_core::frame::{self, BODY_LEN_ILP32, BODY_LEN_LP64, Malformed, REQUEST_MTYPE, Request};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use std::sync::atomic::Ordering;
@@ -63,9 +63,8 @@ fn finish(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) {
     let is_ours = slot.msqid.load(Ordering::Relaxed) == recovery.queue.id() && recovery.left.read_landed(index, body);
     let answer = is_ours.then(|| answer(recovery, slot, body, crashes)).flatten();
     let Some((client, reply, response_len)) = answer else { return recovery.left.finish_landing(index) };
-    let response = Response::new(reply.status(), reply.text(), response_len);
     let mut message = [0; RESPONSE_MESSAGE_LEN];
-    recovery.left.write_landing_response(index, framed(&mut message, client, response.as_bytes()));
+    recovery.left.write_landing_response(index, response_message(&mut message, client, &reply, response_len));
     slot.set_state(SlotState::Ready);
     kill_point("recovery-rerun");
 }
@@ -120,6 +119,6 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
     kill_point("handling");
     let request = HandlerRequest { client, id, text: request.text, received_at: Instant::now() };
     let reply = recovery.shared.staff.handler().handle(&request);
-    count_outcome(counters, reply.outcome());
+    count_outcome(&recovery.shared.table.books(), reply.outcome());
     reply
 }
