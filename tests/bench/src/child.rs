@@ -106,10 +106,14 @@ fn last_line(output: &str) -> &str {
     output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it wrote nothing")
 }
 
-/// A command that ends with this process however that ends, on one CPU where one is named.
-pub fn command(program: impl AsRef<OsStr>, arguments: &[OsString], cpu: Option<u32>) -> Command {
+/// A command that ends with this process however that ends, on one CPU where one is named, and in a session of its own
+/// where that is asked for.
+pub fn command(program: impl AsRef<OsStr>, arguments: &[OsString], cpu: Option<u32>, own_session: bool) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
+    if own_session {
+        command.arg("setsid");
+    }
     if let Some(cpu) = cpu {
         command.args(["taskset", "--cpu-list", &cpu.to_string()]);
     }

@@ -13,12 +13,14 @@ use crate::statistics::Spread;
 use crate::table::{Table, latency, rate};
 use crate::turns::{Group, Measured, Results};
 
-/// Two servers in turns, and the first once more.
+/// Two servers in turns, and a third beside them: mostly the first once more.
 #[derive(Debug)]
 struct Pairing {
     base: Server,
     other: Server,
     again: Server,
+    /// What the ratio of the third to the first is called.
+    beside: &'static str,
 }
 
 /// What the bare loop and msgqd shall be to each other at one number of clients.
@@ -37,6 +39,8 @@ const CPU_CLIENTS: u32 = 8;
 /// Of the rate on a default queue to that on a roomy one.
 const DEFAULT_QUEUE: Bound = Bound::AtLeast(0.6);
 const DEFAULT_QUEUE_CLIENTS: [u32; 4] = [64, 256, 512, 1000];
+/// Where the scheduler decides.
+const OWN_GROUP_CLIENTS: [u32; 3] = [64, 256, 512];
 
 const DEMANDS: [Demand; 7] = [
     Demand { clients: 1, pinned: false, rate: 2.5 },
@@ -69,10 +73,25 @@ impl Pairing {
     fn servers(self) -> [Server; 3] {
         [self.base, self.other, self.again]
     }
+
+    fn group(self, clients: u32) -> Group {
+        Group { name: people(clients), cells: self.servers().map(|server| Cell::new(server, clients)).into() }
+    }
 }
 
 fn against_bare() -> Pairing {
-    Pairing { base: Server::bare(1), other: Server::msgqd(), again: Server::bare_again() }
+    let beside = "bare C loop against itself";
+    Pairing { base: Server::bare(1), other: Server::msgqd(), again: Server::bare_again(), beside }
+}
+
+/// The loop as it is started by hand, and msgqd as systemd starts it.
+fn as_a_service() -> Pairing {
+    Pairing {
+        base: Server::bare(1),
+        other: Server::msgqd().in_own_group(),
+        again: Server::bare(1).in_own_group(),
+        beside: "bare C loop, own group",
+    }
 }
 
 fn against_roomy() -> Pairing {
@@ -80,6 +99,7 @@ fn against_roomy() -> Pairing {
         base: Server::msgqd(),
         other: Server::msgqd().on_queue_of(DEFAULT),
         again: Server::msgqd().named("msgqd again"),
+        beside: "msgqd against itself",
     }
 }
 
@@ -89,11 +109,8 @@ fn against_roomy() -> Pairing {
 /// What makes all measuring pointless.
 pub fn run(mut session: Session) -> Result<bool> {
     let bare = session.measure(DEMANDS.map(Demand::group).into())?;
-    let queue = |clients| Group {
-        name: people(clients),
-        cells: against_roomy().servers().map(|server| Cell::new(server, clients)).into(),
-    };
-    let roomy = session.measure(DEFAULT_QUEUE_CLIENTS.map(queue).into())?;
+    let roomy = session.measure(DEFAULT_QUEUE_CLIENTS.map(|clients| against_roomy().group(clients)).into())?;
+    let services = session.measure(OWN_GROUP_CLIENTS.map(|clients| as_a_service().group(clients)).into())?;
     let mut report = session.report("msgqd in pairs");
     report.text(
         "Medians of all rounds; the ratio of the medians; the quartiles of the ratios of the single pairs; the first \
@@ -116,6 +133,8 @@ pub fn run(mut session: Session) -> Result<bool> {
     });
     let title = "Round trips a second on a default queue";
     section(&mut report, title, &roomy, &against_roomy(), |it| it.rate, rate, |_| Some(DEFAULT_QUEUE));
+    let title = "Round trips a second with msgqd in a scheduling group of its own, as under systemd";
+    section(&mut report, title, &services, &as_a_service(), |it| it.rate, rate, |_| None);
     report.section("Noise");
     noise(&mut report, &bare, against_bare().names());
     noise(&mut report, &roomy, against_roomy().names());
@@ -137,8 +156,7 @@ fn section(
 ) {
     report.section(title);
     let (base, other) = (&pairing.base.name, &pairing.other.name);
-    let itself = format!("{base} against itself");
-    let columns = ["", base, other, "ratio", "of the pairs", &itself, "demanded", ""];
+    let columns = ["", base, other, "ratio", "of the pairs", pairing.beside, "demanded", ""];
     let mut table = Table::new(columns);
     for group in results {
         let [Some(base), Some(other), again] = [base, other, &pairing.again.name].map(|name| group.of(name)) else {

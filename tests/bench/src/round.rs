@@ -75,7 +75,7 @@ pub fn run(cell: &Cell, times: Times, programs: &mut Programs) -> Result<Round> 
     arguments.push(samples.clone().into());
     arguments.extend(server.pids.iter().map(|pid| pid.to_string().into()));
     let mut driver =
-        Child::start(command(&load, &arguments, cpu), "the load driver", &server.directory().join("load-log"))?;
+        Child::start(command(&load, &arguments, cpu, false), "the load driver", &server.directory().join("load-log"))?;
     let limit = Duration::from_millis(60_000 + 2 * (warm_up_ms + times.round_ms) + times.grace_ms);
     let status = driver.wait(limit)?;
     let output = driver.output();
@@ -99,7 +99,7 @@ fn rest(count: u32, server: &Running, programs: &mut Programs, cpu: Option<u32>)
         return Ok(None);
     }
     let arguments = [OsString::from(&server.address), count.to_string().into()];
-    let command = command(programs.resting_clients()?, &arguments, cpu);
+    let command = command(programs.resting_clients()?, &arguments, cpu, false);
     let mut child = Child::start(command, "the resting clients", &server.directory().join("rest-log"))?;
     child.wait_for("serving", Duration::from_secs(30))?;
     Ok(Some(child))

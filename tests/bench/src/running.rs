@@ -57,7 +57,7 @@ impl Running {
         let directory = directory.map_err(|source| Failure::Io { what: "make a directory".to_owned(), source })?;
         let queue = if server.transport() == "sysv" { Some(QueueAtKey::unused()?) } else { None };
         let key = queue.as_ref().map(|queue| queue.0.to_string()).unwrap_or_default();
-        let starter = Starter { path: directory.path(), cpu };
+        let starter = Starter { path: directory.path(), cpu, own_session: server.own_group };
         let (children, address, pids) = match &server.kind {
             Kind::Bare { processes, spin_us } => {
                 let numbers = [server.queue_bytes, (*processes).into(), (*spin_us).into()].map(|it| it.to_string());
@@ -109,6 +109,7 @@ type Started = (Vec<Child>, String, Vec<u32>);
 struct Starter<'a> {
     path: &'a Path,
     cpu: Option<u32>,
+    own_session: bool,
 }
 
 impl Starter<'_> {
@@ -118,7 +119,7 @@ impl Starter<'_> {
 
     fn spawn(&self, program: &Path, arguments: &[&str], name: &str) -> Result<Child> {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        let mut command = command(program, &arguments, self.cpu);
+        let mut command = command(program, &arguments, self.cpu, self.own_session);
         command.env("RUNTIME_DIRECTORY", self.path).env_remove("NOTIFY_SOCKET").env_remove("RUST_LOG");
         let file = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
         Child::start(command, &file, &self.path.join(name))

@@ -45,11 +45,14 @@ pub struct Server {
     pub kind: Kind,
     /// `msg_qbytes` of its queue; without meaning for the kinds that have none.
     pub queue_bytes: u64,
+    /// Whether it has a session of its own, and with it a scheduling group where the kernel makes them by session. systemd
+    /// gives every service one.
+    pub own_group: bool,
 }
 
 impl Server {
     fn new(name: &str, kind: Kind) -> Self {
-        Self { name: name.to_owned(), kind, queue_bytes: ROOMY }
+        Self { name: name.to_owned(), kind, queue_bytes: ROOMY, own_group: false }
     }
 
     /// The C loop with that many processes on one queue.
@@ -88,6 +91,12 @@ impl Server {
     pub fn on_queue_of(self, queue_bytes: u64) -> Self {
         let name = format!("{}, queue of {}", self.name, bytes(queue_bytes));
         Self { name, queue_bytes, ..self }
+    }
+
+    /// Apart from the clients for the scheduler.
+    #[must_use]
+    pub fn in_own_group(self) -> Self {
+        Self { name: format!("{}, own group", self.name), own_group: true, ..self }
     }
 
     /// With another name.
@@ -145,5 +154,6 @@ mod tests {
     fn a_name_says_what_differs() {
         assert_eq!(Server::msgqd_with("spin_us = 0").on_queue_of(DEFAULT).name, "msgqd, spin_us = 0, queue of 16 KiB");
         assert_eq!(Server::bare(4).name, "bare C loop, 4 servers");
+        assert_eq!(Server::msgqd().in_own_group().name, "msgqd, own group");
     }
 }
