@@ -65,7 +65,7 @@ const SCAN_PAUSE_UNDER_PRESSURE: Duration = Duration::from_millis(20);
 const SCAN_PAUSE: Duration = Duration::from_millis(500);
 /// Scans look at so many of the oldest messages, and no longer than this.
 const SCAN_DEPTH: usize = 256;
-const SCAN_TIME: Duration = Duration::from_millis(2);
+const SCAN_TIME: Duration = Duration::from_millis(1);
 /// All scans and removals of one round.
 const ROUND_TIME: Duration = Duration::from_millis(20);
 /// How long an answer may rest while others wait.
