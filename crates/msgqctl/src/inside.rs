@@ -91,7 +91,7 @@ pub(crate) fn look(found: &Found, key: QueueKey, stat: &QueueStat) -> Result<Ins
         version: about.version,
         handler: about.handler,
         handler_trouble: Some(table.header().trouble()).filter(|trouble| lives && !trouble.is_empty()),
-        pid: about.owner,
+        pid: successor(&table, found.lock).unwrap_or(about.owner),
         started_at_s: about.started_at_s,
         uptime_s,
         last_error,
@@ -144,8 +144,15 @@ fn explain(path: &Path, error: &TableError) -> String {
     }
 }
 
+/// The daemon that holds the lock and works through the table of an earlier one, until it publishes its own.
+fn successor(table: &Table, lock: LockState) -> Option<i32> {
+    let LockState::Held(pid) = lock else { return None };
+    (pid != 0 && pid != table.header().about().owner).then_some(pid)
+}
+
 fn phase(table: &Table, lock: LockState, silent: Duration) -> ServerPhase {
     match (table.header().phase(), lock) {
+        _ if successor(table, lock).is_some() => ServerPhase::Starting,
         (Some(Phase::Ended), _) => ServerPhase::Ended,
         (_, LockState::Free) => ServerPhase::Died,
         (Some(Phase::Serving), _) if silent > SILENCE_LIMIT => ServerPhase::Hangs,

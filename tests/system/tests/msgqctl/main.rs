@@ -17,6 +17,8 @@ mod snapshots;
 mod stat;
 mod surroundings;
 mod terminal;
+mod trouble;
+mod verdicts;
 mod watch;
 
 use msgq_core::frame::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};

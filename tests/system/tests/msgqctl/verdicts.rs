@@ -1,0 +1,97 @@
+//! Verdicts of `stat` whose condition is not made real elsewhere.
+
+use super::*;
+use msgq_core::frame::encode_request;
+use msgqd_system_tests::{DaemonBuilder, hostile};
+use nix::sys::signal::Signal;
+
+/// The condition and the sentence.
+fn verdict(builder: &DaemonBuilder) -> (String, String) {
+    let mut command = msgqctl(builder.key(), &["--json", "stat"]);
+    let finished = Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded();
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let text = |field: &str| report[field].as_str().unwrap().to_owned();
+    (text("condition"), text("verdict"))
+}
+
+fn becomes(builder: &DaemonBuilder, condition: &str, sentence: &str) {
+    let is_so = |(now, words): (String, String)| now == condition && words.contains(sentence);
+    let found = msgqd_system_tests::eventually(std::time::Duration::from_secs(60), || is_so(verdict(builder)));
+    assert!(found, "{sentence:?} was expected, and it says {:?}", verdict(builder));
+}
+
+/// A daemon whose handler takes its time over one request after the other.
+fn slow(seconds: &str) -> DaemonBuilder {
+    let command = format!(r#"command = ["/bin/sleep", "{seconds}"]"#);
+    DaemonBuilder::new()
+        .set("handler", "kind = \"exec\"")
+        .set("handler", "max_concurrency = 1")
+        .set("handler", &command)
+}
+
+fn request(queue: &Queue) {
+    queue.try_send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"x")).unwrap();
+}
+
+#[test]
+fn a_queue_full_of_requests_is_busy() {
+    let daemon = slow("20").set("service", "drain_timeout_ms = 100").start();
+    let queue = daemon.queue();
+    request(&queue);
+    wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
+    for _ in 0..55 {
+        request(&queue);
+    }
+    becomes(daemon.builder(), "busy", "busy: 55 requests wait for 62 places");
+    daemon.stop();
+}
+
+#[test]
+fn an_outbox_that_fills_is_degraded_and_the_heaviest_client_is_named() {
+    let daemon =
+        DaemonBuilder::new().set("service", "outbox_capacity = 64").set("service", "drain_timeout_ms = 100").start();
+    let hostile = Process::start(&mut hostile(daemon.key(), &["never_read", "400"]));
+    becomes(daemon.builder(), "degraded", "of 64 places of the outbox are taken");
+    becomes(daemon.builder(), "degraded", &format!("by PID {}; when it is full", hostile.pid()));
+    drop(hostile);
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
+    let daemon = slow("5").start();
+    let queue = daemon.queue();
+    request(&queue);
+    wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
+    let builder = daemon.crash();
+    becomes(&builder, "down", "down since about");
+    let mut next = builder.spawn();
+    becomes(&builder, "starting", &format!("starting: PID {} finishes what an earlier server had in hand", next.pid()));
+    next.wait_for_log("serving queue");
+    becomes(&builder, "serving", "serving");
+    next.stop();
+}
+
+#[test]
+fn a_daemon_that_finishes_what_is_in_hand_is_stopping() {
+    let mut daemon = slow("5").set("service", "drain_timeout_ms = 60000").start();
+    let queue = daemon.queue();
+    request(&queue);
+    wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
+    daemon.signal(Signal::SIGTERM);
+    becomes(daemon.builder(), "stopping", &format!("stopping: PID {} finishes 1 request", daemon.pid()));
+    let mut buffer = MessageBuffer::new();
+    let own = i64::from(std::process::id().cast_signed());
+    wait_until("the answer is there", || queue.try_receive(own, &mut buffer).unwrap());
+    let _ = daemon.finish().succeeded();
+}
+
+#[test]
+fn without_its_table_a_daemon_serves_as_far_as_its_lock_shows() {
+    let daemon = Daemon::start();
+    let entries = std::fs::read_dir(daemon.builder().runtime_directory()).unwrap().map(|entry| entry.unwrap().path());
+    let table = entries.into_iter().find(|path| path.extension().is_some_and(|it| it == "table")).unwrap();
+    std::fs::remove_file(table).unwrap();
+    becomes(daemon.builder(), "serving", "serving, as far as its lock shows");
+    daemon.stop();
+}
