@@ -26,8 +26,8 @@ fuzz_target!(|changes: &[u8]| {
         bytes[at] = change[2];
     }
     let Ok(table) = Table::parse(&bytes) else { return };
-    let _ = (table.header().about(), table.header().phase(), table.counters().snapshot());
-    let _ = (table.latency().snapshot().quantile_ns(999), table.handler_latency().snapshot().count());
+    let _ = (table.header().about(), table.header().phase(), table.counted());
+    let _ = (table.latency().quantile_ns(999), table.handler_latency().count());
     let geometry = table.geometry();
     let mut message = [0; RESPONSE_MESSAGE_LEN];
     for index in 0..geometry.capacity {

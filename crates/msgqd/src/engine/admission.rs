@@ -20,7 +20,10 @@ pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Gen
         return None;
     };
     let generation = shared.clients.admit(client).unwrap_or_else(|error| {
-        shared.events.receive_failed.error(|| format!("cannot watch client {client}: {error}"));
+        shared
+            .events
+            .receive_failed
+            .error(|| format!("cannot watch client {client}: {error}; raise LimitNOFILE= if this goes on"));
         shared.clients.find(client)
     });
     let Some(generation) = generation else {

@@ -262,7 +262,8 @@ impl Janitor {
             let removed = self.remove(mtype, limit, &counters.orphans_nobody);
             shared.events.orphans.info(|| {
                 format!(
-                    "removed {removed} message(s) of type {mtype} from the queue: no process or thread has this number"
+                    "removed {removed} message(s) of type {mtype} from the queue: no process or thread has this number; \
+                     should they come again and again, `msgqctl stat` names the last sender"
                 )
             });
             return removed;
@@ -272,7 +273,11 @@ impl Janitor {
             self.seen.remove(&client);
             let removed = self.remove(mtype, limit, &counters.orphans_expired);
             shared.events.expired.warn(|| {
-                format!("removed {removed} answer(s) that client {client} left unread in the queue for response_ttl_s")
+                format!(
+                    "removed {removed} answer(s) that client {client} left unread in the queue for response_ttl_s = {}; \
+                     see why it does not read (msgqctl explain {client}), or raise response_ttl_s",
+                    shared.response_ttl().as_secs()
+                )
             });
             return removed;
         }

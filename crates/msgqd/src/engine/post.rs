@@ -331,7 +331,8 @@ pub(super) fn expire(shared: &Shared) {
             }
             shared.events.expired.warn(|| {
                 format!(
-                    "dropped an answer that client {client} did not read within response_ttl_s = {}",
+                    "dropped an answer that client {client} did not read within response_ttl_s = {}; see why it does \
+                     not read (msgqctl explain {client}), or raise response_ttl_s",
                     limit / 1_000_000_000
                 )
             });

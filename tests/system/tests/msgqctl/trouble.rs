@@ -46,7 +46,7 @@ fn under_hostile_loads_stat_peek_and_explain_answer_within_a_second_and_name_the
         daemon.freeze();
         let truth: u64 = proc_row(daemon.queue().id()).unwrap()["qnum"].parse().unwrap();
         let (stat, story) = (soon(daemon.builder(), &["stat"]), soon(daemon.builder(), &["explain", &pid.to_string()]));
-        let peeked = soon(daemon.builder(), &["peek", "--type", &pid.to_string()]);
+        let peeked = soon(daemon.builder(), &["peek", "--limit", "100000", "--type", &pid.to_string()]);
         let row = stat["clients"].as_array().unwrap().iter().find(|row| row["pid"] == pid).cloned();
         let rests = row.map_or(0, |row| row["resting"].as_u64().unwrap());
         assert_eq!(stat["queue"]["messages"], truth, "{load:?}: {stat}");
