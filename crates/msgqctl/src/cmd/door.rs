@@ -28,14 +28,8 @@ pub(crate) fn drain(
         let message = format!("the reason has {} bytes; at most {MAX_REASON_LEN} are kept", options.reason.len());
         return Err(Failure::new(Status::Usage, message));
     }
-    let target = match open() {
-        Ok(target) => Some(target),
-        Err(failure) if failure.status == Status::NoQueue => None,
-        Err(failure) => return Err(failure),
-    };
-    let stat = target.map(|target| stat(&target)).transpose()?;
-    let owner = stat.map_or_else(|| nix::unistd::geteuid().as_raw(), |stat| stat.uid);
-    if let (Some(target), Some(stat)) = (target, stat)
+    let (queue, owner) = queue_and_owner(open)?;
+    if let Some((target, stat)) = queue
         && inside::find(key, owner).is_none()
     {
         return close_foreign(&target, &stat);
@@ -49,7 +43,7 @@ pub(crate) fn drain(
     let is_new = door::write(&path, &wish).map_err(|error| cannot_write(&path, &error))?;
     let known = note(key, owner).unwrap_or(wish);
     let said = if is_new { sentence(&known) } else { format!("{}, already", sentence(&known)) };
-    let Some((target, stat)) = target.zip(stat).filter(|_| is_served(key, owner)) else {
+    let Some((target, stat)) = queue.filter(|_| is_served(key, owner)) else {
         return Ok(done(true, format!("{said}; no server runs: the next start comes up with the door closed")));
     };
     wait_for(&target, |now| now.mode & WRITE_FOR_OTHERS == 0, "close the door")?;
@@ -71,14 +65,8 @@ pub(crate) fn resume(
     key: QueueKey,
     open: impl FnOnce() -> Result<Target, Failure>,
 ) -> Result<Outcome, Failure> {
-    let target = match open() {
-        Ok(target) => Some(target),
-        Err(failure) if failure.status == Status::NoQueue => None,
-        Err(failure) => return Err(failure),
-    };
-    let stat = target.map(|target| stat(&target)).transpose()?;
-    let owner = stat.map_or_else(|| nix::unistd::geteuid().as_raw(), |stat| stat.uid);
-    if let (Some(target), Some(_)) = (target, stat)
+    let (queue, owner) = queue_and_owner(open)?;
+    if let Some((target, _)) = queue
         && (inside::find(key, owner).is_none() || options.mode.is_some())
     {
         return open_foreign(&target, options.mode);
@@ -88,13 +76,26 @@ pub(crate) fn resume(
     if !was_closed {
         return Ok(done(false, "the door was open".to_owned()));
     }
-    let Some((target, before)) = target.zip(stat).filter(|_| is_served(key, owner)) else {
+    let Some((target, before)) = queue.filter(|_| is_served(key, owner)) else {
         return Ok(done(false, "the next start comes up with the door open".to_owned()));
     };
     // With a configured mode that lets nobody but the owner send, only the time of the change shows it.
     let is_open = |now: &QueueStat| now.mode & WRITE_FOR_OTHERS != 0 || now.last_change_time != before.last_change_time;
     wait_for(&target, is_open, "open the door")?;
     Ok(done(false, "open: new requests are welcome".to_owned()))
+}
+
+/// The queue, where there is one, and the user whose daemon would serve it.
+fn queue_and_owner(
+    open: impl FnOnce() -> Result<Target, Failure>,
+) -> Result<(Option<(Target, QueueStat)>, u32), Failure> {
+    let queue = match open() {
+        Ok(target) => Some((target, stat(&target)?)),
+        Err(failure) if failure.status == Status::NoQueue => None,
+        Err(failure) => return Err(failure),
+    };
+    let owner = queue.map_or_else(|| nix::unistd::geteuid().as_raw(), |(_, stat)| stat.uid);
+    Ok((queue, owner))
 }
 
 fn done(is_closed: bool, sentence: String) -> Outcome {
