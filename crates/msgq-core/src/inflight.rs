@@ -1,6 +1,6 @@
 //! The table: everything that is held for clients, in one block of memory of fixed size.
 //!
-//! In this order: a header that says whose table it is; the books ([`Counters`] and latency [`Histogram`]s); one
+//! In this order: a header that says whose table it is; the [`Books`], shared ones and those of the first worker; one
 //! *landing slot* for each worker, as wide as the kernel's longest message, into which requests are received; one more,
 //! the *recall slot*, into which answers are taken back out of the queue; the *response slots*, in which answers wait
 //! that did not fit into the queue; and the list of clients that are watched, with their identities.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters and histograms, as one thread writes them.
 ///
-/// The first worker has books of its own, which nobody else writes: without locked instructions, which at six a request
-/// cost as much as both readings of the clock. All other threads share theirs.
+/// The first worker has books of its own, which nobody else writes, and so needs no locked instruction, where it would need
+/// five for each request. All other threads share theirs.
 #[derive(Debug, Clone, Copy)]
 pub struct Books<'a> {
     counters: &'a Counters,

@@ -30,8 +30,10 @@ macro_rules! counters {
         }
 
         impl CountersSnapshot {
-            fn combined(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {
-                Self { $($name: combine(self.$name, other.$name),)+ }
+            /// Both together. Saturating: the table may be one that was damaged.
+            #[must_use]
+            pub fn plus(&self, other: &Self) -> Self {
+                Self { $($name: self.$name.saturating_add(other.$name),)+ }
             }
 
             /// Names of all counters, in the order of their declaration.
@@ -131,12 +133,6 @@ impl Counters {
 }
 
 impl CountersSnapshot {
-    /// Both together.
-    #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
-        self.combined(other, u64::saturating_add)
-    }
-
     /// All that came in and must have a fate in the end.
     #[must_use]
     pub fn accepted(&self) -> u64 {

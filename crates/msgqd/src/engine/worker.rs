@@ -48,8 +48,7 @@ struct Receipt<'a> {
     at: Instant,
 }
 
-/// Where bodies are looked at and answers made. Kept from request to request: filling it anew each time is a tenth of the
-/// work.
+/// Where bodies are looked at and answers made. Kept from request to request, since each overwrites what it needs.
 struct Desk {
     /// One byte more than a request may have is enough to know that it is too long.
     body: [u8; frame::BODY_LEN_LP64 + 1],

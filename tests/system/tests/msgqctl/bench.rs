@@ -2,7 +2,6 @@
 
 use super::terminal::Terminal;
 use super::*;
-use msgqd_system_tests::DaemonBuilder;
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -28,11 +27,7 @@ fn every_request_that_was_asked_for_is_sent_answered_and_counted() {
     let values = ["min", "p50", "p90", "p99", "p999", "max"].map(|name| latency[name].as_u64().unwrap());
     assert!(values.is_sorted() && values[0] > 0, "{result}");
     // One more goes ahead, to see that somebody answers.
-    let mut command = msgqctl(daemon.key(), &["--json", "stat"]);
-    command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory());
-    wait_until("the daemon counts the same", || {
-        report(&Process::run(&mut command))["server"]["counters"]["received"] == 1001
-    });
+    wait_until("the daemon counts the same", || stat_json(daemon.builder())["server"]["counters"]["received"] == 1001);
     assert_eq!(daemon.queue().stat().unwrap().messages, 0);
     daemon.stop();
 }

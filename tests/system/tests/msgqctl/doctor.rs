@@ -8,7 +8,6 @@ mod tables;
 mod units;
 
 use super::*;
-use msgqd_system_tests::DaemonBuilder;
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -2,12 +2,11 @@
 
 use super::*;
 use msgq_core::frame::encode_request;
-use msgqd_system_tests::{DaemonBuilder, Language, hostile, load_client, with_pid};
+use msgqd_system_tests::{Language, hostile, load_client, with_pid};
 use nix::sys::signal::Signal;
 
 fn explain_at(builder: &DaemonBuilder, pid: i32) -> Value {
-    let mut command = msgqctl(builder.key(), &["--json", "explain", &pid.to_string()]);
-    let finished = Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded();
+    let finished = Process::run(&mut beside(builder, &["--json", "explain", &pid.to_string()])).succeeded();
     serde_json::from_str(&finished.stdout).unwrap()
 }
 

@@ -1,17 +1,12 @@
 //! The daemon's inside, as `stat` shows it without asking the daemon.
 
 use super::*;
-use msgqd_system_tests::{DaemonBuilder, Language, load_client};
+use msgqd_system_tests::{Language, load_client};
 use nix::sys::signal::Signal;
 
 /// `stat` of a daemon with a runtime directory of its own.
 fn stat(builder: &DaemonBuilder, arguments: &[&str]) -> Finished {
-    let mut command = msgqctl(builder.key(), arguments);
-    Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded()
-}
-
-fn stat_json(builder: &DaemonBuilder) -> Value {
-    serde_json::from_str(&stat(builder, &["--json", "stat"]).stdout).unwrap()
+    Process::run(&mut beside(builder, arguments)).succeeded()
 }
 
 fn serve(key: QueueKey, count: usize) {
@@ -80,10 +75,7 @@ fn a_daemon_that_died_still_tells_what_it_had_in_hand() {
 #[test]
 fn a_table_that_cannot_be_read_is_explained_and_the_rest_is_shown() {
     let daemon = Daemon::start();
-    let entries = std::fs::read_dir(daemon.builder().runtime_directory()).unwrap();
-    let table =
-        entries.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|it| it == "table"));
-    let table = table.unwrap();
+    let table = table_of(daemon.builder());
     let good = std::fs::read(&table).unwrap();
     let random: Vec<u8> = (0..good.len()).map(|at| ((at * 7919) >> 3).to_ne_bytes()[0]).collect();
     let mut other_version = good.clone();

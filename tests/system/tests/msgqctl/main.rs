@@ -25,8 +25,8 @@ use msgq_core::frame::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};
 use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
-    ClientCall, Daemon, Finished, PlainServer, Process, STRANGER, ScratchKey, as_user, ipcs_row, is_blocked_in,
-    is_root, proc_row, wait_until,
+    ClientCall, Daemon, DaemonBuilder, Finished, PlainServer, Process, STRANGER, ScratchKey, as_user, ipcs_row,
+    is_blocked_in, is_root, proc_row, wait_until,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -48,6 +48,25 @@ fn msgqctl(key: QueueKey, arguments: &[&str]) -> Command {
     let mut command = Command::new(msgqd_system_tests::msgqctl());
     command.env_remove("RUNTIME_DIRECTORY").args(["--key", &key.to_string()]).args(arguments);
     command
+}
+
+/// As [`msgqctl`], beside a daemon with a runtime directory of its own.
+fn beside(builder: &DaemonBuilder, arguments: &[&str]) -> Command {
+    let mut command = msgqctl(builder.key(), arguments);
+    command.env("RUNTIME_DIRECTORY", builder.runtime_directory());
+    command
+}
+
+/// The daemon's table.
+fn table_of(builder: &DaemonBuilder) -> PathBuf {
+    let entries = std::fs::read_dir(builder.runtime_directory()).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.extension().is_some_and(|it| it == "table")).unwrap()
+}
+
+fn stat_json(builder: &DaemonBuilder) -> Value {
+    let finished = Process::run(&mut beside(builder, &["--json", "stat"])).succeeded();
+    serde_json::from_str(&finished.stdout).unwrap()
 }
 
 fn run(key: QueueKey, arguments: &[&str]) -> Finished {

@@ -1,7 +1,7 @@
 //! The examples for monitoring: units, alert rules and dashboard, against the metrics that there are.
 
 use super::*;
-use msgqd_system_tests::{DaemonBuilder, Language, examples_dir, load_client, promtool};
+use msgqd_system_tests::{Language, examples_dir, load_client, promtool};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -18,8 +18,7 @@ fn example(name: &str) -> String {
 fn exported() -> (String, HashSet<String>) {
     let daemon = Daemon::start();
     let _ = Process::run(&mut load_client(Language::C, daemon.key(), 10, "x")).succeeded();
-    let mut command = msgqctl(daemon.key(), &["stat", "--prometheus"]);
-    let text = Process::run(command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory())).succeeded().stdout;
+    let text = Process::run(&mut beside(daemon.builder(), &["stat", "--prometheus"])).succeeded().stdout;
     let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next().map(str::to_owned));
     (text.clone(), names.collect())
 }

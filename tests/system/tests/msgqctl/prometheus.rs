@@ -1,14 +1,13 @@
 //! `stat --prometheus`, read by parsers that are not ours.
 
 use super::*;
-use msgqd_system_tests::{DaemonBuilder, Language, load_client};
+use msgqd_system_tests::{Language, load_client};
 use nix::sys::signal::Signal;
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 
 fn metrics(builder: &DaemonBuilder) -> String {
-    let mut command = msgqctl(builder.key(), &["stat", "--prometheus"]);
-    Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded().stdout
+    Process::run(&mut beside(builder, &["stat", "--prometheus"])).succeeded().stdout
 }
 
 /// The value of each sample by its name with its labels. Strict where the format is: each family has its HELP and TYPE
@@ -61,9 +60,7 @@ fn what_was_served_is_exported_with_every_counter_of_the_json() {
     is("msgqd_latency_seconds_count", 321.0);
     is("msgqd_up", 1.0);
     is("msgqd_queue_max_bytes", 16384.0);
-    let mut command = msgqctl(daemon.key(), &["--json", "stat"]);
-    let json = Process::run(command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory())).succeeded().stdout;
-    let report: Value = serde_json::from_str(&json).unwrap();
+    let report = stat_json(daemon.builder());
     for name in report["server"]["counters"].as_object().unwrap().keys() {
         assert!(samples.contains_key(&format!("msgqd_{name}_total{{key=\"{}\"}}", daemon.key())), "{name}");
     }

@@ -3,12 +3,11 @@
 use super::terminal::Terminal;
 use super::*;
 use msgq_core::frame::encode_request;
-use msgqd_system_tests::{DaemonBuilder, hostile};
+use msgqd_system_tests::hostile;
 use nix::sys::signal::Signal;
 
 fn purge_at(builder: &DaemonBuilder, arguments: &[&str]) -> Finished {
-    let mut command = msgqctl(builder.key(), &[&["purge"], arguments].concat());
-    Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory()))
+    Process::run(&mut beside(builder, &[&["purge"], arguments].concat()))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use msgq_core::frame::encode_request;
-use msgqd_system_tests::{DaemonBuilder, Language, load_client, schema_dir, sources_dir};
+use msgqd_system_tests::{Language, load_client, schema_dir, sources_dir};
 use nix::sys::signal::Signal;
 use std::io::Write;
 
@@ -37,8 +37,7 @@ fn fits(schema: &str, json: &str) {
 
 #[track_caller]
 fn output_fits(schema: &str, builder: &DaemonBuilder, arguments: &[&str]) {
-    let mut command = msgqctl(builder.key(), &[&["--json"], arguments].concat());
-    let finished = Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory()));
+    let finished = Process::run(&mut beside(builder, &[&["--json"], arguments].concat()));
     fits(schema, &finished.stdout);
 }
 

@@ -1,7 +1,7 @@
 //! What an operator asks while the house is on fire: under hostile loads, and on a queue that somebody removes meanwhile.
 
 use super::*;
-use msgqd_system_tests::{DaemonBuilder, hostile};
+use msgqd_system_tests::hostile;
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ const TRIES: usize = 5;
 fn soon(builder: &DaemonBuilder, arguments: &[&str]) -> Value {
     let mut slowest = Duration::ZERO;
     for _ in 0..TRIES {
-        let mut command = msgqctl(builder.key(), &[&["--json"], arguments].concat());
+        let mut command = beside(builder, &[&["--json"], arguments].concat());
         let begin = Instant::now();
-        let finished = Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded();
+        let finished = Process::run(&mut command).succeeded();
         let took = begin.elapsed();
         if took < SOON {
             return serde_json::from_str(&finished.stdout).unwrap();

@@ -2,14 +2,12 @@
 
 use super::*;
 use msgq_core::frame::encode_request;
-use msgqd_system_tests::{DaemonBuilder, hostile};
+use msgqd_system_tests::hostile;
 use nix::sys::signal::Signal;
 
 /// The condition and the sentence.
 fn verdict(builder: &DaemonBuilder) -> (String, String) {
-    let mut command = msgqctl(builder.key(), &["--json", "stat"]);
-    let finished = Process::run(command.env("RUNTIME_DIRECTORY", builder.runtime_directory())).succeeded();
-    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let report = stat_json(builder);
     let text = |field: &str| report[field].as_str().unwrap().to_owned();
     (text("condition"), text("verdict"))
 }
@@ -89,9 +87,7 @@ fn a_daemon_that_finishes_what_is_in_hand_is_stopping() {
 #[test]
 fn without_its_table_a_daemon_serves_as_far_as_its_lock_shows() {
     let daemon = Daemon::start();
-    let entries = std::fs::read_dir(daemon.builder().runtime_directory()).unwrap().map(|entry| entry.unwrap().path());
-    let table = entries.into_iter().find(|path| path.extension().is_some_and(|it| it == "table")).unwrap();
-    std::fs::remove_file(table).unwrap();
+    std::fs::remove_file(table_of(daemon.builder())).unwrap();
     becomes(daemon.builder(), "serving", "serving, as far as its lock shows");
     daemon.stop();
 }

@@ -2,7 +2,7 @@
 
 use super::terminal::Terminal;
 use super::*;
-use msgqd_system_tests::{DaemonBuilder, Language, load_client};
+use msgqd_system_tests::{Language, load_client};
 use nix::sys::signal::Signal;
 
 /// `stat --watch` in a terminal; `None` where there is none to be had.

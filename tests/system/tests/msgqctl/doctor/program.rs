@@ -21,9 +21,7 @@ fn a_daemon_whose_program_was_replaced_on_disk_is_told() {
 #[test]
 fn a_daemon_of_another_version_is_told() {
     let daemon = configured().start();
-    let entries = std::fs::read_dir(daemon.builder().runtime_directory()).unwrap();
-    let mut paths = entries.map(|entry| entry.unwrap().path());
-    let table = paths.find(|path| path.extension().is_some_and(|it| it == "table")).unwrap();
+    let table = table_of(daemon.builder());
     let own = env!("CARGO_PKG_VERSION").as_bytes();
     let head = std::fs::read(&table).unwrap();
     let at = head.windows(own.len()).position(|bytes| bytes == own).unwrap();

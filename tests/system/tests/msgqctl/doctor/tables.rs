@@ -8,12 +8,6 @@ const LAYOUT_AT: u64 = 8;
 const BOOT_AT: u64 = 16;
 const IDENTITY_AT: u64 = 56;
 
-fn table_of(builder: &DaemonBuilder) -> PathBuf {
-    let entries = std::fs::read_dir(builder.runtime_directory()).unwrap();
-    let mut paths = entries.map(|entry| entry.unwrap().path());
-    paths.find(|path| path.extension().is_some_and(|it| it == "table")).unwrap()
-}
-
 fn write_at(path: &Path, bytes: &[u8], offset: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
     file.write_all_at(bytes, offset).unwrap();
