@@ -366,6 +366,11 @@ impl Shared {
         self.intake_closed.store(true, Ordering::Release);
     }
 
+    /// Requests are received again. The workers have left, so nobody misses the change.
+    pub(super) fn open_intake(&self) {
+        self.intake_closed.store(false, Ordering::Release);
+    }
+
     /// True when what handlers return is not to be used any more.
     pub(super) fn is_aborting(&self) -> bool {
         self.aborting.load(Ordering::SeqCst)

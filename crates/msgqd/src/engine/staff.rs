@@ -69,6 +69,11 @@ impl Staff {
         self.several.load(Ordering::Relaxed)
     }
 
+    /// How many workers there are to be.
+    pub(super) fn workers(&self) -> usize {
+        self.limit.load(Ordering::Acquire)
+    }
+
     pub(super) fn set_workers(&self, workers: usize) {
         // Before the second one begins, and for good: the first may be in the middle of a request without the lock, which
         // is as good as with it as long as nobody else numbers requests.

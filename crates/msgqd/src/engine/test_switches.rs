@@ -1,4 +1,4 @@
-//! Places where a test may have the daemon killed, and ways of working that are known to lose requests. Without the
+//! Places where a test may have the daemon killed or held up, and ways of working that are known to lose requests. Without the
 //! feature `test-switches` there are none.
 
 #[cfg(feature = "test-switches")]
@@ -20,8 +20,10 @@ mod switched {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
-    /// Ends the process as SIGKILL does if `MSGQD_TEST_KILL_AT` names this place, as `PLACE` or `PLACE:COUNT`.
+    /// Ends the process as SIGKILL does if `MSGQD_TEST_KILL_AT` names this place, as `PLACE` or `PLACE:COUNT`. Sleeps
+    /// before that if `MSGQD_TEST_PAUSE_AT` names it, as `PLACE:MILLISECONDS`.
     pub(in crate::engine) fn kill_point(place: &str) {
+        pause(place);
         static CHOSEN: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
             let text = std::env::var("MSGQD_TEST_KILL_AT").ok()?;
             let (place, count) = text.split_once(':').unwrap_or((&text, "1"));
@@ -32,6 +34,17 @@ mod switched {
         if chosen == place && VISITS.fetch_add(1, Ordering::SeqCst) + 1 == *count {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
             std::thread::sleep(Duration::from_secs(60));
+        }
+    }
+
+    fn pause(place: &str) {
+        static CHOSEN: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+            let text = std::env::var("MSGQD_TEST_PAUSE_AT").ok()?;
+            let (place, milliseconds) = text.split_once(':')?;
+            Some((place.to_owned(), milliseconds.parse().ok()?))
+        });
+        if let Some((_, milliseconds)) = CHOSEN.as_ref().filter(|(chosen, _)| chosen == place) {
+            std::thread::sleep(Duration::from_millis(*milliseconds));
         }
     }
 

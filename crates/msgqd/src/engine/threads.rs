@@ -63,6 +63,10 @@ impl Crew {
         self.members.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// The members from this one on, in a crew of their own.
     pub(super) fn split_off(&mut self, at: usize) -> Self {
         Self { members: self.members.split_off(at.min(self.members.len())) }
