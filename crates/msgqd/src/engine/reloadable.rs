@@ -1,29 +1,44 @@
-//! Who answers: the handler, how many workers there are to be, and how both change while requests come in.
+//! What changes while requests come in: the handler, how many workers there are, and two limits of time.
+//!
+//! Each change of the handler has a number. A worker reads the number first and takes the handler then, so that a handler
+//! which is newer than its number is taken again, and an older one is never kept.
 
+use super::settings::EngineSettings;
 use crate::handler::Handler;
 use msgq_core::inflight::{SlotState, Table};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-pub(super) struct Staff {
+impl std::fmt::Debug for Reloadable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Reloadable").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Reloadable {
     handler: Mutex<Arc<dyn Handler>>,
     version: AtomicU64,
     /// The version that each worker has.
     seen: Vec<AtomicU64>,
     /// Workers from this index on come to their end.
-    limit: AtomicUsize,
+    workers: AtomicUsize,
     several: AtomicBool,
+    response_ttl_ns: AtomicU64,
+    spin_limit_ns: AtomicU64,
 }
 
-impl Staff {
-    /// So many workers to begin with, and never more than `room`.
-    pub(super) fn new(handler: Arc<dyn Handler>, workers: usize, room: usize) -> Self {
+impl Reloadable {
+    pub(super) fn new(handler: Arc<dyn Handler>, settings: &EngineSettings) -> Self {
+        let workers = settings.workers;
         Self {
             handler: Mutex::new(handler),
             version: AtomicU64::new(0),
-            seen: (0..room.max(workers)).map(|_| AtomicU64::new(0)).collect(),
-            limit: AtomicUsize::new(workers),
+            seen: (0..settings.worker_room.max(workers)).map(|_| AtomicU64::new(0)).collect(),
+            workers: AtomicUsize::new(workers),
             several: AtomicBool::new(workers > 1),
+            response_ttl_ns: AtomicU64::new(nanoseconds(settings.response_ttl)),
+            spin_limit_ns: AtomicU64::new(nanoseconds(settings.spin_limit)),
         }
     }
 
@@ -37,7 +52,7 @@ impl Staff {
     }
 
     /// Puts a handler, new or the same, into its place, and returns the one that was there.
-    pub(super) fn replace(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
+    pub(super) fn replace_handler(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
         let mut current = self.handler.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *current, handler);
         self.version.fetch_add(1, Ordering::Release);
@@ -59,19 +74,19 @@ impl Staff {
         seen.all(|(worker, seen)| seen.load(Ordering::Acquire) == version || is_busy(worker))
     }
 
+    /// How many workers there are to be.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.load(Ordering::Acquire)
+    }
+
     /// True when this worker is to come to its end.
     pub(super) fn is_dismissed(&self, worker: usize) -> bool {
-        worker >= self.limit.load(Ordering::Acquire)
+        worker >= self.workers()
     }
 
     /// True unless there is one worker and always was: the order of receipt then needs no lock.
     pub(super) fn has_several_workers(&self) -> bool {
         self.several.load(Ordering::Relaxed)
-    }
-
-    /// How many workers there are to be.
-    pub(super) fn workers(&self) -> usize {
-        self.limit.load(Ordering::Acquire)
     }
 
     pub(super) fn set_workers(&self, workers: usize) {
@@ -80,6 +95,25 @@ impl Staff {
         if workers > 1 {
             self.several.store(true, Ordering::SeqCst);
         }
-        self.limit.store(workers, Ordering::Release);
+        self.workers.store(workers, Ordering::Release);
     }
+
+    /// How long an answer may wait for its client.
+    pub(super) fn response_ttl(&self) -> Duration {
+        Duration::from_nanos(self.response_ttl_ns.load(Ordering::Relaxed))
+    }
+
+    /// How long a worker may look for a request before it blocks.
+    pub(super) fn spin_limit(&self) -> Duration {
+        Duration::from_nanos(self.spin_limit_ns.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_limits(&self, response_ttl: Duration, spin_limit: Duration) {
+        self.response_ttl_ns.store(nanoseconds(response_ttl), Ordering::Relaxed);
+        self.spin_limit_ns.store(nanoseconds(spin_limit), Ordering::Relaxed);
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

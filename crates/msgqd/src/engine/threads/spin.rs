@@ -18,16 +18,16 @@ pub(super) struct Spin {
     /// Requests in a row that were there at once.
     run: u32,
     /// Waits for which the window does not grow.
-    penance: u32,
-    /// The penance for the next look in vain.
-    next_penance: u32,
+    backoff: u32,
+    /// The backoff for the next look in vain.
+    next_backoff: u32,
     /// When the CPU was lost, and for how long nobody looks from then on.
     lost: Option<(Instant, Duration)>,
 }
 
 /// How the worker came to its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Arrival {
     /// It was there at the first look.
     AtOnce,
     /// It came while the worker looked.
@@ -45,16 +45,16 @@ impl Spin {
     }
 
     /// A request was received at `at`, `waited` after the last answer was ready.
-    pub(super) fn received(&mut self, found: Found, at: Instant, waited: Duration, limit: Duration) {
-        match found {
-            Found::LosingTheCpu => self.lost_the_cpu(at),
-            Found::Blocking if !self.window.is_zero() => self.looked_in_vain(),
-            Found::Looking => {
+    pub(super) fn received(&mut self, arrival: Arrival, at: Instant, waited: Duration, limit: Duration) {
+        match arrival {
+            Arrival::LosingTheCpu => self.lost_the_cpu(at),
+            Arrival::Blocking if !self.window.is_zero() => self.looked_in_vain(),
+            Arrival::Looking => {
                 self.run = 0;
-                self.next_penance -= self.next_penance.div_ceil(4);
+                self.next_backoff -= self.next_backoff.div_ceil(4);
             }
-            Found::Blocking if waited > AT_ONCE => self.waited(at, waited, limit),
-            Found::Blocking | Found::AtOnce => self.found_at_once(),
+            Arrival::Blocking if waited > AT_ONCE => self.waited(at, waited, limit),
+            Arrival::Blocking | Arrival::AtOnce => self.found_at_once(),
         }
     }
 
@@ -68,8 +68,8 @@ impl Spin {
     fn looked_in_vain(&mut self) {
         self.window = Duration::ZERO;
         self.run = 0;
-        self.next_penance = self.next_penance.saturating_mul(2).clamp(LEAST_PENANCE, MOST_PENANCE);
-        self.penance = self.next_penance;
+        self.next_backoff = self.next_backoff.saturating_mul(2).clamp(LEAST_BACKOFF, MOST_BACKOFF);
+        self.backoff = self.next_backoff;
     }
 
     fn lost_the_cpu(&mut self, at: Instant) {
@@ -85,8 +85,8 @@ impl Spin {
         if self.lost.is_some_and(|(lost, pause)| at < lost + pause) {
             return;
         }
-        if self.penance > 0 {
-            self.penance -= 1;
+        if self.backoff > 0 {
+            self.backoff -= 1;
         } else if waited <= limit && run <= LONGEST_RUN {
             self.window = limit;
         }
@@ -97,8 +97,8 @@ impl Spin {
 const LONGEST_RUN: u32 = 8;
 /// Sending an answer and receiving what is there takes less.
 const AT_ONCE: Duration = Duration::from_micros(4);
-const LEAST_PENANCE: u32 = 4;
-const MOST_PENANCE: u32 = 4096;
+const LEAST_BACKOFF: u32 = 4;
+const MOST_BACKOFF: u32 = 4096;
 /// A virtual machine loses its CPU for a moment now and then: that alone must not cost much.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(8);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -112,7 +112,7 @@ mod tests {
 
     fn looking(now: Instant) -> Spin {
         let mut spin = Spin::default();
-        spin.received(Found::Blocking, now, SOON, LIMIT);
+        spin.received(Arrival::Blocking, now, SOON, LIMIT);
         spin
     }
 
@@ -120,9 +120,9 @@ mod tests {
     fn nobody_looks_before_a_wait_was_short() {
         let (mut spin, now) = (Spin::default(), Instant::now());
         assert_eq!(spin.window(), None);
-        spin.received(Found::Blocking, now, Duration::from_secs(1), LIMIT);
+        spin.received(Arrival::Blocking, now, Duration::from_secs(1), LIMIT);
         assert_eq!(spin.window(), None);
-        spin.received(Found::Blocking, now, SOON, LIMIT);
+        spin.received(Arrival::Blocking, now, SOON, LIMIT);
         assert_eq!(spin.window(), Some(LIMIT));
     }
 
@@ -130,7 +130,7 @@ mod tests {
     fn with_a_limit_of_zero_nobody_ever_looks() {
         let (mut spin, now) = (Spin::default(), Instant::now());
         for _ in 0..10 {
-            spin.received(Found::Blocking, now, SOON, Duration::ZERO);
+            spin.received(Arrival::Blocking, now, SOON, Duration::ZERO);
             assert_eq!(spin.window(), None);
         }
     }
@@ -139,7 +139,7 @@ mod tests {
     fn a_look_in_vain_ends_the_looking() {
         let now = Instant::now();
         let mut spin = looking(now);
-        spin.received(Found::Blocking, now, Duration::from_secs(1), LIMIT);
+        spin.received(Arrival::Blocking, now, Duration::from_secs(1), LIMIT);
         assert_eq!(spin.window(), None);
     }
 
@@ -148,14 +148,14 @@ mod tests {
         let now = Instant::now();
         let mut spin = looking(now);
         for _ in 0..LONGEST_RUN {
-            spin.received(Found::AtOnce, now, Duration::ZERO, LIMIT);
+            spin.received(Arrival::AtOnce, now, Duration::ZERO, LIMIT);
             assert!(spin.window().is_some());
         }
-        spin.received(Found::AtOnce, now, Duration::ZERO, LIMIT);
+        spin.received(Arrival::AtOnce, now, Duration::ZERO, LIMIT);
         assert_eq!(spin.window(), None);
-        spin.received(Found::Blocking, now, SOON, LIMIT);
+        spin.received(Arrival::Blocking, now, SOON, LIMIT);
         assert_eq!(spin.window(), None, "a wake-up was cheap for each of them");
-        spin.received(Found::Blocking, now, SOON, LIMIT);
+        spin.received(Arrival::Blocking, now, SOON, LIMIT);
         assert!(spin.window().is_some());
     }
 
@@ -164,10 +164,10 @@ mod tests {
         let (mut spin, mut looks, now) = (Spin::default(), 0, Instant::now());
         for _ in 0..10_000 {
             let found = match spin.window() {
-                None => Found::Blocking,
+                None => Arrival::Blocking,
                 Some(_) => {
                     looks += 1;
-                    if looks % period == 0 { Found::Blocking } else { Found::Looking }
+                    if looks % period == 0 { Arrival::Blocking } else { Arrival::Looking }
                 }
             };
             spin.received(found, now, SOON, LIMIT);
@@ -189,7 +189,7 @@ mod tests {
         // Requests every 100 microseconds for 10 seconds; each look loses the CPU.
         for number in 0..100_000_u32 {
             let now = start + number * Duration::from_micros(100);
-            let found = if spin.window().is_some() { Found::LosingTheCpu } else { Found::Blocking };
+            let found = if spin.window().is_some() { Arrival::LosingTheCpu } else { Arrival::Blocking };
             looks.extend(spin.window().map(|_| now));
             spin.received(found, now, SOON, LIMIT);
         }
@@ -203,11 +203,11 @@ mod tests {
         for number in 0..100_000_u32 {
             let now = start + number * Duration::from_micros(100);
             let found = match spin.window() {
-                None => Found::Blocking,
-                Some(_) if number % 2000 == 0 => Found::LosingTheCpu,
-                Some(_) => Found::Looking,
+                None => Arrival::Blocking,
+                Some(_) if number % 2000 == 0 => Arrival::LosingTheCpu,
+                Some(_) => Arrival::Looking,
             };
-            looks += u32::from(found != Found::Blocking);
+            looks += u32::from(found != Arrival::Blocking);
             spin.received(found, now, SOON, LIMIT);
         }
         assert!(looks > 90_000, "{looks}");

@@ -5,17 +5,16 @@
 //! was waiting for it. Resting, its client was not waiting: it has its answer, and must not find it a second time. So it
 //! is taken back; that a client was only slow to come is not excluded, and counted as ambiguous.
 
-use super::Recovery;
-use crate::engine::post;
+use super::left::Recovery;
 use msgq_core::frame::REQUEST_MTYPE;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::Counters;
-use msgq_core::queue::{MessageBuffer, Queue};
+use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, framed};
 use nix::errno::Errno;
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-pub(super) enum Verdict {
+pub(super) enum DoubtVerdict {
     /// Its client has it, or it is in the queue.
     Delivered,
     /// The queue is full, so nothing can be found out yet.
@@ -28,49 +27,32 @@ pub(super) struct QueueView {
     asking: HashSet<i32>,
 }
 
-/// More messages than this, or a longer look, and the rest of the queue is not seen.
-const VIEW_LIMIT: usize = 16_384;
-const VIEW_TIME: Duration = Duration::from_secs(1);
+/// Behind these limits the rest of the queue is not seen.
+const VIEW_LIMITS: BrowseLimits = BrowseLimits { time: Duration::from_secs(1), messages: 16_384 };
 /// The same for one client, while the service runs.
-const ASK_LIMIT: usize = 256;
-const ASK_TIME: Duration = Duration::from_millis(2);
+const ASK_LIMITS: BrowseLimits = BrowseLimits { time: Duration::from_millis(2), messages: 256 };
 
 impl QueueView {
-    pub(super) fn look(queue: &Queue) -> Self {
+    pub(super) fn of(queue: &Queue) -> Self {
         let mut view = Self { resting: HashSet::new(), asking: HashSet::new() };
-        scan(queue, &mut MessageBuffer::new(), VIEW_LIMIT, VIEW_TIME, |mtype, body| {
-            if mtype == REQUEST_MTYPE {
-                view.asking.extend(claimed_pid(body));
+        let mut buffer = MessageBuffer::new();
+        let mut browse = Browse::new(*queue, VIEW_LIMITS, &mut buffer);
+        while let Some((_, message)) = browse.next_message() {
+            if message.mtype() == REQUEST_MTYPE {
+                view.asking.extend(claimed_pid(message.body()));
             } else {
-                view.resting.insert(with_mtype(mtype, body));
+                view.resting.insert(framed(message.mtype(), message.body()));
             }
-            false
-        });
+        }
         view
     }
 }
 
 /// True when a request of this client waits in the queue, as far as a short look shows.
 pub(in crate::engine) fn request_waits(queue: &Queue, client: ClientPid, buffer: &mut MessageBuffer) -> bool {
-    scan(queue, buffer, ASK_LIMIT, ASK_TIME, |mtype, body| {
-        mtype == REQUEST_MTYPE && claimed_pid(body) == Some(client.get())
-    })
-}
-
-/// Shows messages to `found` until it says true.
-fn scan(
-    queue: &Queue,
-    buffer: &mut MessageBuffer,
-    limit: usize,
-    time: Duration,
-    mut found: impl FnMut(i64, &[u8]) -> bool,
-) -> bool {
-    let started = Instant::now();
-    for index in 0..limit {
-        if !matches!(queue.peek(index, buffer), Ok(true)) || started.elapsed() >= time {
-            return false;
-        }
-        if found(buffer.mtype(), buffer.body()) {
+    let mut browse = Browse::new(*queue, ASK_LIMITS, buffer);
+    while let Some((_, message)) = browse.next_message() {
+        if message.mtype() == REQUEST_MTYPE && claimed_pid(message.body()) == Some(client.get()) {
             return true;
         }
     }
@@ -81,38 +63,34 @@ fn claimed_pid(body: &[u8]) -> Option<i32> {
     body.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes))
 }
 
-fn with_mtype(mtype: i64, body: &[u8]) -> Vec<u8> {
-    mtype.to_ne_bytes().iter().chain(body).copied().collect()
-}
-
 /// Decides over an answer that was being sent.
-pub(super) fn settle(
+pub(super) fn settle_doubt(
     recovery: &Recovery<'_>,
     view: &QueueView,
     client: ClientPid,
     message: &[u8],
     asked_again: bool,
-) -> Verdict {
+) -> DoubtVerdict {
     let (queue, counters) = (&recovery.queue, recovery.shared.counters());
     if view.resting.contains(message) || view.asking.contains(&client.get()) || asked_again {
         Counters::add(&counters.recovered_delivered);
-        return Verdict::Delivered;
+        return DoubtVerdict::Delivered;
     }
     match queue.try_send_framed(message) {
-        Err(error) if error.errno() == Errno::EAGAIN => Verdict::Open,
+        Err(error) if error.errno() == Errno::EAGAIN => DoubtVerdict::Open,
         Err(error) => {
-            recovery.shared.count_failure(client, &error);
-            Verdict::Delivered
+            recovery.shared.events.answer_refused(counters, client, &error);
+            DoubtVerdict::Delivered
         }
         Ok(()) => {
             let rests = queue.rests(client.as_mtype()).unwrap_or(false);
-            let fate = if rests && post::withdraw(recovery.shared, client, queue) {
+            let fate = if rests && recovery.shared.outbox.withdraw(client, queue) {
                 &counters.recovered_ambiguous
             } else {
                 &counters.recovered_delivered
             };
             Counters::add(fate);
-            Verdict::Delivered
+            DoubtVerdict::Delivered
         }
     }
 }
