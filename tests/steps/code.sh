@@ -24,6 +24,7 @@ dependencies() {
 programs() {
     step build cargo build --release --workspace --locked
     step build-switches cargo build --release --locked --package msgqd --features test-switches --target-dir target/switches
+    step rooms target/release/msgqd-rooms .
     step assets target/release/msgqd-assets target/assets docs/man
     step flags flags_stand_in_the_man_pages
     step settings settings_stand_in_the_man_page
