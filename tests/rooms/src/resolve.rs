@@ -32,7 +32,9 @@ impl Code {
         for (index, segment) in rest.iter().enumerate() {
             // What follows an item is its variant, constant or function.
             let Target::Module(inside) = target else { break };
-            target = self.step(inside, segment, index + 1 < rest.len(), trail)?;
+            // A macro of the module may define what no syntax shows.
+            let made_by_macro = Target::Item(self.modules[inside].file);
+            target = self.step(inside, segment, index + 1 < rest.len(), trail).unwrap_or(made_by_macro);
         }
         Some(target)
     }
