@@ -9,7 +9,7 @@
 mod survey;
 mod sweep;
 
-pub use survey::{Resting, Survey, SurveyLimits};
+pub use survey::{Resting, Survey};
 pub use sweep::{Kept, Removed, SweepError, SweepOptions, SweepReport, sweep};
 
 use crate::frame::REQUEST_MTYPE;

@@ -3,10 +3,9 @@
 use msgq_core::frame::{REQUEST_MTYPE, decode_request, decode_response, is_response_len};
 use msgq_core::identity::ClientPid;
 use msgq_core::limits::PID_MAX_LIMIT;
-use msgq_core::orphan::{SurveyLimits, reader_of};
-use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use msgq_core::orphan::reader_of;
+use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use serde::Serialize;
-use std::time::Instant;
 
 /// How far a look came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,19 +14,14 @@ pub(crate) struct Look {
     pub(crate) is_complete: bool,
 }
 
-/// Shows every message with its place, oldest first, and takes none; ends at the limits of a survey.
+/// Shows every message with its place, oldest first, and takes none; ends at the usual limits.
 pub(crate) fn look(queue: &Queue, mut show: impl FnMut(usize, &MessageBuffer)) -> Result<Look, QueueError> {
-    let limits = SurveyLimits::default();
     let mut buffer = MessageBuffer::new();
-    let (start, mut looked_at) = (Instant::now(), 0);
-    while looked_at < limits.messages && start.elapsed() < limits.time {
-        if !queue.peek(looked_at, &mut buffer)? {
-            return Ok(Look { looked_at, is_complete: true });
-        }
-        show(looked_at, &buffer);
-        looked_at += 1;
+    let mut browse = Browse::new(*queue, BrowseLimits::default(), &mut buffer);
+    while let Some((index, message)) = browse.next_message() {
+        show(index, message);
     }
-    Ok(Look { looked_at, is_complete: false })
+    Ok(Look { looked_at: browse.looked_at(), is_complete: browse.is_complete()? })
 }
 
 /// What a message is.

@@ -1,6 +1,6 @@
-use super::{Evidence, Reason, Resting, Survey, SurveyLimits, Verdict, reader_of, verdict};
+use super::{Evidence, Reason, Resting, Survey, Verdict, reader_of, verdict};
 use crate::identity::{ClientPid, liveness};
-use crate::queue::{MessageBuffer, Queue, QueueError};
+use crate::queue::{BrowseLimits, MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ pub struct SweepOptions {
     /// Change nothing, only report.
     pub dry_run: bool,
     /// How long and how far to look.
-    pub survey: SurveyLimits,
+    pub survey: BrowseLimits,
     /// How long to remove.
     pub time_limit: Duration,
     /// How many messages to remove at most.
@@ -29,9 +29,9 @@ impl Default for SweepOptions {
             only: None,
             force: false,
             dry_run: false,
-            survey: SurveyLimits { time: Duration::from_secs(2), ..SurveyLimits::default() },
+            survey: BrowseLimits { time: Duration::from_secs(2), ..BrowseLimits::default() },
             time_limit: Duration::from_secs(2),
-            message_limit: SurveyLimits::default().messages,
+            message_limit: BrowseLimits::default().messages,
         }
     }
 }

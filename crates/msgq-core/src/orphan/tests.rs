@@ -1,5 +1,5 @@
 use super::*;
-use crate::queue::{MessageBuffer, Queue, QueueKey};
+use crate::queue::{BrowseLimits, MessageBuffer, Queue, QueueKey};
 use proptest::prelude::*;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -111,7 +111,7 @@ fn a_survey_counts_by_type_and_takes_nothing() {
     for (mtype, count) in [(1, 2), (70, 3), (1, 1), (80, 1)] {
         scratch.put(mtype, count);
     }
-    let survey = Survey::of(&scratch.0, SurveyLimits::default()).unwrap();
+    let survey = Survey::of(&scratch.0, BrowseLimits::default()).unwrap();
     assert_eq!(survey.requests, Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&70], Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&80].messages, 1);
@@ -125,9 +125,9 @@ fn a_survey_ends_at_its_limits_and_says_so() {
     for _ in 0..5000 {
         scratch.0.try_send(9, b"").unwrap();
     }
-    let by_number = Survey::of(&scratch.0, SurveyLimits { messages: 10, ..SurveyLimits::default() }).unwrap();
+    let by_number = Survey::of(&scratch.0, BrowseLimits { messages: 10, ..BrowseLimits::default() }).unwrap();
     assert_eq!((by_number.looked_at, by_number.is_complete), (10, false));
-    let by_time = Survey::of(&scratch.0, SurveyLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
+    let by_time = Survey::of(&scratch.0, BrowseLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
     assert!(by_time.looked_at < 5000 && !by_time.is_complete, "{by_time:?}");
 }
 
@@ -192,7 +192,7 @@ fn a_sweep_ends_at_its_limits_and_says_so() {
 fn a_sweep_takes_no_more_of_a_type_than_it_saw() {
     let scratch = Scratch::new();
     scratch.put(nobody().as_mtype(), 5);
-    let survey = SurveyLimits { messages: 3, ..SurveyLimits::default() };
+    let survey = BrowseLimits { messages: 3, ..BrowseLimits::default() };
     let report = sweep(&scratch.0, &SweepOptions { survey, ..SweepOptions::default() }).unwrap();
     assert_eq!((report.removed[0].resting.messages, report.is_complete), (3, false));
 }

@@ -13,8 +13,8 @@ use crate::report::{
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
 use msgq_core::instance::LockState;
-use msgq_core::orphan::{Resting, Survey, SurveyLimits, reader_of};
-use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::orphan::{Resting, Survey, reader_of};
+use msgq_core::queue::{BrowseLimits, QueueKey, QueueStat};
 use nix::errno::Errno;
 
 pub(crate) fn run(
@@ -43,7 +43,7 @@ pub(crate) fn run(
 pub(crate) fn look(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
     let stat = target.queue.stat().map_err(|error| Failure::of_queue(target.key, &error))?;
     let mut diagnostics = Vec::new();
-    let waiting = match Survey::of(&target.queue, SurveyLimits::default()) {
+    let waiting = match Survey::of(&target.queue, BrowseLimits::default()) {
         Ok(survey) => Some(waiting(&survey)),
         Err(error) if error.errno() == Errno::ENOSYS => {
             diagnostics.push(format!("what waits in the queue is not shown: {error}"));
