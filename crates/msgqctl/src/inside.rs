@@ -6,11 +6,12 @@ use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::inflight::{HistogramSnapshot, Phase, SlotHeader, SlotState, Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, lock_state, table_path};
 use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::time::{monotonic_ns, unix_time_s};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A daemon that lives writes into its table at least twice a second.
 const SILENCE_LIMIT: Duration = Duration::from_secs(5);
@@ -217,13 +218,4 @@ fn per_second(number: u64, time: Duration) -> Option<f64> {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn unix_time_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-pub(crate) fn monotonic_ns() -> u64 {
-    let Ok(now) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC) else { return 0 };
-    u64::try_from(Duration::from(now).as_nanos()).unwrap_or(u64::MAX)
 }

@@ -13,6 +13,13 @@ pub struct Resting {
     pub bytes: usize,
 }
 
+impl Resting {
+    pub(super) fn add(&mut self, len: usize) {
+        self.messages += 1;
+        self.bytes += len;
+    }
+}
+
 /// What waits in a queue. In a queue that is in use it is an approximation: see [`Browse`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
@@ -44,11 +51,9 @@ impl Survey {
     }
 
     fn count(&mut self, mtype: i64, len: usize) {
-        let resting = match mtype {
-            REQUEST_MTYPE => &mut self.requests,
-            _ => self.responses.entry(mtype).or_default(),
-        };
-        resting.messages += 1;
-        resting.bytes += len;
+        match mtype {
+            REQUEST_MTYPE => self.requests.add(len),
+            _ => self.responses.entry(mtype).or_default().add(len),
+        }
     }
 }

@@ -15,9 +15,9 @@ use clients::Clients;
 use msgq_core::client::{Client, MAX_REQUEST_TEXT_LEN};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
+use msgq_core::time::unix_time_s;
 use progress::Progress;
 use std::os::unix::ffi::OsStrExt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Who used the queue within this time uses it still.
 const RECENTLY_S: i64 = 60;
@@ -51,8 +51,8 @@ pub(crate) fn run(
 /// What the load may do to others.
 fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<String> {
     let mut warnings = Vec::new();
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let is_recent = |at_s: i64| at_s != 0 && i64::try_from(now_s).unwrap_or(i64::MAX).saturating_sub(at_s) < RECENTLY_S;
+    let is_recent =
+        |at_s: i64| at_s != 0 && i64::try_from(unix_time_s()).unwrap_or(i64::MAX).saturating_sub(at_s) < RECENTLY_S;
     let watched = inside::table_of(target.key, stat).map_or(0, |(_, table)| {
         (0..table.geometry().clients).filter(|index| table.client(*index).is_some_and(|it| it.get().is_some())).count()
     });

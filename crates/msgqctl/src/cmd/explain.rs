@@ -3,7 +3,7 @@ mod advice;
 use super::Outcome;
 use crate::cli::ExplainArguments;
 use crate::failure::Failure;
-use crate::inside::{self, age_ms, is_used, monotonic_ns};
+use crate::inside::{self, age_ms, is_used};
 use crate::messages::{Kind, describe, look};
 use crate::names::process_state;
 use crate::procfs;
@@ -13,6 +13,7 @@ use msgq_core::escape::escape;
 use msgq_core::identity::{ClientHandle, ClientPid, process_name};
 use msgq_core::inflight::{SlotHeader, SlotState, Table};
 use msgq_core::queue::QueueError;
+use msgq_core::time::monotonic_ns;
 use nix::errno::Errno;
 use std::sync::atomic::Ordering;
 

@@ -14,7 +14,7 @@ use crate::target::Target;
 use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
 use msgq_core::instance::LockState;
 use msgq_core::orphan::{Resting, Survey, reader_of};
-use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::queue::{BrowseLimits, QueueKey, QueueStat};
 use nix::errno::Errno;
 
 pub(crate) fn run(

@@ -1,9 +1,9 @@
 use super::layout::{counted, field, program};
 use super::{Holder, InsideReport, Text, holders};
 use crate::names::{Named, utc};
+use msgq_core::time::unix_time_s;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const BAR_WIDTH: u64 = 20;
 
@@ -111,8 +111,7 @@ pub(crate) enum ServerState {
 
 impl Text for StatReport {
     fn text(&self) -> String {
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let now_s = i64::try_from(now_s).unwrap_or(i64::MAX);
+        let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
         let mut text = field("verdict", &self.verdict) + &self.queue.text(now_s);
         text.push_str(&field("server", &self.server.note));
         if let Some(inside) = &self.server.inside {

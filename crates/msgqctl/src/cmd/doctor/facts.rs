@@ -4,7 +4,7 @@ use super::command::shell_word;
 use super::configuration::{Configuration, read};
 use super::unit::Unit;
 use crate::cli::Arguments;
-use crate::inside::{Found, find, unix_time_s};
+use crate::inside::{Found, find};
 use crate::procfs;
 use crate::report::{CheckOutcome, ServerPhase};
 use crate::sysvipc::{self, Row};
@@ -13,6 +13,7 @@ use msgq_core::identity::{ClientHandle, ClientPid};
 use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_state};
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
+use msgq_core::time::unix_time_s;
 use std::path::PathBuf;
 
 /// What is there.

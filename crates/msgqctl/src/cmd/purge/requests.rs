@@ -10,12 +10,10 @@ use crate::report::{Abandoned, RequestsReport, counted};
 use crate::target::Target;
 use msgq_core::frame::REQUEST_MTYPE;
 use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::orphan::{RemovalLimits, take_requests};
 use msgq_core::queue::{MessageBuffer, QueueError};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
-
-const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// How many requests each client has there; `None`: such as name nobody.
 #[derive(Default)]
@@ -57,14 +55,9 @@ pub(super) fn run(
     }
     // No more than were seen: what came meanwhile was not asked about.
     let mut taken = Requests { is_complete: seen.is_complete, ..Requests::default() };
-    let (start, mut buffer) = (Instant::now(), MessageBuffer::new());
-    while taken.messages < seen.messages && target.queue.try_receive(REQUEST_MTYPE, &mut buffer).map_err(failed)? {
-        taken.add(&buffer);
-        if start.elapsed() >= TIME_LIMIT {
-            taken.is_complete = false;
-            break;
-        }
-    }
+    let limits = RemovalLimits::default();
+    let is_all = take_requests(&target.queue, seen.messages, limits, |message| taken.add(message)).map_err(failed)?;
+    taken.is_complete &= is_all;
     Ok(outcome(false, &taken))
 }
 
