@@ -1,53 +1,16 @@
+//! Where everything stands in a table.
+
+use super::client_entry::ClientEntry;
+use super::counters::Counters;
+use super::geometry::{Geometry, RESPONSE_MESSAGE_LEN};
 use super::header::TableHeader;
-use super::{Counters, Histogram, RESPONSE_MESSAGE_LEN, SlotHeader};
+use super::histogram::Histogram;
+use super::slot::SlotHeader;
 use crate::sysv::MTYPE_LEN;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
-
-/// How many slots of each kind a table has, and how wide its landing slots are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Geometry {
-    /// Landing slots: one for each worker.
-    pub workers: usize,
-    /// Response slots.
-    pub capacity: u32,
-    /// Longest body that a landing slot takes, in bytes: `kernel.msgmax`, so that no message is too long to receive.
-    pub message_room: usize,
-    /// Clients that are watched at the same time.
-    pub clients: u32,
-}
-
-/// A client that is watched, and who it is.
-#[derive(Debug)]
-#[repr(C)]
-pub struct ClientEntry {
-    pid: AtomicI32,
-    reserved: AtomicU32,
-    identity: AtomicU64,
-}
-
-impl ClientEntry {
-    /// The client's number and its pidfs inode (0: the kernel gives none); `None` when the entry is free.
-    #[must_use]
-    pub fn get(&self) -> Option<(i32, u64)> {
-        let pid = self.pid.load(Ordering::Acquire);
-        (pid != 0).then(|| (pid, self.identity.load(Ordering::Relaxed)))
-    }
-
-    /// Enters a client. The number comes last, so that whoever sees it sees the identity.
-    pub fn set(&self, pid: i32, identity: u64) {
-        self.identity.store(identity, Ordering::Relaxed);
-        self.pid.store(pid, Ordering::Release);
-    }
-
-    /// Frees the entry.
-    pub fn clear(&self) {
-        self.pid.store(0, Ordering::Release);
-    }
-}
 
 /// Offsets of everything in the table, in bytes; all slots start at a multiple of 64, a cache line.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct Offsets {
     geometry: Geometry,
     landing_len: usize,
     responses: usize,
@@ -70,7 +33,7 @@ const LANDING_RESPONSE: usize = size_of::<SlotHeader>();
 const LANDING_MESSAGE: usize = LANDING_RESPONSE + RESPONSE_MESSAGE_LEN;
 const RESPONSE_LEN: usize = (size_of::<SlotHeader>() + RESPONSE_MESSAGE_LEN).next_multiple_of(LINE);
 
-impl Layout {
+impl Offsets {
     pub(super) const HEADER_LEN: usize = HEADER_LEN;
 
     /// `None` when the sizes overflow.
