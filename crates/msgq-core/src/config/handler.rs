@@ -1,9 +1,9 @@
 //! `[handler]`: which settings belong to which kind, and what they must be.
 
+use super::check::{Invalid, MAX_WORKERS, absolute, milliseconds, number, one_of, or};
 use super::raw;
-use super::settings::{Invalid, number, one_of, or};
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
@@ -98,12 +98,14 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONCURRENCY: u64 = 4;
+/// Every time of this section: at least a millisecond, at most a day.
+const TIME_MS: RangeInclusive<u64> = 1..=86_400_000;
 
-pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
+pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
     let kind = or(raw.kind.as_ref(), |value| one_of(value, &KINDS), Kind::Echo)?;
     refuse_foreign(raw, kind)?;
     let at = raw.kind.as_ref().map_or(section, Spanned::span);
-    let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIMEOUT)?;
+    let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIME_MS, TIMEOUT)?;
     let max_concurrency = concurrency(raw.max_concurrency.as_ref())?;
     let is_idempotent = raw.idempotent.as_ref().is_some_and(|value| *value.get_ref());
     Ok(match kind {
@@ -122,7 +124,7 @@ pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<Hand
             program: program(raw, at)?,
             timeout,
             max_concurrency,
-            start_timeout: milliseconds(raw.start_timeout_ms.as_ref(), "start_timeout_ms", START_TIMEOUT)?,
+            start_timeout: milliseconds(raw.start_timeout_ms.as_ref(), "start_timeout_ms", TIME_MS, START_TIMEOUT)?,
             max_requests: raw
                 .max_requests
                 .as_ref()
@@ -134,7 +136,12 @@ pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<Hand
             socket: socket(raw, at)?,
             timeout,
             max_concurrency,
-            connect_timeout: milliseconds(raw.connect_timeout_ms.as_ref(), "connect_timeout_ms", CONNECT_TIMEOUT)?,
+            connect_timeout: milliseconds(
+                raw.connect_timeout_ms.as_ref(),
+                "connect_timeout_ms",
+                TIME_MS,
+                CONNECT_TIMEOUT,
+            )?,
             user: raw.user.as_ref().map(|value| value.get_ref().clone()),
             is_idempotent,
         }),
@@ -174,12 +181,8 @@ fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
     value.map(Spanned::span)
 }
 
-fn milliseconds(value: Option<&Spanned<i64>>, name: &str, default: Duration) -> Result<Duration, Invalid> {
-    or(value, |value| number(value, name, 1..=86_400_000).map(Duration::from_millis), default)
-}
-
 fn concurrency(value: Option<&Spanned<i64>>) -> Result<usize, Invalid> {
-    let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=super::settings::MAX_WORKERS);
+    let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=MAX_WORKERS);
     Ok(usize::try_from(or(value, allowed, CONCURRENCY)?).unwrap_or(1))
 }
 
@@ -209,7 +212,7 @@ fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invali
             .as_ref()
             .map(|value| absolute(value, "working_directory"))
             .transpose()?,
-        kill_grace: milliseconds(raw.kill_grace_ms.as_ref(), "kill_grace_ms", KILL_GRACE)?,
+        kill_grace: milliseconds(raw.kill_grace_ms.as_ref(), "kill_grace_ms", TIME_MS, KILL_GRACE)?,
     })
 }
 
@@ -221,13 +224,4 @@ fn socket(raw: &raw::Handler, at: Range<usize>) -> Result<PathBuf, Invalid> {
             Err(Invalid::new(at, "this handler needs a socket", help))
         }
     }
-}
-
-fn absolute(value: &Spanned<String>, name: &str) -> Result<PathBuf, Invalid> {
-    let path = PathBuf::from(value.get_ref());
-    if path.is_absolute() && !value.get_ref().contains('\0') {
-        return Ok(path);
-    }
-    let message = format!("{name} = {:?} is no absolute path", value.get_ref());
-    Err(Invalid::new(value.span(), message, "begin it with a slash: nobody knows from where a service is started"))
 }
