@@ -1,10 +1,16 @@
-//! One process of the pool: from its hello to its end.
+//! The operator's long-running programs, spoken to on their standard input and output: each process from its hello to
+//! its end.
+//!
+//! All are started at once and kept running. One that ends, answers nonsense or misses a deadline is ended with its
+//! process group and replaced.
 
-use super::WorkerSettings;
+use super::conversation::{BreakKind, converse};
+use super::link::Link;
+use super::{Backend, End, Limits, Pool};
 use crate::handler::framing::{HELLO, HelloDecoder};
-use crate::handler::pool::{Backend, BreakKind, End, Link, converse};
 use crate::handler::process::{Input, Process, Program, after, describe, reap_left_behind};
 use crate::ratelimit::RateLimit;
+use msgq_core::config::WorkerConfig;
 use msgq_core::escape::escape;
 use rustix::event::PollFlags;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -13,8 +19,28 @@ use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Starts the processes; does not wait for them, nor mind whether they can be started.
+///
+/// # Errors
+/// The daemon has no descriptor or no thread left for the pool itself.
+pub(in crate::handler) fn worker_pool(config: &WorkerConfig) -> Result<Pool<Programs>, String> {
+    let limits = Limits {
+        size: config.max_concurrency,
+        timeout: config.timeout,
+        max_requests: config.max_requests,
+        is_idempotent: config.is_idempotent,
+    };
+    let programs = Programs {
+        program: Program::new(config.program.clone()),
+        start_timeout: config.start_timeout,
+        ending: Mutex::new(Vec::new()),
+        ends: RateLimit::new("ends of workers"),
+    };
+    Pool::new(programs, limits).map_err(|error| format!("cannot start the pool of workers: {error}"))
+}
+
 /// A process, as a link of the pool.
-pub(super) struct WorkerLink {
+pub(in crate::handler) struct WorkerLink {
     process: Process,
 }
 
@@ -41,32 +67,15 @@ impl Link for WorkerLink {
 }
 
 /// Starts and ends the processes.
-#[derive(Debug)]
-pub(super) struct Programs {
+pub(in crate::handler) struct Programs {
     program: Program,
     start_timeout: Duration,
-    kill_grace: Duration,
     /// The processes that are being ended.
     ending: Mutex<Vec<(i32, OwnedFd)>>,
     ends: RateLimit,
 }
 
 impl Programs {
-    pub(super) fn new(settings: &WorkerSettings) -> Self {
-        Self {
-            program: Program::new(settings.program.clone()),
-            start_timeout: settings.start_timeout,
-            kill_grace: settings.kill_grace,
-            ending: Mutex::new(Vec::new()),
-            ends: RateLimit::new("ends of workers"),
-        }
-    }
-
-    pub(super) fn close_log(&self) {
-        reap_left_behind();
-        self.program.stderr_log().close();
-    }
-
     fn ending(&self) -> MutexGuard<'_, Vec<(i32, OwnedFd)>> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +103,7 @@ impl Programs {
             BreakKind::Deadline => format!("did not say hello within {} ms", self.start_timeout.as_millis()),
             kind => kind.to_string(),
         };
-        self.end(process, |process| process.stop(self.kill_grace));
+        self.end(process, |process| process.stop(self.program.kill_grace()));
         format!("the program {program} {reason}")
     }
 
@@ -114,10 +123,10 @@ impl Programs {
         let now = Instant::now();
         process.stdin = None;
         let polite = deadline.map_or_else(
-            || after(now, self.kill_grace),
+            || after(now, self.program.kill_grace()),
             |deadline| {
                 let left = deadline.saturating_duration_since(now);
-                now + left.saturating_sub(self.kill_grace).max(left / 2)
+                now + left.saturating_sub(self.program.kill_grace()).max(left / 2)
             },
         );
         if matches!(process.run_until(polite, &mut |_| {}), Ok(true)) {
@@ -128,7 +137,7 @@ impl Programs {
 
     fn grace(&self, deadline: Option<Instant>) -> Duration {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        left.map_or(self.kill_grace, |left| left.min(self.kill_grace))
+        left.map_or(self.program.kill_grace(), |left| left.min(self.program.kill_grace()))
     }
 
     fn report(&self, pid: i32, end: &End, status: Option<ExitStatus>) {
@@ -140,9 +149,7 @@ impl Programs {
             End::Gone => "left while it was idle".to_owned(),
             End::Broken(reason) => reason.clone(),
         };
-        if let Some(suppressed) = self.ends.admit(Instant::now()) {
-            let note =
-                if suppressed > 0 { format!(" ({suppressed} more since the last report)") } else { String::new() };
+        if let Some(note) = self.ends.admit_with_note("more since the last report") {
             log::warn!("{program} (PID {pid}) {what}; it {ended} and is replaced{note}");
         }
     }
@@ -151,16 +158,12 @@ impl Programs {
 impl Backend for Programs {
     type Link = WorkerLink;
 
-    fn noun(&self) -> &'static str {
-        "worker"
-    }
+    const KIND: &'static str = "worker";
+    const NOUN: &'static str = "worker";
+    const IS_EAGER: bool = true;
 
     fn subject(&self) -> String {
         format!("the worker program {}", self.program.path())
-    }
-
-    fn is_eager(&self) -> bool {
-        true
     }
 
     fn open(&self, abort: BorrowedFd<'_>) -> Result<WorkerLink, String> {
@@ -188,5 +191,10 @@ impl Backend for Programs {
             // One that has exited meanwhile is as well.
             let _ = pidfd_send_signal(pidfd, Signal::KILL);
         }
+    }
+
+    fn finish(&self) {
+        reap_left_behind();
+        self.program.stderr_log().close();
     }
 }

@@ -1,14 +1,20 @@
-//! One connection: from connect(2) to its end.
+//! A service of the operator's behind a Unix stream socket: each connection from connect(2) to its end.
+//!
+//! A connection is made when a request needs it, kept, and replaced without harm when the service has closed it
+//! meanwhile.
 
-use super::UnixSettings;
+use super::conversation::{BreakKind, converse};
+use super::link::Link;
+use super::{Backend, End, Limits, Pool};
 use crate::handler::framing::{HELLO, HelloDecoder};
-use crate::handler::pool::{Backend, BreakKind, End, Link, converse};
 use crate::handler::process::{after, poll_until};
 use crate::ratelimit::RateLimit;
+use msgq_core::config::UnixConfig;
 use msgq_core::escape::escape;
 use nix::errno::Errno;
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
+use nix::unistd::User;
 use rustix::event::{PollFd, PollFlags};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -18,8 +24,40 @@ use std::time::{Duration, Instant};
 /// How often a service is tried again whose queue of connections is full; no event tells when it has room.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
 
+/// Connects to nothing yet.
+///
+/// # Errors
+/// There is no such user, or the daemon has no descriptor or no thread left for the pool itself.
+pub(in crate::handler) fn unix_pool(config: &UnixConfig) -> Result<Pool<Service>, String> {
+    let limits = Limits {
+        size: config.max_concurrency,
+        timeout: config.timeout,
+        max_requests: None,
+        is_idempotent: config.is_idempotent,
+    };
+    let service = Service {
+        socket: config.socket.clone(),
+        connect_timeout: config.connect_timeout,
+        user: config.user.as_deref().map(find_user).transpose()?,
+        ends: RateLimit::new("broken connections"),
+    };
+    Pool::new(service, limits)
+        .map_err(|error| format!("cannot set up the connections to {}: {error}", config.socket.display()))
+}
+
+fn find_user(name: &str) -> Result<u32, String> {
+    if let Ok(number) = name.parse() {
+        return Ok(number);
+    }
+    match User::from_name(name) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err(format!("there is no user {name:?}; write the one that the service runs as in handler.user")),
+        Err(errno) => Err(format!("cannot look up user {name:?}: {}", errno.desc())),
+    }
+}
+
 /// A connection, as a link of the pool.
-pub(super) struct Connection {
+pub(in crate::handler) struct Connection {
     socket: OwnedFd,
 }
 
@@ -38,24 +76,15 @@ impl Link for Connection {
 }
 
 /// Connects and disconnects.
-#[derive(Debug)]
-pub(super) struct Service {
+pub(in crate::handler) struct Service {
     socket: PathBuf,
     connect_timeout: Duration,
+    /// The uid that must listen.
     user: Option<u32>,
     ends: RateLimit,
 }
 
 impl Service {
-    pub(super) fn new(settings: &UnixSettings) -> Self {
-        Self {
-            socket: settings.socket.clone(),
-            connect_timeout: settings.connect_timeout,
-            user: settings.user,
-            ends: RateLimit::new("broken connections"),
-        }
-    }
-
     fn path(&self) -> String {
         escape(self.socket.as_os_str().as_bytes())
     }
@@ -124,16 +153,12 @@ fn describe(error: Errno) -> String {
 impl Backend for Service {
     type Link = Connection;
 
-    fn noun(&self) -> &'static str {
-        "service"
-    }
+    const KIND: &'static str = "unix";
+    const NOUN: &'static str = "service";
+    const IS_EAGER: bool = false;
 
     fn subject(&self) -> String {
         format!("the service on socket {}", self.path())
-    }
-
-    fn is_eager(&self) -> bool {
-        false
     }
 
     fn open(&self, abort: BorrowedFd<'_>) -> Result<Connection, String> {
@@ -151,12 +176,8 @@ impl Backend for Service {
         let End::Broken(reason) = end else {
             return log::debug!("connection to {path} closed: {end:?}");
         };
-        if let Some(suppressed) = self.ends.admit(Instant::now()) {
-            let note =
-                if suppressed > 0 { format!(" ({suppressed} more since the last report)") } else { String::new() };
+        if let Some(note) = self.ends.admit_with_note("more since the last report") {
             log::warn!("the service on socket {path} {reason}; the connection is replaced{note}");
         }
     }
-
-    fn hurry(&self) {}
 }
