@@ -1,9 +1,12 @@
-use crate::door;
+//! Why a command failed, and the exit code that this is worth.
+
+use crate::daemon::{closing_note, closing_sentence};
 use crate::permission;
 use crate::sysvipc;
 use msgq_core::client::CallError;
 use msgq_core::orphan::SweepError;
 use msgq_core::queue::{QueueError, QueueKey};
+use std::io;
 
 /// Exit codes, as `--help` documents them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +61,8 @@ impl Failure {
             return Self::new(Status::NoQueue, format!("{error}; {}", no_queue_advice(key)));
         }
         if error.is_permission() {
-            let closed = sysvipc::find(key).and_then(|row| door::note(key, row.uid)).map(|note| door::sentence(&note));
+            let note = sysvipc::find(key).and_then(|row| closing_note(key, row.uid));
+            let closed = note.map(|note| closing_sentence(&note));
             let advice = closed.map_or_else(|| permission::advice(key), |closed| format!("it is {closed}"));
             return Self::new(Status::Permission, format!("{error}; {advice}"));
         }
@@ -73,6 +77,10 @@ impl Failure {
             CallError::TextTooLong { .. } | CallError::TextHasNul { .. } => Self::new(Status::Usage, error.to_string()),
             _ => Self::new(Status::Other, error.to_string()),
         }
+    }
+
+    pub(crate) fn of_output(error: &io::Error) -> Self {
+        Self::new(Status::Other, format!("cannot write the result to standard output: {error}"))
     }
 
     pub(crate) fn of_sweep(key: QueueKey, error: &SweepError) -> Self {

@@ -1,0 +1,107 @@
+//! `bench`: many clients, each a process of its own, as clients are.
+
+mod arguments;
+mod client;
+mod clients;
+mod progress;
+mod report;
+
+pub(crate) use arguments::BenchArguments;
+
+use super::latency;
+use super::{Outcome, RunCommand};
+use crate::daemon::{read_table, unix_time_s, watched_clients};
+use crate::failure::{Failure, Status};
+use crate::output::{Style, complain, counted};
+use crate::target::{QueueOptions, Target};
+use clients::Clients;
+use msgq_core::client::{Client, MAX_REQUEST_TEXT_LEN};
+use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::queue::QueueStat;
+use progress::Progress;
+use report::{BenchReport, ClientResult};
+use std::os::unix::ffi::OsStrExt;
+
+/// Who used the queue within this time uses it still.
+const RECENTLY_S: i64 = 60;
+
+impl RunCommand for BenchArguments {
+    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure> {
+        if self.text.as_bytes().len() > MAX_REQUEST_TEXT_LEN {
+            let message =
+                format!("the text is longer than {MAX_REQUEST_TEXT_LEN} bytes, which is all a request carries");
+            return Err(Failure::new(Status::Usage, message));
+        }
+        let target = queue.open()?;
+        if let Some(role) = std::env::var(client::ROLE).ok().and_then(|role| role.parse().ok()) {
+            return client::run(self, role, &target);
+        }
+        let stat = target.stat()?;
+        warnings(self, &target, &stat).iter().for_each(|warning| complain(warning));
+        // Where nobody serves, the requests of all clients would be left in the queue.
+        let probe = Client::new(target.queue).call(self.text.as_bytes(), self.timeout);
+        probe.map_err(|error| Failure::of_call(target.key, &error))?;
+        let mut progress = Progress::new(self, style == Style::Json)?;
+        let clients = Clients::start(self, &target, progress.is_shown())?;
+        let results = clients.run(|requests| progress.show(requests))?;
+        progress.clear();
+        outcome(self, results)
+    }
+}
+
+/// What the load may do to others.
+fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
+    let is_recent = |at_s: i64| at_s != 0 && now_s.saturating_sub(at_s) < RECENTLY_S;
+    let watched = read_table(target.key, stat).map_or(0, |(_, table)| watched_clients(&table).count());
+    if watched > 0 || stat.messages > 0 || is_recent(stat.last_send_time) {
+        let others = match watched {
+            0 => "it was used within the last minute".to_owned(),
+            watched => format!("{} of it live", counted(watched, "client")),
+        };
+        warnings.push(format!("warning: queue {} serves others ({others}): this load slows them down", target.key));
+    }
+    let places = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
+    if u64::from(options.clients) > places / 2 {
+        let clients = options.clients;
+        warnings.push(format!(
+            "warning: {clients} clients fill more than half of the queue's {places} places: others may have to wait"
+        ));
+    }
+    warnings
+}
+
+fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {
+    let mut latencies_ns = latency::histogram()?;
+    let mut report = BenchReport::new(options.clients, options.rate);
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(result) => {
+                for (latency_ns, count) in &result.latencies_ns {
+                    latencies_ns.saturating_record_n(*latency_ns, *count);
+                }
+                failures.extend(result.failure.clone());
+                report.add(&result);
+            }
+            Err(message) => failures.push((Status::Other.code(), message)),
+        }
+    }
+    report.latency_ns = latency::percentiles(&latencies_ns);
+    let status = match failures.first() {
+        Some((code, _)) => Status::from_code(*code),
+        None if report.timeouts > 0 => Status::Timeout,
+        None if report.errors > 0 => Status::ServerError,
+        None => Status::Ok,
+    };
+    let mut diagnostics = Vec::new();
+    if let Some((_, first)) = failures.first() {
+        diagnostics.push(format!("{} ended early; the first: {first}", counted(failures.len(), "client")));
+    }
+    if report.unsent > 0 {
+        diagnostics
+            .push(format!("the rate was not reached: {} of the requests that were due were not sent", report.unsent));
+    }
+    Ok(Outcome { diagnostics, status, ..Outcome::done(report) })
+}

@@ -1,0 +1,168 @@
+use crate::daemon::ServerPhase;
+use crate::names::Named;
+use crate::output::{Colour, StyledText, Text, counted, program_label, rough_age};
+use crate::procfs::Waits;
+use serde::Serialize;
+
+/// Rows of requests and answers that the text shows at most; JSON shows all.
+const MAX_ROWS: usize = 10;
+
+/// Result of `explain`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainReport {
+    pub(crate) pid: i32,
+    pub(crate) state: &'static str,
+    pub(crate) program: Option<String>,
+    pub(crate) user: Option<Named>,
+    /// By a signal or a debugger.
+    pub(crate) is_stopped: bool,
+    /// The call on this queue that it waits in; `null` also where this user may not look.
+    pub(crate) waits: Option<Waits>,
+    pub(crate) identity: Identity,
+    /// What its server does; `null` where that is not known.
+    pub(crate) server: Option<ServerPhase>,
+    pub(crate) requests: Vec<WaitingRequest>,
+    pub(crate) requests_of_all: usize,
+    pub(crate) in_hand: Vec<Held>,
+    pub(crate) outbox: Vec<Held>,
+    pub(crate) resting: RestingAnswers,
+    pub(crate) looked_at: usize,
+    /// False when a limit ended the look at the queue, so that there may be more.
+    pub(crate) is_complete: bool,
+    /// What could not be found out, and why.
+    pub(crate) unknown: Vec<String>,
+    pub(crate) verdict: String,
+}
+
+/// Whether the number still belongs to whom the server took hold of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Identity {
+    /// The server does not know this client.
+    NotWatched,
+    Same,
+    /// Another process has the number now.
+    Reused,
+    /// Nobody has it now.
+    Ended,
+    /// The kernel gives no identities.
+    Unknown,
+}
+
+/// A request in the queue.
+#[derive(Debug, Serialize)]
+pub(crate) struct WaitingRequest {
+    /// Among the requests, from 1.
+    pub(crate) place: usize,
+    /// Among all messages, from 0.
+    pub(crate) index: usize,
+    pub(crate) text_escaped: String,
+}
+
+/// A request or its answer in the server's table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Held {
+    pub(crate) state: &'static str,
+    /// Its number since the start.
+    pub(crate) request: u64,
+    pub(crate) age_ms: u64,
+}
+
+/// Answers in the queue.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct RestingAnswers {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+    pub(crate) first_status: Option<i32>,
+    pub(crate) first_text_escaped: Option<String>,
+}
+
+impl Text for ExplainReport {
+    fn text(&self) -> StyledText {
+        let mut text = StyledText::default();
+        text.coloured_field(Colour::Bold, "verdict", &self.verdict);
+        text.field("client", &self.client());
+        text.field("identity", self.identity.sentence());
+        for request in self.requests.iter().take(MAX_ROWS) {
+            let WaitingRequest { place, index, text_escaped } = request;
+            let of = self.requests_of_all;
+            let value = format!("request {place} of {of}, message {index} of the queue: {text_escaped}");
+            text.field("waiting", &value);
+        }
+        if let Some(more) = self.requests.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
+            text.field("", &format!("{more} more; --json shows them all"));
+        }
+        for held in &self.in_hand {
+            let Held { state, request, .. } = held;
+            text.field("in hand", &format!("request {request}: {}", meaning(state, &rough_age(held.age_ms))));
+        }
+        for state in ["offered", "sending", "ready"] {
+            let held = || self.outbox.iter().filter(|held| held.state == state);
+            if let Some(oldest_ms) = held().map(|held| held.age_ms).max() {
+                let answers = counted(held().count(), "answer");
+                text.field("outbox", &format!("{answers}: {}", meaning(state, &rough_age(oldest_ms))));
+            }
+        }
+        text.field("resting", &self.resting.sentence());
+        if !self.is_complete {
+            let seen = self.looked_at;
+            text.field("", &format!("the look ended at its limit, after {seen} messages: there may be more"));
+        }
+        for sentence in &self.unknown {
+            text.field("unknown", sentence);
+        }
+        text
+    }
+}
+
+impl ExplainReport {
+    fn client(&self) -> String {
+        let mut words = format!("{} {}, {}", self.pid, program_label(self.program.as_deref()), self.state);
+        if let Some(user) = &self.user {
+            words.push_str(&format!(", of user {}", user.label()));
+        }
+        if self.is_stopped {
+            words.push_str(", stopped");
+        }
+        match self.waits {
+            Some(Waits::Msgrcv { msgtyp, .. }) => words.push_str(&format!(", waits in msgrcv for type {msgtyp}")),
+            Some(Waits::Msgsnd { .. }) => words.push_str(", waits in msgsnd for room"),
+            None => {}
+        }
+        words
+    }
+}
+
+impl Identity {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::NotWatched => "the server does not watch this number",
+            Self::Same => "the process that asked",
+            Self::Reused => "another process than the one that asked has the number now",
+            Self::Ended => "the process that asked has ended",
+            Self::Unknown => "this kernel cannot tell whether it is still the process that asked",
+        }
+    }
+}
+
+fn meaning(state: &str, since: &str) -> String {
+    let meaning = match state {
+        "received" => "the handler works on it",
+        "ready" => "held for room in the queue, or until it is offered again",
+        "sending" => "being sent",
+        "offered" => "rests in the queue, and is recalled if it is not read",
+        _ => "in a state that this version does not know",
+    };
+    format!("{state}, {meaning}; asked for {since} ago")
+}
+
+impl RestingAnswers {
+    fn sentence(&self) -> String {
+        let mut value = format!("{} ({} bytes) in the queue", counted(self.messages, "answer"), self.bytes);
+        if let Some(text) = &self.first_text_escaped {
+            let status = self.first_status.map_or_else(|| "no status".to_owned(), |it| format!("status {it}"));
+            value.push_str(&format!("; the first, {status}: {text}"));
+        }
+        value
+    }
+}
