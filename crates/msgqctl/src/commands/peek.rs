@@ -1,20 +1,26 @@
 //! `peek`: lists messages and takes none.
 
-mod report;
-
 use super::values::{client_pid, clients};
 use super::{Outcome, RunCommand};
 use crate::failure::Failure;
 use crate::messages::{Kind, describe, look};
 use crate::names::process_state;
-use crate::output::Style;
+use crate::output::{Style, StyledText, Text, counted, fit, pad, width};
 use crate::target::QueueOptions;
 use clap::Args;
 use msgq_core::escape::escape;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::queue::MessageBuffer;
-use report::{MessageRow, PeekReport};
+use serde::Serialize;
 use std::collections::HashMap;
+
+/// What all columns but the text take, with the gap before it, where programs have short names.
+const FIXED_COLUMNS: usize = 65;
+const PROGRAM_ROOM: usize = 12;
+/// Every name unescaped, and most of those with a character that is not.
+const WIDE_PROGRAM_ROOM: usize = 24;
+/// From here on there is room for both.
+const WIDE: usize = 120;
 
 /// List the messages in the queue, oldest first, and take none
 ///
@@ -38,6 +44,41 @@ pub(crate) struct PeekArguments {
     #[arg(long, value_name = "N", default_value = "100")]
     pub(crate) limit: usize,
 }
+
+/// Result of `peek`.
+#[derive(Debug, Serialize)]
+struct PeekReport {
+    /// False when a limit ended the look, so that there may be more.
+    is_complete: bool,
+    looked_at: usize,
+    /// Messages that were asked for, shown or not.
+    matched: usize,
+    #[serde(skip)]
+    is_full: bool,
+    /// The oldest first.
+    messages: Vec<MessageRow>,
+}
+
+/// One message.
+#[derive(Debug, Serialize)]
+struct MessageRow {
+    /// Its place in the queue, from 0.
+    index: usize,
+    mtype: i64,
+    kind: Kind,
+    /// Who asks, or who is to read it; `null` for a number that no process can have.
+    pid: Option<i32>,
+    program: Option<String>,
+    state: &'static str,
+    /// Length of the body.
+    bytes: usize,
+    /// Of a response.
+    status: Option<i32>,
+    /// As it stands there, or escaped where it is no UTF-8 or no text of the protocol.
+    text: String,
+    text_escaped: String,
+}
+
 impl RunCommand for PeekArguments {
     fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
         let target = queue.open()?;
@@ -48,7 +89,7 @@ impl RunCommand for PeekArguments {
             if is_wanted(self, message) {
                 matched += 1;
                 if messages.len() < self.limit {
-                    messages.push(row(index, message, &mut processes));
+                    messages.push(message_row(index, message, &mut processes));
                 }
             }
         })
@@ -68,10 +109,10 @@ fn is_wanted(options: &PeekArguments, message: &MessageBuffer) -> bool {
     options.r#type.is_none_or(|mtype| mtype == message.mtype()) && options.pid.is_none_or(|pid| client() == Some(pid))
 }
 
-fn row(index: usize, message: &MessageBuffer, processes: &mut Processes) -> MessageRow {
+fn message_row(index: usize, message: &MessageBuffer, processes: &mut Processes) -> MessageRow {
     let described = describe(message.mtype(), message.body());
     let (program, state) = match described.client {
-        Some(client) => processes.of(client),
+        Some(client) => processes.name_and_state(client),
         None => (None, "impossible"),
     };
     let escaped = escape(described.text);
@@ -97,7 +138,59 @@ fn row(index: usize, message: &MessageBuffer, processes: &mut Processes) -> Mess
 struct Processes(HashMap<ClientPid, (Option<String>, &'static str)>);
 
 impl Processes {
-    fn of(&mut self, client: ClientPid) -> (Option<String>, &'static str) {
+    fn name_and_state(&mut self, client: ClientPid) -> (Option<String>, &'static str) {
         self.0.entry(client).or_insert_with(|| (process_name(client), process_state(client.get()))).clone()
+    }
+}
+
+impl Text for PeekReport {
+    fn text(&self) -> StyledText {
+        let mut text = StyledText::default();
+        let width = width();
+        let program_room = if width < WIDE { PROGRAM_ROOM } else { WIDE_PROGRAM_ROOM };
+        if !self.messages.is_empty() {
+            let program = pad("program", program_room);
+            text.line(format!("index       type  kind          pid  state   {program}  size  text"));
+        }
+        let text_room = (!self.is_full).then(|| width.saturating_sub(FIXED_COLUMNS + program_room - PROGRAM_ROOM));
+        for message in &self.messages {
+            message.write(program_room, text_room, &mut text);
+        }
+        if self.matched == 0 {
+            text.line("no such message");
+        }
+        let shown = self.messages.len();
+        if shown < self.matched {
+            let all = counted(self.matched, "message");
+            text.line(format!("{shown} of {all} shown; --limit shows more"));
+        }
+        if !self.is_complete {
+            let seen = self.looked_at;
+            text.line(format!("the look ended at its limit, after {seen} messages: there may be more"));
+        }
+        text
+    }
+}
+
+impl MessageRow {
+    /// Without room for the text it gets a line of its own.
+    fn write(&self, program_room: usize, text_room: Option<usize>, text: &mut StyledText) {
+        let Self { index, bytes, .. } = self;
+        let (mtype, kind) = (fit(&self.mtype.to_string(), 10), self.kind.name());
+        let pid = self.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
+        let state = if self.pid.is_some() { self.state } else { "-" };
+        let program = pad(self.program.as_deref().unwrap_or("-"), program_room);
+        let content = match self.status {
+            Some(status) if status != 0 => format!("({status}) {}", self.text_escaped),
+            _ => self.text_escaped.clone(),
+        };
+        let start = format!("{index:>5} {mtype:>10}  {kind:<8} {pid:>8}  {state:<7} {program} {bytes:>5}");
+        match text_room {
+            Some(room) => text.line(format!("{start}  {}", fit(&content, room))),
+            None => {
+                text.line(start);
+                text.line(format!("      {content}"));
+            }
+        }
     }
 }
