@@ -8,14 +8,15 @@ mod report;
 
 pub(crate) use arguments::BenchArguments;
 
-use super::latency;
+use super::latency::{latency_histogram, latency_percentiles};
+use super::values::check_request_text;
 use super::{Outcome, RunCommand};
 use crate::daemon::{read_table, unix_time_s, watched_clients};
 use crate::failure::{Failure, Status};
 use crate::output::{Style, complain, counted};
 use crate::target::{QueueOptions, Target};
 use clients::Clients;
-use msgq_core::client::{Client, MAX_REQUEST_TEXT_LEN};
+use msgq_core::client::Client;
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 use progress::Progress;
@@ -27,11 +28,7 @@ const RECENTLY_S: i64 = 60;
 
 impl RunCommand for BenchArguments {
     fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure> {
-        if self.text.as_bytes().len() > MAX_REQUEST_TEXT_LEN {
-            let message =
-                format!("the text is longer than {MAX_REQUEST_TEXT_LEN} bytes, which is all a request carries");
-            return Err(Failure::new(Status::Usage, message));
-        }
+        check_request_text(self.text.as_bytes())?;
         let target = queue.open()?;
         if let Some(role) = std::env::var(client::ROLE).ok().and_then(|role| role.parse().ok()) {
             return client::run(self, role, &target);
@@ -73,7 +70,7 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
 }
 
 fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {
-    let mut latencies_ns = latency::histogram()?;
+    let mut latencies_ns = latency_histogram()?;
     let mut report = BenchReport::new(options.clients, options.rate);
     let mut failures = Vec::new();
     for result in results {
@@ -88,7 +85,7 @@ fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>)
             Err(message) => failures.push((Status::Other.code(), message)),
         }
     }
-    report.latency_ns = latency::percentiles(&latencies_ns);
+    report.latency_ns = latency_percentiles(&latencies_ns);
     let status = match failures.first() {
         Some((code, _)) => Status::from_code(*code),
         None if report.timeouts > 0 => Status::Timeout,

@@ -9,7 +9,7 @@ use std::time::Duration;
 const LONGEST_NS: u64 = 3600 * 1_000_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Latencies of the answers, errors included.
+/// Latencies of the answers, errors included, in nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct LatencyReport {
     pub(crate) min: u64,
@@ -22,10 +22,10 @@ pub(crate) struct LatencyReport {
 
 impl LatencyReport {
     /// One line, in microseconds.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let us = |ns: u64| format!("{}.{}", ns / 1000, ns % 1000 / 100);
         format!(
-            "latency   min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} µs\n",
+            "latency   min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} µs",
             us(self.min),
             us(self.p50),
             us(self.p90),
@@ -36,13 +36,14 @@ impl LatencyReport {
     }
 }
 
-pub(crate) fn histogram() -> Result<Histogram<u64>, Failure> {
+/// Empty; three digits of each latency are kept.
+pub(crate) fn latency_histogram() -> Result<Histogram<u64>, Failure> {
     let histogram = Histogram::new_with_bounds(1, LONGEST_NS, SIGNIFICANT_DIGITS);
     histogram.map_err(|error| Failure::new(Status::Other, error.to_string()))
 }
 
 /// `None` when nothing was measured.
-pub(crate) fn percentiles(latencies_ns: &Histogram<u64>) -> Option<LatencyReport> {
+pub(crate) fn latency_percentiles(latencies_ns: &Histogram<u64>) -> Option<LatencyReport> {
     let at = |quantile| latencies_ns.value_at_quantile(quantile);
     (!latencies_ns.is_empty()).then(|| LatencyReport {
         min: latencies_ns.min(),

@@ -1,13 +1,24 @@
 //! What the values of options may be, where several commands take them: clients, and spans of time as people write them.
 
 use crate::complete;
+use crate::failure::{Failure, Status};
 use clap_complete::ArgValueCandidates;
+use msgq_core::client::MAX_REQUEST_TEXT_LEN;
 use msgq_core::limits::PID_MAX_LIMIT;
 use std::time::Duration;
 
 /// A number that a client can have.
 pub(super) fn client_pid() -> clap::builder::RangedI64ValueParser<i32> {
     clap::value_parser!(i32).range(2..i64::from(PID_MAX_LIMIT))
+}
+
+/// Whether a request can carry this text.
+pub(super) fn check_request_text(text: &[u8]) -> Result<(), Failure> {
+    if text.len() <= MAX_REQUEST_TEXT_LEN {
+        return Ok(());
+    }
+    let message = format!("the text is longer than {MAX_REQUEST_TEXT_LEN} bytes, which is all a request carries");
+    Err(Failure::new(Status::Usage, message))
 }
 
 /// The clients that a shell offers for it.

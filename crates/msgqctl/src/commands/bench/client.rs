@@ -3,7 +3,7 @@
 use super::arguments::BenchArguments;
 use super::report::ClientResult;
 use crate::commands::Outcome;
-use crate::commands::latency::{self, nanoseconds};
+use crate::commands::latency::{latency_histogram, nanoseconds};
 use crate::failure::{Failure, Status};
 use crate::target::Target;
 use hdrhistogram::Histogram;
@@ -64,7 +64,7 @@ pub(super) fn run(options: &BenchArguments, role: Role, target: &Target) -> Resu
         client: Client::new(target.queue),
         text: options.text.as_bytes(),
         timeout: options.timeout,
-        latencies_ns: latency::histogram()?,
+        latencies_ns: latency_histogram()?,
         result: ClientResult::default(),
         timeouts_in_a_row: 0,
         teller: role.tells.then(|| Teller { last: Instant::now(), told: 0 }),

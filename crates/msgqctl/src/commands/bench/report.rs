@@ -75,14 +75,13 @@ impl Text for BenchReport {
         let per_s = u128::from(*answered) * 1_000_000_000 / u128::from(self.elapsed_ns.max(1));
         let load = self.rate_per_s.map_or_else(|| "closed loop".to_owned(), |rate| format!("{rate} requests a second"));
         let elapsed_ms = self.elapsed_ns / 1_000_000;
-        let mut text = format!(
-            "load      {clients} clients, {load}\n\
-             requests  {requests} in {elapsed_ms} ms\n\
-             answered  {answered} ({errors} errors), {per_s} a second; {timeouts} timed out\n"
-        );
+        let mut text = StyledText::default();
+        text.line(format!("load      {clients} clients, {load}"));
+        text.line(format!("requests  {requests} in {elapsed_ms} ms"));
+        text.line(format!("answered  {answered} ({errors} errors), {per_s} a second; {timeouts} timed out"));
         if let Some(latency) = self.latency_ns {
-            text.push_str(&latency.text());
+            text.line(latency.line());
         }
-        text.into()
+        text
     }
 }
