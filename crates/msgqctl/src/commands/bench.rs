@@ -5,6 +5,7 @@ mod client;
 mod clients;
 mod progress;
 mod report;
+mod schedule;
 
 pub(crate) use arguments::BenchArguments;
 
@@ -20,7 +21,7 @@ use msgq_core::client::Client;
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 use progress::Progress;
-use report::{BenchReport, ClientResult};
+use report::{BenchReport, ClientResult, RequestTotals};
 use std::os::unix::ffi::OsStrExt;
 
 /// Who used the queue within this time uses it still.
@@ -31,7 +32,7 @@ impl RunCommand for BenchArguments {
         check_request_text(self.text.as_bytes())?;
         let target = queue.open()?;
         if let Some(role) = std::env::var(client::ROLE).ok().and_then(|role| role.parse().ok()) {
-            return client::run(self, role, &target);
+            return client::run_client(self, role, &target);
         }
         let stat = target.stat()?;
         warnings(self, &target, &stat).iter().for_each(|warning| complain(warning));
@@ -42,7 +43,7 @@ impl RunCommand for BenchArguments {
         let clients = Clients::start(self, &target, progress.is_shown())?;
         let results = clients.run(|requests| progress.show(requests))?;
         progress.clear();
-        outcome(self, results)
+        load_outcome(self, results)
     }
 }
 
@@ -69,36 +70,37 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
     warnings
 }
 
-fn outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {
+fn load_outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {
     let mut latencies_ns = latency_histogram()?;
-    let mut report = BenchReport::new(options.clients, options.rate);
+    let mut totals = RequestTotals::default();
     let mut failures = Vec::new();
     for result in results {
         match result {
             Ok(result) => {
-                for (latency_ns, count) in &result.latencies_ns {
-                    latencies_ns.saturating_record_n(*latency_ns, *count);
+                for (latency_ns, count) in result.latencies_ns {
+                    latencies_ns.saturating_record_n(latency_ns, count);
                 }
-                failures.extend(result.failure.clone());
-                report.add(&result);
+                failures.extend(result.failure);
+                totals.add(&result.totals);
             }
             Err(message) => failures.push((Status::Other.code(), message)),
         }
     }
-    report.latency_ns = latency_percentiles(&latencies_ns);
     let status = match failures.first() {
         Some((code, _)) => Status::from_code(*code),
-        None if report.timeouts > 0 => Status::Timeout,
-        None if report.errors > 0 => Status::ServerError,
+        None if totals.timeouts > 0 => Status::Timeout,
+        None if totals.errors > 0 => Status::ServerError,
         None => Status::Ok,
     };
     let mut diagnostics = Vec::new();
     if let Some((_, first)) = failures.first() {
         diagnostics.push(format!("{} ended early; the first: {first}", counted(failures.len(), "client")));
     }
-    if report.unsent > 0 {
-        diagnostics
-            .push(format!("the rate was not reached: {} of the requests that were due were not sent", report.unsent));
+    if totals.unsent > 0 {
+        let unsent = totals.unsent;
+        diagnostics.push(format!("the rate was not reached: {unsent} of the requests that were due were not sent"));
     }
+    let latency_ns = latency_percentiles(&latencies_ns);
+    let report = BenchReport { clients: options.clients, rate_per_s: options.rate, totals, latency_ns };
     Ok(Outcome { diagnostics, status, ..Outcome::done(report) })
 }

@@ -91,7 +91,7 @@ fn wait_until_empty(target: &Target, limit: Duration) -> Result<(), Failure> {
             return Ok(());
         }
         if Instant::now() >= end {
-            let messages = counted(usize::try_from(stat.messages).unwrap_or(usize::MAX), "message");
+            let messages = counted(stat.messages, "message");
             let message = format!(
                 "the door is closed, but after {} s there are still {messages} in the queue and {held} in hand or in the \
                  outbox; msgqctl stat shows whose they are",

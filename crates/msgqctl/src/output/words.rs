@@ -1,12 +1,14 @@
 //! Numbers, ages and moments in words.
 
 use super::layout::fit;
+use std::fmt::Display;
 
 const BAR_WIDTH: u64 = 20;
 
 /// `1 response`, `2 responses`.
-pub(crate) fn counted(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// A program's name, which its user chose, at the end of a line.

@@ -59,7 +59,7 @@ fn of_daemon(
 ) -> StatVerdict {
     let DaemonReport { pid, .. } = daemon;
     let in_hand = daemon.in_hand.len() + daemon.outbox.answers;
-    let messages = counted(usize::try_from(stat.messages).unwrap_or(usize::MAX), "message");
+    let messages = counted(stat.messages, "message");
     match daemon.phase {
         ServerPhase::Serving => {
             let degraded = trouble(daemon).or(fill).or_else(|| outbox(daemon)).or_else(|| slow(daemon, waiting));
