@@ -38,14 +38,8 @@ fn nothing(mtype: i64) -> ClientHoldings {
     ClientHoldings {
         mtype,
         pid: reader_of(mtype).map(ClientPid::get),
-        user: None,
-        program: None,
         state: "impossible",
-        resting: 0,
-        resting_bytes: 0,
-        in_hand: 0,
-        outbox: 0,
-        oldest_ms: None,
+        ..ClientHoldings::default()
     }
 }
 

@@ -1,3 +1,5 @@
+//! What one look at a queue shows, as JSON and as text; names with `_s` are seconds since 1970.
+
 use super::holdings::{ClientHoldings, holdings_table};
 use crate::daemon::{DaemonReport, unix_time_s};
 use crate::names::Named;
@@ -7,91 +9,98 @@ use std::collections::BTreeMap;
 
 /// Result of `stat`.
 #[derive(Debug, Serialize)]
-pub(crate) struct StatReport {
-    pub(crate) queue: QueueReport,
+pub(super) struct StatReport {
+    pub(super) queue: QueueReport,
     /// `null` where the kernel cannot show what waits.
-    pub(crate) waiting: Option<Waiting>,
-    pub(crate) server: ServerReport,
+    pub(super) waiting: Option<Waiting>,
+    pub(super) server: ServerReport,
     /// All for whom something is held, who holds the most first.
-    pub(crate) clients: Vec<ClientHoldings>,
+    pub(super) clients: Vec<ClientHoldings>,
     /// Who closed the door, since when and why; `null` while it is open.
-    pub(crate) closed: Option<String>,
+    pub(super) closed: Option<String>,
     /// The verdict's kind, for programs.
-    pub(crate) condition: &'static str,
+    pub(super) condition: &'static str,
     /// In one sentence: whether all is well, and what to do if not.
-    pub(crate) verdict: String,
+    pub(super) verdict: String,
 }
 
-/// The queue itself; names with `_s` are seconds since 1970.
+/// The queue itself, as the kernel tells it.
 #[derive(Debug, Serialize)]
-pub(crate) struct QueueReport {
-    pub(crate) key: String,
-    pub(crate) msqid: i32,
-    pub(crate) owner: Named,
-    pub(crate) group: Named,
-    pub(crate) creator: Named,
-    pub(crate) creator_group: Named,
-    pub(crate) mode: String,
-    pub(crate) bytes: u64,
-    pub(crate) max_bytes: u64,
-    pub(crate) messages: u64,
+pub(super) struct QueueReport {
+    pub(super) key: String,
+    pub(super) msqid: i32,
+    pub(super) owner: Named,
+    pub(super) group: Named,
+    pub(super) creator: Named,
+    pub(super) creator_group: Named,
+    pub(super) mode: String,
+    pub(super) bytes: u64,
+    pub(super) max_bytes: u64,
+    pub(super) messages: u64,
     /// The kernel admits as many messages as bytes, so that empty ones have a limit too.
-    pub(crate) max_messages: u64,
-    pub(crate) last_send: Option<LastCall>,
-    pub(crate) last_receive: Option<LastCall>,
-    pub(crate) changed_at_s: i64,
+    pub(super) max_messages: u64,
+    pub(super) last_send: Option<LastCall>,
+    pub(super) last_receive: Option<LastCall>,
+    pub(super) changed_at_s: i64,
 }
 
 /// Who did something last; PID 0 is a process of another PID namespace.
 #[derive(Debug, Serialize)]
-pub(crate) struct LastCall {
-    pub(crate) pid: i32,
-    pub(crate) program: Option<String>,
-    pub(crate) at_s: i64,
+pub(super) struct LastCall {
+    pub(super) pid: i32,
+    pub(super) program: Option<String>,
+    pub(super) at_s: i64,
 }
 
 /// What rests in the queue.
 #[derive(Debug, Serialize)]
-pub(crate) struct Waiting {
-    pub(crate) is_complete: bool,
-    pub(crate) looked_at: usize,
-    pub(crate) requests: usize,
-    pub(crate) responses: usize,
-    pub(crate) clients: Vec<RestingClient>,
+pub(super) struct Waiting {
+    pub(super) is_complete: bool,
+    pub(super) looked_at: usize,
+    pub(super) requests: usize,
+    pub(super) responses: usize,
+    pub(super) clients: Vec<RestingClient>,
 }
 
 /// Responses for one client.
 #[derive(Debug, Serialize)]
-pub(crate) struct RestingClient {
-    pub(crate) mtype: i64,
+pub(super) struct RestingClient {
+    pub(super) mtype: i64,
     /// `null` for a type that no process can have as its number.
-    pub(crate) pid: Option<i32>,
-    pub(crate) program: Option<String>,
-    pub(crate) state: &'static str,
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
+    pub(super) pid: Option<i32>,
+    pub(super) program: Option<String>,
+    pub(super) state: &'static str,
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+}
+
+impl RestingClient {
+    /// True when nobody will read them.
+    pub(super) fn is_orphan(&self) -> bool {
+        matches!(self.state, "dead" | "zombie" | "impossible")
+    }
 }
 
 /// Whether somebody serves the queue.
 #[derive(Debug, Serialize)]
-pub(crate) struct ServerReport {
-    pub(crate) state: ServerState,
-    pub(crate) pid: Option<i32>,
-    pub(crate) program: Option<String>,
-    pub(crate) lock_file: Option<String>,
-    pub(crate) note: String,
+pub(super) struct ServerReport {
+    pub(super) state: ServerState,
+    pub(super) pid: Option<i32>,
+    pub(super) program: Option<String>,
+    pub(super) lock_file: Option<String>,
+    pub(super) note: String,
     /// All counters of the daemon by name; `null` where `unknown` says why.
-    pub(crate) counters: Option<BTreeMap<&'static str, u64>>,
+    pub(super) counters: Option<BTreeMap<&'static str, u64>>,
     /// `null` where `unknown` says why.
     #[serde(rename = "inside")]
-    pub(crate) daemon: Option<DaemonReport>,
+    pub(super) daemon: Option<DaemonReport>,
     /// Why the daemon's inside is not shown; `null` where it is, or where there is no daemon.
-    pub(crate) unknown: Option<String>,
+    pub(super) unknown: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ServerState {
+pub(super) enum ServerState {
     /// A msgqd holds the lock.
     Msgqd,
     /// No msgqd does; another program may serve the queue.
@@ -117,8 +126,7 @@ impl Text for StatReport {
             Some(waiting) => waiting.write(&mut text),
             None => text.field("waiting", "not shown"),
         }
-        let table = holdings_table(&self.clients, text.line_count());
-        text.append(table.into());
+        holdings_table(&self.clients, &mut text);
         text
     }
 }
@@ -170,7 +178,7 @@ impl Waiting {
             let ended = format!("only the oldest {seen} messages were looked at: there may be more");
             text.field("", &ended);
         }
-        if self.clients.iter().any(|client| matches!(client.state, "dead" | "zombie" | "impossible")) {
+        if self.clients.iter().any(RestingClient::is_orphan) {
             text.field("", "nobody will read some of these; `msgqctl purge` removes them");
         }
     }

@@ -5,6 +5,7 @@ use crate::daemon::{DaemonReport, LastError, ServerPhase};
 use crate::output::{counted, rough_age, utc};
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
+use std::fmt::Display;
 
 /// Share of the queue's or the outbox's places, in percent, from which on they are worth a word.
 const CROWDED_PERCENT: u64 = 75;
@@ -27,7 +28,7 @@ pub(super) fn verdict_on_queue(stat: &QueueStat, waiting: Option<&Waiting>, serv
         (Some(daemon), _) => of_daemon(stat, waiting, fill, daemon),
         (None, ServerState::Msgqd) => fill.unwrap_or_else(|| said("serving", "serving, as far as its lock shows")),
         (None, ServerState::Unknown) => {
-            said("unknown", "unknown: what this user may see does not tell who serves this queue")
+            because("unknown", "what this user may see does not tell who serves this queue")
         }
         (None, ServerState::NotFound) => {
             let rest = fill.map_or_else(String::new, |fill| format!("; {}", fill.sentence));
@@ -47,6 +48,11 @@ pub(super) fn with_closed_door(verdict: StatVerdict, closed: Option<&str>) -> St
     said(condition, format!("{closed}; open it with: msgqctl resume{rest}"))
 }
 
+/// A verdict that begins with its condition.
+fn because(condition: &'static str, reason: impl Display) -> StatVerdict {
+    said(condition, format!("{condition}: {reason}"))
+}
+
 fn said(condition: &'static str, sentence: impl Into<String>) -> StatVerdict {
     StatVerdict { condition, sentence: sentence.into() }
 }
@@ -57,59 +63,60 @@ fn of_daemon(
     fill: Option<StatVerdict>,
     daemon: &DaemonReport,
 ) -> StatVerdict {
-    let DaemonReport { pid, .. } = daemon;
-    let in_hand = daemon.in_hand.len() + daemon.outbox.answers;
+    let (pid, in_hand) = (daemon.pid, in_hand_or_outbox(daemon));
     let messages = counted(stat.messages, "message");
     match daemon.phase {
         ServerPhase::Serving => {
             let degraded = trouble(daemon).or(fill).or_else(|| outbox(daemon)).or_else(|| slow(daemon, waiting));
             degraded.unwrap_or_else(|| said("serving", "serving"))
         }
-        ServerPhase::Starting => {
-            said("starting", format!("starting: PID {pid} finishes what an earlier server had in hand"))
-        }
-        ServerPhase::Draining => {
-            said("stopping", format!("stopping: PID {pid} finishes {}", counted(in_hand, "request")))
-        }
-        ServerPhase::Hangs => said(
+        ServerPhase::Starting => because("starting", format!("PID {pid} finishes what an earlier server had in hand")),
+        ServerPhase::Draining => because("stopping", format!("PID {pid} finishes {in_hand}")),
+        ServerPhase::Hangs => because(
             "hangs",
             format!(
-                "hangs: PID {pid} has shown no sign of life for {} s; see what holds it (a debugger, SIGSTOP), or \
-                 restart it: what it has in hand is finished then",
+                "PID {pid} has shown no sign of life for {} s; see what holds it (a debugger, SIGSTOP), or restart it: \
+                 what it has in hand is finished then",
                 daemon.silent_ms / 1000
             ),
         ),
-        ServerPhase::Died => {
-            let since = utc(i64::try_from(daemon.seen_alive_at_s).unwrap_or(i64::MAX));
-            let error = match &daemon.last_error {
-                Some(LastError { at_s, text }) => {
-                    let before = rough_age(daemon.seen_alive_at_s.saturating_sub(*at_s).saturating_mul(1000));
-                    format!("last error, {before} before: {text}")
-                }
-                None => "it had logged no error".to_owned(),
-            };
-            let in_hand = counted(in_hand, "request");
-            said(
-                "down",
-                format!(
-                    "down since about {since}: PID {pid} was killed or crashed; {error}; {in_hand} that it had in hand \
-                     and {messages} in the queue wait for the next start (systemctl start msgqd)"
-                ),
-            )
-        }
-        ServerPhase::Ended => said(
+        ServerPhase::Died => died(daemon, &messages),
+        ServerPhase::Ended => because(
             "stopped",
             format!(
-                "stopped: PID {pid} ended in order and kept its queue; {messages} wait for the next start (systemctl \
-                 start msgqd)"
+                "PID {pid} ended in order and kept its queue; {messages} wait for the next start (systemctl start \
+                 msgqd)"
             ),
         ),
     }
 }
 
+fn in_hand_or_outbox(daemon: &DaemonReport) -> String {
+    counted(daemon.in_hand.len() + daemon.outbox.answers, "request")
+}
+
+fn died(daemon: &DaemonReport, messages: &str) -> StatVerdict {
+    let (pid, in_hand) = (daemon.pid, in_hand_or_outbox(daemon));
+    let since = utc(i64::try_from(daemon.seen_alive_at_s).unwrap_or(i64::MAX));
+    let error = match &daemon.last_error {
+        Some(LastError { at_s, text }) => {
+            let before = rough_age(daemon.seen_alive_at_s.saturating_sub(*at_s).saturating_mul(1000));
+            format!("last error, {before} before: {text}")
+        }
+        None => "it had logged no error".to_owned(),
+    };
+    said(
+        "down",
+        format!(
+            "down since about {since}: PID {pid} was killed or crashed; {error}; {in_hand} that it had in hand and \
+             {messages} in the queue wait for the next start (systemctl start msgqd)"
+        ),
+    )
+}
+
 fn trouble(daemon: &DaemonReport) -> Option<StatVerdict> {
     let trouble = daemon.handler_trouble.as_ref()?;
-    Some(said("degraded", format!("degraded: the handler is down, clients get errors: {trouble}")))
+    Some(because("degraded", format_args!("the handler is down, clients get errors: {trouble}")))
 }
 
 /// A word on a handler that is at one request for long.
@@ -117,9 +124,9 @@ fn slow(daemon: &DaemonReport, waiting: Option<&Waiting>) -> Option<StatVerdict>
     let oldest = daemon.in_hand.iter().max_by_key(|held| held.age_ms).filter(|held| held.age_ms >= SLOW_MS)?;
     let (since, client) = (rough_age(oldest.age_ms), oldest.client);
     let behind = waiting.map_or_else(String::new, |waiting| format!(", and {} wait", waiting.requests));
-    Some(said(
+    Some(because(
         "degraded",
-        format!("degraded: a request of PID {client} is in hand for {since}{behind}: the handler is slow or stuck"),
+        format_args!("a request of PID {client} is in hand for {since}{behind}: the handler is slow or stuck"),
     ))
 }
 
@@ -132,11 +139,11 @@ fn outbox(daemon: &DaemonReport) -> Option<StatVerdict> {
     }
     let heaviest = outbox.clients.first()?;
     let (capacity, held, client) = (outbox.capacity, heaviest.answers, heaviest.client);
-    Some(said(
+    Some(because(
         "degraded",
-        format!(
-            "degraded: {answers} of {capacity} places of the outbox are taken, {held} by PID {client}; when it is full, \
-             who holds the most loses answers first (`msgqctl explain {client}`, or a bigger `outbox_capacity`)"
+        format_args!(
+            "{answers} of {capacity} places of the outbox are taken, {held} by PID {client}; when it is full, who holds the \
+         most loses answers first (`msgqctl explain {client}`, or a bigger `outbox_capacity`)"
         ),
     ))
 }
@@ -152,14 +159,13 @@ fn fill(stat: &QueueStat, waiting: Option<&Waiting>) -> Option<StatVerdict> {
     let places = if stat.messages > of_usual_size { stat.max_bytes } else { of_usual_size };
     let waiting = waiting?;
     if waiting.responses <= waiting.requests {
-        return Some(said("busy", format!("busy: {} requests wait for {places} places", waiting.requests)));
+        return Some(because("busy", format!("{} requests wait for {places} places", waiting.requests)));
     }
-    Some(said("degraded", held_by_others(places, waiting)))
+    Some(because("degraded", held_by_others(places, waiting)))
 }
 
 fn held_by_others(places: u64, waiting: &Waiting) -> String {
-    let (orphans, unread): (Vec<_>, Vec<_>) =
-        waiting.clients.iter().partition(|client| matches!(client.state, "dead" | "zombie" | "impossible"));
+    let (orphans, unread): (Vec<_>, Vec<_>) = waiting.clients.iter().partition(|client| client.is_orphan());
     let messages = |of: &[&RestingClient]| -> usize { of.iter().map(|client| client.messages).sum() };
     let (nobodys, held) = (messages(&orphans), messages(&unread));
     let rest = |number: usize, what: &str| match number {
@@ -169,7 +175,7 @@ fn held_by_others(places: u64, waiting: &Waiting) -> String {
     let Some(heaviest) = unread.iter().max_by_key(|client| client.messages).filter(|_| held >= nobodys) else {
         let rest = rest(held, "wait for clients that do not read");
         return format!(
-            "degraded: {nobodys} of {places} places are held by messages that nobody will read{rest}; msgqd removes \
+            "{nobodys} of {places} places are held by messages that nobody will read{rest}; msgqd removes \
              them by itself, `msgqctl purge` at once"
         );
     };
@@ -178,7 +184,7 @@ fn held_by_others(places: u64, waiting: &Waiting) -> String {
     let (most, mtype) = (heaviest.messages, heaviest.mtype);
     let rest = rest(nobodys, "that nobody will read");
     format!(
-        "degraded: {held} of {places} places are held by {holders} that {verb} not read, {most} of them by {mtype} \
+        "{held} of {places} places are held by {holders} that {verb} not read, {most} of them by {mtype} \
          (`msgqctl explain {mtype}`){rest}"
     )
 }

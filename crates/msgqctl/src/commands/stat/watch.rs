@@ -9,13 +9,13 @@ use crate::failure::{Failure, Status};
 use crate::output::{Colour, Style, StyledText, Text as _, complain, print_report, write_text};
 use crate::target::QueueOptions;
 use screen::{Screen, Wish};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 /// Shows reports until it is asked to end.
 pub(super) fn watch_queue(queue: &QueueOptions, style: Style, interval: Duration) -> Result<Outcome, Failure> {
     let ended = match style {
-        Style::Plain | Style::Coloured if std::io::stdout().is_terminal() => on_screen(queue, style, interval),
+        Style::Plain | Style::Coloured if io::stdout().is_terminal() => on_screen(queue, style, interval),
         style => one_after_the_other(queue, style, interval),
     };
     ended.map(|()| Outcome::silent())
@@ -31,7 +31,7 @@ fn look_again(queue: &QueueOptions) -> Result<Result<StatReport, String>, Failur
 }
 
 fn on_screen(queue: &QueueOptions, style: Style, interval: Duration) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(Status::Other, format!("cannot use the terminal: {error}"));
+    let failed = |error: io::Error| Failure::new(Status::Other, format!("cannot use the terminal: {error}"));
     // Before the terminal is changed, so that a wrong command line leaves it alone.
     let mut seen = look_again(queue)?;
     let mut screen = Screen::enter(style == Style::Coloured, interval).map_err(failed)?;
@@ -60,11 +60,8 @@ fn one_after_the_other(queue: &QueueOptions, style: Style, interval: Duration) -
     loop {
         match look_again(queue)? {
             Ok(report) => {
-                let separated = !is_first && style == Style::Plain;
-                let out = &mut std::io::stdout().lock();
-                let printed = if separated { write_text("\n", out) } else { Ok(true) }
-                    .and_then(|goes_on| Ok(goes_on && print_report(&report, style, out)?));
-                if !printed.map_err(|error| Failure::of_output(&error))? {
+                let is_separated = !is_first && style == Style::Plain;
+                if !print_next(&report, style, is_separated).map_err(|error| Failure::of_output(&error))? {
                     return Ok(());
                 }
             }
@@ -73,4 +70,10 @@ fn one_after_the_other(queue: &QueueOptions, style: Style, interval: Duration) -
         is_first = false;
         std::thread::sleep(interval);
     }
+}
+
+/// False when the reader has closed the pipe.
+fn print_next(report: &StatReport, style: Style, is_separated: bool) -> io::Result<bool> {
+    let out = &mut io::stdout().lock();
+    Ok((!is_separated || write_text("\n", out)?) && print_report(report, style, out)?)
 }
