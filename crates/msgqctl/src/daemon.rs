@@ -8,7 +8,6 @@ mod phase;
 mod reading;
 mod report;
 mod slots;
-mod text;
 
 pub(crate) use clock::{monotonic_ns, unix_time_s};
 pub(crate) use closure::{closing_note, closing_note_path, closing_sentence};

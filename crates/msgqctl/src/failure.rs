@@ -6,10 +6,11 @@ use crate::sysvipc;
 use msgq_core::client::CallError;
 use msgq_core::orphan::SweepError;
 use msgq_core::queue::{QueueError, QueueKey};
+use serde::{Deserialize, Serialize};
 use std::io;
 
 /// Exit codes, as `--help` documents them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     Ok,
     ServerError,
@@ -23,14 +24,6 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 7] =
-        [Self::Ok, Self::ServerError, Self::Usage, Self::NoQueue, Self::Timeout, Self::Permission, Self::Other];
-
-    /// The status with this exit code; any other code is worth a failure.
-    pub(crate) fn from_code(code: u8) -> Self {
-        Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Other)
-    }
-
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -45,7 +38,7 @@ impl Status {
 }
 
 /// Why a command could not do its work: one message that says what to do next, and the exit code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) status: Status,
     pub(crate) message: String,

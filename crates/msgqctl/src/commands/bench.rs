@@ -70,31 +70,28 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
     warnings
 }
 
-fn load_outcome(options: &BenchArguments, results: Vec<Result<ClientResult, String>>) -> Result<Outcome, Failure> {
+fn load_outcome(options: &BenchArguments, results: Vec<Result<ClientResult, Failure>>) -> Result<Outcome, Failure> {
     let mut latencies_ns = latency_histogram()?;
     let mut totals = RequestTotals::default();
     let mut failures = Vec::new();
     for result in results {
-        match result {
-            Ok(result) => {
-                for (latency_ns, count) in result.latencies_ns {
-                    latencies_ns.saturating_record_n(latency_ns, count);
-                }
-                failures.extend(result.failure);
-                totals.add(&result.totals);
-            }
-            Err(message) => failures.push((Status::Other.code(), message)),
+        let client =
+            result.unwrap_or_else(|failure| ClientResult { failure: Some(failure), ..ClientResult::default() });
+        for (latency_ns, count) in client.latencies_ns {
+            latencies_ns.saturating_record_n(latency_ns, count);
         }
+        totals.add(&client.totals);
+        failures.extend(client.failure);
     }
     let status = match failures.first() {
-        Some((code, _)) => Status::from_code(*code),
+        Some(failure) => failure.status,
         None if totals.timeouts > 0 => Status::Timeout,
         None if totals.errors > 0 => Status::ServerError,
         None => Status::Ok,
     };
     let mut diagnostics = Vec::new();
-    if let Some((_, first)) = failures.first() {
-        diagnostics.push(format!("{} ended early; the first: {first}", counted(failures.len(), "client")));
+    if let Some(Failure { message, .. }) = failures.first() {
+        diagnostics.push(format!("{} ended early; the first: {message}", counted(failures.len(), "client")));
     }
     if totals.unsent > 0 {
         let unsent = totals.unsent;

@@ -23,16 +23,9 @@ pub(crate) struct LatencyReport {
 impl LatencyReport {
     /// One line, in microseconds.
     pub(crate) fn line(&self) -> String {
-        let us = |ns: u64| format!("{}.{}", ns / 1000, ns % 1000 / 100);
-        format!(
-            "latency   min {}, p50 {}, p90 {}, p99 {}, p99.9 {}, max {} µs",
-            us(self.min),
-            us(self.p50),
-            us(self.p90),
-            us(self.p99),
-            us(self.p999),
-            us(self.max)
-        )
+        let all_ns = [self.min, self.p50, self.p90, self.p99, self.p999, self.max];
+        let [min, p50, p90, p99, p999, max] = all_ns.map(|ns| format!("{}.{}", ns / 1000, ns % 1000 / 100));
+        format!("latency   min {min}, p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, max {max} µs")
     }
 }
 

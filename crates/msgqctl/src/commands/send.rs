@@ -1,17 +1,15 @@
 //! `send`: a test request, once or many times.
 
-mod answer;
-mod repeated;
+mod answers;
 
 use super::values::{check_request_text, parse_timeout};
 use super::{Outcome, RunCommand};
 use crate::failure::{Failure, Status};
 use crate::output::Style;
 use crate::target::QueueOptions;
-use answer::single_answer;
+use answers::{RepeatedSend, single_answer};
 use clap::Args;
 use msgq_core::client::{CallError, Client, MAX_REQUEST_TEXT_LEN};
-use repeated::RepeatedSend;
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;

@@ -1,6 +1,5 @@
 //! `stat`: the queue, what waits in it, and who serves it; once, again and again, or as metrics.
 
-mod holders;
 mod holdings;
 mod look;
 mod prometheus;

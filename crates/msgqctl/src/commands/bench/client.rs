@@ -72,10 +72,7 @@ pub(super) fn run_client(options: &BenchArguments, role: Role, target: &Target) 
     };
     let schedule = Schedule::of_client(options, role.number);
     let ended = run.follow(&schedule);
-    let failure = ended.err().map(|error| {
-        let failure = Failure::of_call(target.key, &error);
-        (failure.status.code(), failure.message)
-    });
+    let failure = ended.err().map(|error| Failure::of_call(target.key, &error));
     let totals = RequestTotals { elapsed_ns: nanoseconds(schedule.start.elapsed()), ..run.totals };
     let recorded = run.latencies_ns.iter_recorded();
     let latencies_ns = recorded.map(|value| (value.value_iterated_to(), value.count_since_last_iteration())).collect();

@@ -54,7 +54,7 @@ impl Clients {
     }
 
     /// Lets them go and waits for their end; `show` is told often how many requests were sent since it was last told.
-    pub(super) fn run(mut self, mut show: impl FnMut(u64)) -> Result<Vec<Result<ClientResult, String>>, Failure> {
+    pub(super) fn run(mut self, mut show: impl FnMut(u64)) -> Result<Vec<Result<ClientResult, Failure>>, Failure> {
         let (sender, told) = mpsc::channel();
         for (index, client) in self.0.iter_mut().enumerate() {
             let Some(stdout) = client.stdout.take() else { continue };
@@ -113,8 +113,9 @@ fn listen(stdout: ChildStdout, index: usize, sender: &Sender<(usize, Told)>) {
     }
 }
 
-fn ended(mut client: Child, result: Option<ClientResult>) -> Result<ClientResult, String> {
+fn ended(mut client: Child, result: Option<ClientResult>) -> Result<ClientResult, Failure> {
     let pid = client.id();
-    let status = client.wait().map_err(|error| format!("client {pid} cannot be waited for: {error}"))?;
-    result.ok_or_else(|| format!("client {pid} ended with {status}"))
+    let failed = |message| Failure::new(Status::Other, message);
+    let status = client.wait().map_err(|error| failed(format!("client {pid} cannot be waited for: {error}")))?;
+    result.ok_or_else(|| failed(format!("client {pid} ended with {status}")))
 }

@@ -1,6 +1,7 @@
 //! What one client of a load tells, and what comes out for all.
 
 use crate::commands::latency::LatencyReport;
+use crate::failure::Failure;
 use crate::output::{StyledText, Text};
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,8 @@ impl RequestTotals {
 pub(super) struct ClientResult {
     #[serde(flatten)]
     pub(super) totals: RequestTotals,
-    /// Why it ended early: the exit code that this is worth, and a message.
-    pub(super) failure: Option<(u8, String)>,
+    /// Why it ended early.
+    pub(super) failure: Option<Failure>,
     /// Latencies and how often each was measured.
     pub(super) latencies_ns: Vec<(u64, u64)>,
 }

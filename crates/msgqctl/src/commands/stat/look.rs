@@ -1,17 +1,19 @@
 //! One look at a queue and at who serves it.
 
-use super::holders::holdings_by_client;
+use super::holdings::ClientHoldings;
 use super::report::{LastCall, QueueReport, RestingClient, StatReport, Waiting};
 use super::server::server_report;
 use super::verdict::{StatVerdict, verdict_on_queue, with_closed_door};
-use crate::daemon::{closing_note, closing_sentence};
+use crate::daemon::{DaemonReport, closing_note, closing_sentence};
 use crate::failure::Failure;
 use crate::names::{Named, process_state};
+use crate::procfs;
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::orphan::{Resting, Survey, SurveyLimits, reader_of};
 use msgq_core::queue::{QueueKey, QueueStat};
 use nix::errno::Errno;
+use std::collections::HashMap;
 
 /// All that `stat` shows, and what is to be said beside it.
 pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
@@ -78,5 +80,50 @@ fn resting_client(mtype: i64, resting: Resting) -> RestingClient {
         state: process_state(pid.map_or(0, ClientPid::get)),
         messages: resting.messages,
         bytes: resting.bytes,
+    }
+}
+
+/// One list of the clients from what rests in the queue and what the daemon holds; who holds the most comes first.
+fn holdings_by_client(waiting: Option<&Waiting>, daemon: Option<&DaemonReport>) -> Vec<ClientHoldings> {
+    let resting = waiting.iter().flat_map(|waiting| &waiting.clients).map(|client| {
+        let (program, resting, resting_bytes) = (client.program.clone(), client.messages, client.bytes);
+        let holder =
+            ClientHoldings { program, state: client.state, resting, resting_bytes, ..no_holdings(client.mtype) };
+        (client.mtype, holder)
+    });
+    let mut holders: HashMap<i64, ClientHoldings> = resting.collect();
+    let mut of_daemon = |client: i32, in_hand: usize, outbox: usize, oldest_ms: u64| {
+        let holder = holders.entry(client.into()).or_insert_with(|| known(client));
+        holder.in_hand += in_hand;
+        holder.outbox += outbox;
+        holder.oldest_ms = holder.oldest_ms.max(Some(oldest_ms));
+    };
+    if let Some(daemon) = daemon {
+        daemon.in_hand.iter().for_each(|held| of_daemon(held.client, 1, 0, held.age_ms));
+        daemon.outbox.clients.iter().for_each(|row| of_daemon(row.client, 0, row.answers, row.oldest_ms));
+    }
+    let mut holders: Vec<ClientHoldings> = holders.into_values().collect();
+    holders.sort_by_key(|holder| (std::cmp::Reverse(holder.held()), holder.mtype));
+    name_users(&mut holders);
+    holders
+}
+
+fn no_holdings(mtype: i64) -> ClientHoldings {
+    let pid = reader_of(mtype).map(ClientPid::get);
+    ClientHoldings { mtype, pid, state: "impossible", ..ClientHoldings::default() }
+}
+
+/// One of whom nothing rests in the queue.
+fn known(pid: i32) -> ClientHoldings {
+    let program = ClientPid::new(pid).and_then(process_name);
+    ClientHoldings { program, state: process_state(pid), ..no_holdings(pid.into()) }
+}
+
+/// Each user is looked up once: thousands of clients may be of one, and the look-up may go over a network.
+fn name_users(holders: &mut [ClientHoldings]) {
+    let mut users: HashMap<u32, Named> = HashMap::new();
+    for holder in holders {
+        let uid = holder.pid.and_then(procfs::uid);
+        holder.user = uid.map(|uid| users.entry(uid).or_insert_with(|| Named::user(uid)).clone());
     }
 }

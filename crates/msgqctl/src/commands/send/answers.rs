@@ -1,14 +1,49 @@
-//! `send --count`: many calls, one after the other, and a summary.
+//! What became of one test request, or of many.
 
-use super::answer::server_error;
 use crate::commands::Outcome;
 use crate::commands::latency::{LatencyReport, latency_histogram, latency_percentiles, nanoseconds};
 use crate::failure::{Failure, Status};
 use crate::output::{StyledText, Text};
 use hdrhistogram::Histogram;
 use msgq_core::client::{Answer, CallError};
+use msgq_core::escape::escape;
 use serde::Serialize;
 use std::time::Instant;
+
+/// Result of `send`; names with `_ns` are nanoseconds.
+#[derive(Debug, Serialize)]
+struct AnswerReport {
+    status: i32,
+    /// As the server sent it, or escaped where it is no UTF-8.
+    text: String,
+    text_escaped: String,
+    latency_ns: u64,
+}
+
+impl Text for AnswerReport {
+    fn text(&self) -> StyledText {
+        // An error goes to standard error.
+        if self.status == 0 { format!("{}\n", self.text_escaped).into() } else { StyledText::default() }
+    }
+}
+
+pub(super) fn single_answer(answer: &Answer) -> Outcome {
+    let escaped = escape(&answer.text);
+    let report = AnswerReport {
+        status: answer.status,
+        text: String::from_utf8(answer.text.clone()).unwrap_or_else(|_| escaped.clone()),
+        text_escaped: escaped,
+        latency_ns: nanoseconds(answer.latency),
+    };
+    if answer.status == 0 {
+        return Outcome::done(report);
+    }
+    Outcome { diagnostics: vec![server_error(answer)], status: Status::ServerError, ..Outcome::done(report) }
+}
+
+fn server_error(answer: &Answer) -> String {
+    format!("the server answered an error (status {}): {}", answer.status, escape(&answer.text))
+}
 
 /// Result of `send --count`.
 #[derive(Debug, Serialize)]
@@ -99,6 +134,14 @@ mod tests {
     fn timeout() -> CallError {
         let phase = msgq_core::client::Phase::Receive;
         CallError::Timeout { queue: "queue 0x1".into(), phase, timeout: Duration::from_secs(1) }
+    }
+
+    #[test]
+    fn an_error_of_the_server_is_told_with_its_text_escaped() {
+        let outcome = single_answer(&answer(-1, 5));
+        assert_eq!(outcome.status, Status::ServerError);
+        assert!(!outcome.diagnostics[0].contains('\u{1b}') && outcome.diagnostics[0].contains("status -1"));
+        assert_eq!(single_answer(&answer(0, 5)).status, Status::Ok);
     }
 
     #[test]
