@@ -2,7 +2,7 @@
 
 mod arguments;
 mod client;
-mod clients;
+mod processes;
 mod progress;
 mod report;
 mod schedule;
@@ -16,10 +16,10 @@ use crate::daemon::{read_table, unix_time_s, watched_clients};
 use crate::failure::{Failure, Status};
 use crate::output::{Style, complain, counted};
 use crate::target::{QueueOptions, Target};
-use clients::Clients;
 use msgq_core::client::Client;
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
+use processes::ClientProcesses;
 use progress::Progress;
 use report::{BenchReport, ClientResult, RequestTotals};
 use std::os::unix::ffi::OsStrExt;
@@ -40,7 +40,7 @@ impl RunCommand for BenchArguments {
         let probe = Client::new(target.queue).call(self.text.as_bytes(), self.timeout);
         probe.map_err(|error| Failure::of_call(target.key, &error))?;
         let mut progress = Progress::new(self, style == Style::Json)?;
-        let clients = Clients::start(self, &target, progress.is_shown())?;
+        let clients = ClientProcesses::start(self, &target, progress.is_shown())?;
         let results = clients.run(|requests| progress.show(requests))?;
         progress.clear();
         load_outcome(self, results)

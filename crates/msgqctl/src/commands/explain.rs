@@ -7,7 +7,7 @@ use super::values::{client_pid, clients};
 use super::{Outcome, RunCommand};
 use crate::daemon::{ServerPhase, age_ms, in_hand_slots, monotonic_ns, outbox_slots, read_table, watched_clients};
 use crate::failure::Failure;
-use crate::messages::{Kind, describe, look};
+use crate::messages::{MessageKind, describe_message, look};
 use crate::names::process_state;
 use crate::output::Style;
 use crate::procfs;
@@ -18,7 +18,7 @@ use msgq_core::identity::{ClientHandle, ClientPid, process_name};
 use msgq_core::inflight::{SlotHeader, SlotState, Table};
 use msgq_core::queue::QueueError;
 use nix::errno::Errno;
-use report::{ExplainReport, Held, Identity, RestingAnswers, WaitingRequest};
+use report::{ClientIdentity, ExplainReport, HeldSlot, WaitingRequest};
 use std::sync::atomic::Ordering;
 
 /// Tell the story of one client: what it waits for, what waits for it, and what to do
@@ -28,12 +28,13 @@ pub(crate) struct ExplainArguments {
     #[arg(value_parser = client_pid(), add = clients())]
     pub(crate) pid: i32,
 }
+
 impl RunCommand for ExplainArguments {
     fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
         let target = queue.open()?;
         let stat = target.stat()?;
-        let mut report = process(self.pid, i64::from(stat.msqid));
-        match in_the_queue(&mut report, &target) {
+        let mut report = process_report(self.pid, i64::from(stat.msqid));
+        match look_into_queue(&mut report, &target) {
             Err(error) if error.errno() == Errno::ENOSYS => {
                 report.unknown.push(format!("what waits in the queue is not shown: {error}"));
             }
@@ -42,7 +43,7 @@ impl RunCommand for ExplainArguments {
         match read_table(target.key, &stat) {
             Ok((files, table)) => {
                 report.server = Some(ServerPhase::read(&table, files.lock));
-                in_the_table(&mut report, &table);
+                look_into_table(&mut report, &table);
             }
             Err(reason) => report.unknown.push(format!("what the server holds is not shown: {reason}")),
         }
@@ -52,7 +53,7 @@ impl RunCommand for ExplainArguments {
 }
 
 /// What is known of the process, and nothing else yet.
-fn process(pid: i32, msqid: i64) -> ExplainReport {
+fn process_report(pid: i32, msqid: i64) -> ExplainReport {
     ExplainReport {
         pid,
         state: process_state(pid),
@@ -60,29 +61,20 @@ fn process(pid: i32, msqid: i64) -> ExplainReport {
         user: procfs::user(pid),
         is_stopped: procfs::is_stopped(pid),
         waits: procfs::waits(pid, |waits_on| waits_on == msqid),
-        identity: Identity::NotWatched,
-        server: None,
-        requests: Vec::new(),
-        requests_of_all: 0,
-        in_hand: Vec::new(),
-        outbox: Vec::new(),
-        resting: RestingAnswers::default(),
-        looked_at: 0,
         is_complete: true,
-        unknown: Vec::new(),
-        verdict: String::new(),
+        ..ExplainReport::default()
     }
 }
 
-fn in_the_queue(report: &mut ExplainReport, target: &Target) -> Result<(), QueueError> {
+fn look_into_queue(report: &mut ExplainReport, target: &Target) -> Result<(), QueueError> {
     let client = ClientPid::new(report.pid);
     let look = look(&target.queue, |index, message| {
-        let described = describe(message.mtype(), message.body());
-        report.requests_of_all += usize::from(described.kind == Kind::Request);
+        let described = describe_message(message.mtype(), message.body());
+        report.requests_of_all += usize::from(described.kind == MessageKind::Request);
         if described.client != client {
             return;
         }
-        if described.kind == Kind::Request {
+        if described.kind == MessageKind::Request {
             let text_escaped = escape(described.text);
             report.requests.push(WaitingRequest { place: report.requests_of_all, index, text_escaped });
             return;
@@ -97,11 +89,11 @@ fn in_the_queue(report: &mut ExplainReport, target: &Target) -> Result<(), Queue
     Ok(())
 }
 
-fn in_the_table(report: &mut ExplainReport, table: &Table) {
+fn look_into_table(report: &mut ExplainReport, table: &Table) {
     let pid = report.pid;
     let now_ns = monotonic_ns();
     let is_its = |slot: &&SlotHeader| slot.client() == pid;
-    let held = |slot: &SlotHeader| Held {
+    let held = |slot: &SlotHeader| HeldSlot {
         state: slot.state().map_or("unknown", state_name),
         request: slot.sequence.load(Ordering::Relaxed),
         age_ms: age_ms(slot, now_ns),
@@ -110,7 +102,7 @@ fn in_the_table(report: &mut ExplainReport, table: &Table) {
     report.outbox = outbox_slots(table).filter(is_its).map(held).collect();
     report.outbox.sort_by_key(|held| held.request);
     if let Some((_, inode)) = watched_clients(table).find(|(client, _)| *client == pid) {
-        report.identity = identity(pid, inode);
+        report.identity = client_identity(pid, inode);
     }
 }
 
@@ -125,15 +117,15 @@ fn state_name(state: SlotState) -> &'static str {
 }
 
 /// Compares who has the number now with whom the daemon took hold of.
-fn identity(pid: i32, watched: u64) -> Identity {
+fn client_identity(pid: i32, watched: u64) -> ClientIdentity {
     let handle = ClientPid::new(pid).map(ClientHandle::open);
     match handle {
         Some(Ok(Some(handle))) => match handle.identity() {
-            Some(now) if now == watched => Identity::Same,
-            Some(_) if watched != 0 => Identity::Reused,
-            _ => Identity::Unknown,
+            Some(now) if now == watched => ClientIdentity::Same,
+            Some(_) if watched != 0 => ClientIdentity::Reused,
+            _ => ClientIdentity::Unknown,
         },
-        Some(Ok(None)) => Identity::Ended,
-        _ => Identity::Unknown,
+        Some(Ok(None)) => ClientIdentity::Ended,
+        _ => ClientIdentity::Unknown,
     }
 }

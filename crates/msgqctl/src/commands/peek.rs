@@ -3,7 +3,7 @@
 use super::values::{client_pid, clients};
 use super::{Outcome, RunCommand};
 use crate::failure::Failure;
-use crate::messages::{Kind, describe, look};
+use crate::messages::{MessageKind, describe_message, look};
 use crate::names::process_state;
 use crate::output::{Style, StyledText, Text, counted, fit, pad, width};
 use crate::target::QueueOptions;
@@ -65,7 +65,7 @@ struct MessageRow {
     /// Its place in the queue, from 0.
     index: usize,
     mtype: i64,
-    kind: Kind,
+    kind: MessageKind,
     /// Who asks, or who is to read it; `null` for a number that no process can have.
     pid: Option<i32>,
     program: Option<String>,
@@ -105,12 +105,12 @@ impl RunCommand for PeekArguments {
 }
 
 fn is_wanted(options: &PeekArguments, message: &MessageBuffer) -> bool {
-    let client = || describe(message.mtype(), message.body()).client.map(ClientPid::get);
+    let client = || describe_message(message.mtype(), message.body()).client.map(ClientPid::get);
     options.r#type.is_none_or(|mtype| mtype == message.mtype()) && options.pid.is_none_or(|pid| client() == Some(pid))
 }
 
 fn message_row(index: usize, message: &MessageBuffer, processes: &mut Processes) -> MessageRow {
-    let described = describe(message.mtype(), message.body());
+    let described = describe_message(message.mtype(), message.body());
     let (program, state) = match described.client {
         Some(client) => processes.name_and_state(client),
         None => (None, "impossible"),
@@ -126,7 +126,7 @@ fn message_row(index: usize, message: &MessageBuffer, processes: &mut Processes)
         bytes: message.body().len(),
         status: described.status,
         text: match described.kind {
-            Kind::Junk => escaped.clone(),
+            MessageKind::Junk => escaped.clone(),
             _ => String::from_utf8(described.text.to_vec()).unwrap_or_else(|_| escaped.clone()),
         },
         text_escaped: escaped,

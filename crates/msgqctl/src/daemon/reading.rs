@@ -3,7 +3,7 @@
 use super::clock::{monotonic_ns, unix_time_s};
 use super::files::DaemonFiles;
 use super::phase::{ServerPhase, silence, successor};
-use super::report::{DaemonReport, InHand, LastError, LatencySummary, OutboxReport, OutboxRow, Rates};
+use super::report::{DaemonReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, RequestInHand};
 use super::slots::{age_ms, in_hand_slots, outbox_slots};
 use crate::names::process_state;
 use msgq_core::identity::{ClientPid, process_name};
@@ -71,9 +71,9 @@ fn per_second(number: u64, time: Duration) -> Option<f64> {
     Some(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
 }
 
-fn in_hand(slot: &SlotHeader, now_ns: u64) -> InHand {
+fn in_hand(slot: &SlotHeader, now_ns: u64) -> RequestInHand {
     let client = slot.client();
-    InHand {
+    RequestInHand {
         client,
         program: ClientPid::new(client).and_then(process_name),
         state: process_state(client),

@@ -31,7 +31,7 @@ pub(crate) struct DaemonReport {
     /// Shown by name beside this.
     #[serde(skip)]
     pub(crate) counters: CountersSnapshot,
-    pub(crate) in_hand: Vec<InHand>,
+    pub(crate) in_hand: Vec<RequestInHand>,
     pub(crate) outbox: OutboxReport,
     /// From receipt to hand-over to the kernel; `null` before the first answer.
     pub(crate) latency: Option<LatencySummary>,
@@ -60,7 +60,7 @@ pub(crate) struct Rates {
 
 /// A request that is being worked on.
 #[derive(Debug, Serialize)]
-pub(crate) struct InHand {
+pub(crate) struct RequestInHand {
     pub(crate) client: i32,
     pub(crate) program: Option<String>,
     pub(crate) state: &'static str,
@@ -137,7 +137,7 @@ impl DaemonReport {
     fn in_hand(&self) -> String {
         let mut value = counted(self.in_hand.len(), "request");
         if let Some(oldest) = self.in_hand.iter().max_by_key(|held| held.age_ms) {
-            let InHand { client, request, age_ms, .. } = oldest;
+            let RequestInHand { client, request, age_ms, .. } = oldest;
             value.push_str(&format!(", the oldest for {} (request {request}, of PID {client})", rough_age(*age_ms)));
         }
         value

@@ -30,10 +30,10 @@ impl Colour {
 
 /// Lines for people. The text itself holds no control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct StyledText(Vec<Line>);
+pub(crate) struct StyledText(Vec<StyledLine>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Line {
+struct StyledLine {
     text: String,
     /// Bytes at the start that are a heading.
     heading_len: usize,
@@ -60,13 +60,13 @@ impl StyledText {
     fn push_field(&mut self, colour: Option<Colour>, heading: &str, values: Vec<String>) {
         for (index, value) in values.into_iter().enumerate() {
             let heading = if index == 0 { heading } else { "" };
-            self.0.push(Line { text: format!("{heading:<INDENT$}{value}"), heading_len: heading.len(), colour });
+            self.0.push(StyledLine { text: format!("{heading:<INDENT$}{value}"), heading_len: heading.len(), colour });
         }
     }
 
     /// A line in which nothing stands out.
     pub(crate) fn line(&mut self, text: impl Into<String>) {
-        self.0.push(Line { text: text.into(), ..Line::default() });
+        self.0.push(StyledLine { text: text.into(), ..StyledLine::default() });
     }
 
     pub(crate) fn append(&mut self, other: Self) {
@@ -79,7 +79,7 @@ impl StyledText {
 
     /// As much of it as fits into a screen.
     pub(crate) fn cut(&self, columns: usize, rows: usize) -> Self {
-        let cut = |line: &Line| Line { text: fit(&line.text, columns), ..*line };
+        let cut = |line: &StyledLine| StyledLine { text: fit(&line.text, columns), ..*line };
         Self(self.0.iter().take(rows).map(cut).collect())
     }
 
@@ -89,7 +89,7 @@ impl StyledText {
     }
 }
 
-impl Line {
+impl StyledLine {
     fn painted(&self) -> String {
         let (heading, value) = self.text.split_at_checked(self.heading_len).unwrap_or((&self.text, ""));
         let heading = if heading.is_empty() { String::new() } else { format!("{BOLD}{heading}{PLAIN}") };

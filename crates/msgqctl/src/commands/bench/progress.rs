@@ -55,8 +55,10 @@ impl Progress {
 fn bar(length: u64) -> Result<ProgressBar, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Status::Other, format!("cannot show progress: {error}"));
     let style = ProgressStyle::with_template(TEMPLATE).map_err(|error| failed(&error))?.progress_chars("##.");
-    let bar =
-        ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::term_like_with_hz(Box::new(Line), DRAWS_PER_S));
+    let bar = ProgressBar::with_draw_target(
+        Some(length),
+        ProgressDrawTarget::term_like_with_hz(Box::new(BarLine), DRAWS_PER_S),
+    );
     bar.set_style(style);
     clear_at_the_end(bar.clone()).map_err(|errno| failed(&errno))?;
     Ok(bar)
@@ -81,12 +83,12 @@ fn clear_at_the_end(bar: ProgressBar) -> nix::Result<()> {
 /// The line of standard error, without its last columns: indicatif fills it up with blanks, and a `^C` that the terminal
 /// writes behind them must not come to stand on the next line.
 #[derive(Debug)]
-struct Line;
+struct BarLine;
 
 const ROOM_FOR_ECHO: u16 = 4;
 const USUAL_WIDTH: u16 = 80;
 
-impl Line {
+impl BarLine {
     fn write(text: &str) -> io::Result<()> {
         io::stderr().lock().write_all(text.as_bytes())
     }
@@ -97,7 +99,7 @@ impl Line {
     }
 }
 
-impl TermLike for Line {
+impl TermLike for BarLine {
     fn width(&self) -> u16 {
         let width = tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
         if width == 0 { USUAL_WIDTH } else { width }.saturating_sub(ROOM_FOR_ECHO)

@@ -1,6 +1,6 @@
 //! How a client's story stands, and what to do, in one or two sentences.
 
-use super::report::{ExplainReport, Identity};
+use super::report::{ClientIdentity, ExplainReport};
 use crate::daemon::ServerPhase;
 use crate::output::{counted, rough_age};
 use crate::procfs::Waits;
@@ -14,7 +14,7 @@ pub(super) fn verdict_on_client(report: &ExplainReport) -> String {
     if matches!(report.state, "dead" | "zombie") {
         return of_the_dead(report, &who);
     }
-    if report.identity == Identity::Reused && has_answers(report) {
+    if report.identity == ClientIdentity::Reused && has_answers(report) {
         return format!(
             "{who} is not the process that asked: its number was given out again; the server removes what was meant \
              for its predecessor when it sees that"

@@ -1,3 +1,5 @@
+//! The story of one client, as JSON and as text.
+
 use crate::daemon::ServerPhase;
 use crate::names::Named;
 use crate::output::{Colour, StyledText, Text, counted, program_label, rough_age};
@@ -8,37 +10,38 @@ use serde::Serialize;
 const MAX_ROWS: usize = 10;
 
 /// Result of `explain`.
-#[derive(Debug, Serialize)]
-pub(crate) struct ExplainReport {
-    pub(crate) pid: i32,
-    pub(crate) state: &'static str,
-    pub(crate) program: Option<String>,
-    pub(crate) user: Option<Named>,
+#[derive(Debug, Default, Serialize)]
+pub(super) struct ExplainReport {
+    pub(super) pid: i32,
+    pub(super) state: &'static str,
+    pub(super) program: Option<String>,
+    pub(super) user: Option<Named>,
     /// By a signal or a debugger.
-    pub(crate) is_stopped: bool,
+    pub(super) is_stopped: bool,
     /// The call on this queue that it waits in; `null` also where this user may not look.
-    pub(crate) waits: Option<Waits>,
-    pub(crate) identity: Identity,
+    pub(super) waits: Option<Waits>,
+    pub(super) identity: ClientIdentity,
     /// What its server does; `null` where that is not known.
-    pub(crate) server: Option<ServerPhase>,
-    pub(crate) requests: Vec<WaitingRequest>,
-    pub(crate) requests_of_all: usize,
-    pub(crate) in_hand: Vec<Held>,
-    pub(crate) outbox: Vec<Held>,
-    pub(crate) resting: RestingAnswers,
-    pub(crate) looked_at: usize,
+    pub(super) server: Option<ServerPhase>,
+    pub(super) requests: Vec<WaitingRequest>,
+    pub(super) requests_of_all: usize,
+    pub(super) in_hand: Vec<HeldSlot>,
+    pub(super) outbox: Vec<HeldSlot>,
+    pub(super) resting: RestingAnswers,
+    pub(super) looked_at: usize,
     /// False when a limit ended the look at the queue, so that there may be more.
-    pub(crate) is_complete: bool,
+    pub(super) is_complete: bool,
     /// What could not be found out, and why.
-    pub(crate) unknown: Vec<String>,
-    pub(crate) verdict: String,
+    pub(super) unknown: Vec<String>,
+    pub(super) verdict: String,
 }
 
 /// Whether the number still belongs to whom the server took hold of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Identity {
+pub(super) enum ClientIdentity {
     /// The server does not know this client.
+    #[default]
     NotWatched,
     Same,
     /// Another process has the number now.
@@ -51,30 +54,30 @@ pub(crate) enum Identity {
 
 /// A request in the queue.
 #[derive(Debug, Serialize)]
-pub(crate) struct WaitingRequest {
+pub(super) struct WaitingRequest {
     /// Among the requests, from 1.
-    pub(crate) place: usize,
+    pub(super) place: usize,
     /// Among all messages, from 0.
-    pub(crate) index: usize,
-    pub(crate) text_escaped: String,
+    pub(super) index: usize,
+    pub(super) text_escaped: String,
 }
 
 /// A request or its answer in the server's table.
 #[derive(Debug, Serialize)]
-pub(crate) struct Held {
-    pub(crate) state: &'static str,
+pub(super) struct HeldSlot {
+    pub(super) state: &'static str,
     /// Its number since the start.
-    pub(crate) request: u64,
-    pub(crate) age_ms: u64,
+    pub(super) request: u64,
+    pub(super) age_ms: u64,
 }
 
 /// Answers in the queue.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct RestingAnswers {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-    pub(crate) first_status: Option<i32>,
-    pub(crate) first_text_escaped: Option<String>,
+pub(super) struct RestingAnswers {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+    pub(super) first_status: Option<i32>,
+    pub(super) first_text_escaped: Option<String>,
 }
 
 impl Text for ExplainReport {
@@ -93,7 +96,7 @@ impl Text for ExplainReport {
             text.field("", &format!("{more} more; --json shows them all"));
         }
         for held in &self.in_hand {
-            let Held { state, request, .. } = held;
+            let HeldSlot { state, request, .. } = held;
             text.field("in hand", &format!("request {request}: {}", meaning(state, &rough_age(held.age_ms))));
         }
         for state in ["offered", "sending", "ready"] {
@@ -133,7 +136,7 @@ impl ExplainReport {
     }
 }
 
-impl Identity {
+impl ClientIdentity {
     fn sentence(self) -> &'static str {
         match self {
             Self::NotWatched => "the server does not watch this number",

@@ -5,7 +5,7 @@ use super::arguments::PurgeArguments;
 use super::report::{Abandoned, RequestsReport};
 use crate::commands::Outcome;
 use crate::failure::{Failure, Status};
-use crate::messages::{describe, look};
+use crate::messages::{describe_message, look};
 use crate::names::process_state;
 use crate::output::counted;
 use crate::target::{QueueOptions, Target};
@@ -31,7 +31,7 @@ impl Requests {
     fn add(&mut self, message: &MessageBuffer) {
         self.messages += 1;
         self.bytes += message.body().len();
-        *self.of.entry(describe(message.mtype(), message.body()).client).or_default() += 1;
+        *self.of.entry(describe_message(message.mtype(), message.body()).client).or_default() += 1;
     }
 }
 

@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(100);
 const STACK_LEN: usize = 256 << 10;
 
 /// The clients; killed when dropped before they have ended.
-pub(super) struct Clients(Vec<Child>);
+pub(super) struct ClientProcesses(Vec<Child>);
 
 /// What a client writes: how many requests it sent since it last told, again and again, and in the end its result.
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ enum Told {
     Result(Box<ClientResult>),
 }
 
-impl Clients {
+impl ClientProcesses {
     pub(super) fn start(options: &BenchArguments, target: &Target, tells: bool) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|error| cannot_start(&error))?;
         let mut clients = Self(Vec::new());
@@ -90,7 +90,7 @@ impl Clients {
     }
 }
 
-impl Drop for Clients {
+impl Drop for ClientProcesses {
     fn drop(&mut self) {
         for client in &mut self.0 {
             let _ = client.kill();
