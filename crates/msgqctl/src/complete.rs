@@ -1,7 +1,7 @@
 //! Completion in a shell: scripts that ask msgqctl, and what it answers.
 
 use crate::daemon::{in_hand_slots, outbox_slots, read_table, watched_clients};
-use crate::messages::{MessageKind, describe_message, look};
+use crate::messages::{MessageKind, browse_messages, describe_message};
 use crate::names::process_state;
 use crate::output::counted;
 use crate::target::{QueueOptions, Target};
@@ -77,7 +77,7 @@ fn candidate(client: ClientPid, share: &Share) -> CompletionCandidate {
 fn shares(target: &Target) -> HashMap<ClientPid, Share> {
     let mut shares: HashMap<ClientPid, Share> = HashMap::new();
     // What was seen before an error is worth showing too.
-    let _ = look(&target.queue, |_, message| {
+    let _ = browse_messages(&target.queue, |_, message| {
         let described = describe_message(message.mtype(), message.body());
         if let Some(client) = described.client {
             let share = shares.entry(client).or_default();

@@ -3,31 +3,29 @@
 use msgq_core::frame::{REQUEST_MTYPE, decode_request, decode_response, is_response_len};
 use msgq_core::identity::ClientPid;
 use msgq_core::limits::PID_MAX_LIMIT;
-use msgq_core::orphan::{SurveyLimits, reader_of};
-use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use msgq_core::orphan::reader_of;
+use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use serde::Serialize;
-use std::time::Instant;
 
-/// How far a look came.
+/// How far a look at the messages came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct Browsed {
     pub(crate) looked_at: usize,
+    /// False when a limit ended it, so that there may be more.
     pub(crate) is_complete: bool,
 }
 
-/// Shows every message with its place, oldest first, and takes none; ends at the limits of a survey.
-pub(crate) fn look(queue: &Queue, mut show: impl FnMut(usize, &MessageBuffer)) -> Result<Look, QueueError> {
-    let limits = SurveyLimits::default();
+/// Shows every message with its place, oldest first, and takes none; ends at the usual limits.
+pub(crate) fn browse_messages(
+    queue: &Queue,
+    mut show: impl FnMut(usize, &MessageBuffer),
+) -> Result<Browsed, QueueError> {
     let mut buffer = MessageBuffer::new();
-    let (start, mut looked_at) = (Instant::now(), 0);
-    while looked_at < limits.messages && start.elapsed() < limits.time {
-        if !queue.peek(looked_at, &mut buffer)? {
-            return Ok(Look { looked_at, is_complete: true });
-        }
-        show(looked_at, &buffer);
-        looked_at += 1;
+    let mut browse = Browse::new(*queue, BrowseLimits::default(), &mut buffer);
+    while let Some((index, message)) = browse.next_message() {
+        show(index, message);
     }
-    Ok(Look { looked_at, is_complete: false })
+    Ok(Browsed { looked_at: browse.looked_at(), is_complete: browse.is_complete()? })
 }
 
 /// What a message is.

@@ -1,24 +1,8 @@
+//! What waits in a queue, counted by type.
+
 use crate::frame::REQUEST_MTYPE;
-use crate::queue::{MessageBuffer, Queue, QueueError};
+use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
-
-/// When to stop looking. Each look walks the queue from its head under its lock, so that the cost of a full survey
-/// grows with the square of the messages (16000 of them: seconds), and a flooder could make it endless.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SurveyLimits {
-    /// The longest time.
-    pub time: Duration,
-    /// The most messages.
-    pub messages: usize,
-}
-
-impl Default for SurveyLimits {
-    /// Half a second, and as many messages as a queue of the default size can hold (`msg_qbytes` empty ones).
-    fn default() -> Self {
-        Self { time: Duration::from_millis(500), messages: 16384 }
-    }
-}
 
 /// Responses of one type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,8 +13,14 @@ pub struct Resting {
     pub bytes: usize,
 }
 
-/// What waits in a queue. In a queue that is in use it is an approximation: what moves during the survey may be missed
-/// (when a message is taken, those behind it move up one place).
+impl Resting {
+    pub(super) fn add(&mut self, len: usize) {
+        self.messages += 1;
+        self.bytes += len;
+    }
+}
+
+/// What waits in a queue. In a queue that is in use it is an approximation: see [`Browse`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// Messages of type 1.
@@ -48,27 +38,22 @@ impl Survey {
     ///
     /// # Errors
     /// ENOSYS on a kernel without MSG_COPY, EACCES without read permission, EIDRM or EINVAL when the queue is gone.
-    pub fn of(queue: &Queue, limits: SurveyLimits) -> Result<Self, QueueError> {
+    pub fn of(queue: &Queue, limits: BrowseLimits) -> Result<Self, QueueError> {
         let mut survey = Self::default();
         let mut buffer = MessageBuffer::new();
-        let start = Instant::now();
-        while survey.looked_at < limits.messages && start.elapsed() < limits.time {
-            if !queue.peek(survey.looked_at, &mut buffer)? {
-                survey.is_complete = true;
-                break;
-            }
-            survey.count(buffer.mtype(), buffer.body().len());
+        let mut browse = Browse::new(*queue, limits, &mut buffer);
+        while let Some((_, message)) = browse.next_message() {
+            survey.count(message.mtype(), message.body().len());
         }
+        survey.looked_at = browse.looked_at();
+        survey.is_complete = browse.is_complete()?;
         Ok(survey)
     }
 
     fn count(&mut self, mtype: i64, len: usize) {
-        self.looked_at += 1;
-        let resting = match mtype {
-            REQUEST_MTYPE => &mut self.requests,
-            _ => self.responses.entry(mtype).or_default(),
-        };
-        resting.messages += 1;
-        resting.bytes += len;
+        match mtype {
+            REQUEST_MTYPE => self.requests.add(len),
+            _ => self.responses.entry(mtype).or_default().add(len),
+        }
     }
 }

@@ -1,37 +1,51 @@
-use super::{Evidence, Reason, Resting, Survey, SurveyLimits, Verdict, reader_of, verdict};
-use crate::identity::{ClientPid, liveness};
-use crate::queue::{MessageBuffer, Queue, QueueError};
+//! The one sweep: removes responses that nobody will read, under all the conditions of `msgqctl purge`.
+
+use super::removal::{Removal, RemovalLimits};
+use super::survey::Resting;
+use super::verdict::{Reason, Verdict, verdict_now};
+use crate::frame::REQUEST_MTYPE;
+use crate::identity::ClientPid;
+use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+/// Whose responses a sweep looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SweepScope {
+    /// Everybody's.
+    All,
+    /// Those for these clients. Each is judged and reported whether or not something of it was seen, so that this works
+    /// without MSG_COPY too, and when the survey does not get to the end.
+    Clients(Vec<ClientPid>),
+    /// Those of these types, as far as they are seen.
+    Types(Vec<i64>),
+}
 
 /// What a sweep may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepOptions {
-    /// Only the responses for these clients; `None`: for all.
-    pub only: Option<Vec<ClientPid>>,
-    /// Remove the responses of those clients even if they live. Has no effect without `only`.
+    /// Whose responses.
+    pub scope: SweepScope,
+    /// Remove the responses of those whom `scope` names even if they live. Has no effect without names.
     pub force: bool,
     /// Change nothing, only report.
     pub dry_run: bool,
     /// How long and how far to look.
-    pub survey: SurveyLimits,
-    /// How long to remove.
-    pub time_limit: Duration,
-    /// How many messages to remove at most.
-    pub message_limit: usize,
+    pub survey: BrowseLimits,
+    /// How long and how much to remove.
+    pub removal: RemovalLimits,
 }
 
 impl Default for SweepOptions {
     /// All dead clients, within seconds, at most as many messages as a queue of the default size holds.
     fn default() -> Self {
         Self {
-            only: None,
+            scope: SweepScope::All,
             force: false,
             dry_run: false,
-            survey: SurveyLimits { time: Duration::from_secs(2), ..SurveyLimits::default() },
-            time_limit: Duration::from_secs(2),
-            message_limit: SurveyLimits::default().messages,
+            survey: BrowseLimits { time: Duration::from_secs(2), ..BrowseLimits::default() },
+            removal: RemovalLimits::default(),
         }
     }
 }
@@ -65,6 +79,8 @@ pub struct SweepReport {
     pub removed: Vec<Removed>,
     /// What stays, by type; requests are not listed.
     pub kept: Vec<Kept>,
+    /// How many responses stay because they may be too young: nobody knows how old they are.
+    pub unknown_age: usize,
     /// False when a limit ended the sweep, so that there may be more.
     pub is_complete: bool,
 }
@@ -91,89 +107,144 @@ pub enum SweepError {
 /// # Errors
 /// [`SweepError::CannotLook`] without MSG_COPY, unless clients are named and it is no dry run.
 pub fn sweep(queue: &Queue, options: &SweepOptions) -> Result<SweepReport, SweepError> {
-    let survey = look(queue, options)?;
-    let is_complete = survey.as_ref().is_none_or(|survey| survey.is_complete);
-    let mut sweep =
-        Sweep { queue, options, buffer: MessageBuffer::new(), start: Instant::now(), removed_count: 0, is_complete };
-    let mut report = SweepReport::default();
-    for (mtype, seen) in candidates(survey, options) {
-        match sweep.judge(mtype) {
-            Verdict::Orphan(reason) => {
-                let resting = sweep.remove(mtype, seen)?;
-                if resting.messages > 0 {
-                    report.removed.push(Removed { mtype, reason, resting });
-                }
-            }
-            Verdict::Request => {}
-            verdict => report.kept.push(Kept { mtype, verdict, seen }),
+    Sweep { queue: *queue, options, needs_look: false }.run(|_| Some(true))
+}
+
+/// As [`sweep`], but removes only what rests for at least `limit`. `age_of` is asked for each message in scope, oldest
+/// first, with its type and body; `None`: unknown.
+///
+/// Within a type the queue is in order: what stands in front of a message of known age is at least as old. A receive
+/// takes the oldest of a type, so what goes is always the front of a type, up to the last message that is old enough.
+/// Clients whose responses are not seen are not judged.
+///
+/// # Errors
+/// ENOSYS without MSG_COPY; otherwise as [`sweep`].
+pub fn sweep_older_than(
+    queue: &Queue,
+    options: &SweepOptions,
+    limit: Duration,
+    mut age_of: impl FnMut(i64, &[u8]) -> Option<Duration>,
+) -> Result<SweepReport, SweepError> {
+    let sweep = Sweep { queue: *queue, options, needs_look: true };
+    sweep.run(|message| age_of(message.mtype(), message.body()).map(|age| age >= limit))
+}
+
+/// What was seen of one type.
+#[derive(Debug, Clone, Copy, Default)]
+struct SeenType {
+    all: Resting,
+    /// Those in front, up to the last that may go.
+    old: Resting,
+    /// Those behind the last message of known age.
+    unknown_age: usize,
+}
+
+impl SeenType {
+    fn add(&mut self, len: usize, is_old: Option<bool>) {
+        self.all.add(len);
+        self.unknown_age = if is_old.is_some() { 0 } else { self.unknown_age + 1 };
+        if is_old == Some(true) {
+            self.old = self.all;
         }
     }
-    report.is_complete = sweep.is_complete;
-    Ok(report)
 }
 
-fn look(queue: &Queue, options: &SweepOptions) -> Result<Option<Survey>, SweepError> {
-    match Survey::of(queue, options.survey) {
-        Ok(survey) => Ok(Some(survey)),
-        Err(error) if error.errno() != Errno::ENOSYS => Err(error.into()),
-        Err(_) if options.only.is_some() && !options.dry_run => Ok(None),
-        Err(error) => Err(SweepError::CannotLook(error)),
-    }
-}
-
-fn candidates(survey: Option<Survey>, options: &SweepOptions) -> BTreeMap<i64, Option<Resting>> {
-    let is_cut = survey.as_ref().is_none_or(|survey| !survey.is_complete);
-    let seen = survey.map(|survey| survey.responses).unwrap_or_default();
-    let Some(only) = &options.only else {
-        return seen.into_iter().map(|(mtype, resting)| (mtype, Some(resting))).collect();
-    };
-    let of = |mtype: i64| match seen.get(&mtype) {
-        // The survey did not get to the end: there may be more of a named client than it saw.
-        _ if is_cut && !options.dry_run => None,
-        resting => Some(resting.copied().unwrap_or_default()),
-    };
-    only.iter().map(|pid| (pid.as_mtype(), of(pid.as_mtype()))).collect()
-}
+/// What a look showed, and whether it came to the end.
+type Looked = (BTreeMap<i64, SeenType>, bool);
 
 struct Sweep<'a> {
-    queue: &'a Queue,
+    queue: Queue,
     options: &'a SweepOptions,
-    buffer: MessageBuffer,
-    start: Instant,
-    removed_count: usize,
-    is_complete: bool,
+    /// Only what was seen may go, whoever is named.
+    needs_look: bool,
 }
 
 impl Sweep<'_> {
+    fn run(&self, is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<SweepReport, SweepError> {
+        let looked = self.look(is_old)?;
+        let is_complete = looked.as_ref().is_none_or(|(_, is_complete)| *is_complete);
+        let mut report = SweepReport::default();
+        let mut removal = Removal::start(self.queue, self.options.removal);
+        for (mtype, seen) in self.candidates(looked) {
+            match self.judge(mtype) {
+                Verdict::Orphan(reason) => {
+                    report.unknown_age += seen.map_or(0, |seen| seen.unknown_age);
+                    let resting = self.remove(&mut removal, mtype, seen)?;
+                    if resting.messages > 0 {
+                        report.removed.push(Removed { mtype, reason, resting });
+                    }
+                }
+                Verdict::Request => {}
+                verdict => report.kept.push(Kept { mtype, verdict, seen: seen.map(|seen| seen.all) }),
+            }
+        }
+        report.is_complete = is_complete && removal.is_complete;
+        Ok(report)
+    }
+
+    /// `None` where nobody can look and it is not needed.
+    fn look(&self, mut is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<Option<Looked>, SweepError> {
+        let mut seen: BTreeMap<i64, SeenType> = BTreeMap::new();
+        let mut buffer = MessageBuffer::new();
+        let mut browse = Browse::new(self.queue, self.options.survey, &mut buffer);
+        while let Some((_, message)) = browse.next_message() {
+            if self.is_in_scope(message.mtype()) {
+                seen.entry(message.mtype()).or_default().add(message.body().len(), is_old(message));
+            }
+        }
+        match (browse.is_complete(), &self.options.scope) {
+            (Ok(is_complete), _) => Ok(Some((seen, is_complete))),
+            (Err(error), _) if error.errno() != Errno::ENOSYS || self.needs_look => Err(error.into()),
+            (Err(error), SweepScope::Types(_)) => Err(error.into()),
+            (Err(_), SweepScope::Clients(_)) if !self.options.dry_run => Ok(None),
+            (Err(error), _) => Err(SweepError::CannotLook(error)),
+        }
+    }
+
+    fn is_in_scope(&self, mtype: i64) -> bool {
+        mtype != REQUEST_MTYPE
+            && match &self.options.scope {
+                SweepScope::All => true,
+                SweepScope::Clients(clients) => clients.iter().any(|client| client.as_mtype() == mtype),
+                SweepScope::Types(types) => types.contains(&mtype),
+            }
+    }
+
+    /// The types to judge, each with what may go of it; `None`: all that there is.
+    fn candidates(&self, looked: Option<Looked>) -> BTreeMap<i64, Option<SeenType>> {
+        let (seen, is_complete) = looked.unwrap_or_default();
+        let SweepScope::Clients(clients) = &self.options.scope else { return all_seen(seen) };
+        if self.needs_look {
+            return all_seen(seen);
+        }
+        let seen_of = |mtype: i64| match seen.get(&mtype) {
+            // The survey did not get to the end: there may be more of a named client than it saw.
+            _ if !is_complete && !self.options.dry_run => None,
+            seen => Some(seen.copied().unwrap_or_default()),
+        };
+        clients.iter().map(|client| (client.as_mtype(), seen_of(client.as_mtype()))).collect()
+    }
+
     fn judge(&self, mtype: i64) -> Verdict {
-        let liveness = reader_of(mtype).and_then(|pid| liveness(pid).ok());
-        match verdict(&Evidence { mtype, liveness, age: None }, None) {
-            Verdict::KeepAlive | Verdict::KeepUnknown if self.options.force && self.options.only.is_some() => {
+        match verdict_now(mtype) {
+            Verdict::KeepAlive | Verdict::KeepUnknown
+                if self.options.force && self.options.scope != SweepScope::All =>
+            {
                 Verdict::Orphan(Reason::Forced)
             }
             verdict => verdict,
         }
     }
 
-    /// Removes what was seen of one type, or everything of it when nobody could look.
-    fn remove(&mut self, mtype: i64, seen: Option<Resting>) -> Result<Resting, QueueError> {
+    fn remove(&self, removal: &mut Removal, mtype: i64, seen: Option<SeenType>) -> Result<Resting, QueueError> {
         if self.options.dry_run {
-            return Ok(seen.unwrap_or_default());
+            return Ok(seen.unwrap_or_default().old);
         }
-        let wanted = seen.map_or(usize::MAX, |resting| resting.messages);
-        let mut removed = Resting::default();
-        while removed.messages < wanted {
-            if self.start.elapsed() >= self.options.time_limit || self.removed_count >= self.options.message_limit {
-                self.is_complete = false;
-                break;
-            }
-            if !matches!(self.judge(mtype), Verdict::Orphan(_)) || !self.queue.try_receive(mtype, &mut self.buffer)? {
-                break;
-            }
-            removed.messages += 1;
-            removed.bytes += self.buffer.body().len();
-            self.removed_count += 1;
-        }
-        Ok(removed)
+        let wanted = seen.map_or(usize::MAX, |seen| seen.old.messages);
+        removal.take(mtype, wanted, || matches!(self.judge(mtype), Verdict::Orphan(_)), |_| {})
     }
+}
+
+fn all_seen(seen: BTreeMap<i64, SeenType>) -> BTreeMap<i64, Option<SeenType>> {
+    seen.into_iter().map(|(mtype, seen)| (mtype, Some(seen))).collect()
 }

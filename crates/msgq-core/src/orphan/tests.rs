@@ -1,9 +1,11 @@
 use super::*;
-use crate::queue::{MessageBuffer, Queue, QueueKey};
+use crate::identity::{ClientPid, Liveness};
+use crate::limits::PID_MAX_LIMIT;
+use crate::queue::{BrowseLimits, MessageBuffer, Queue, QueueKey};
 use proptest::prelude::*;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 struct Scratch(Queue);
 
@@ -65,7 +67,7 @@ fn end(mut child: Child) {
 }
 
 fn judged(mtype: i64, liveness: Option<Liveness>) -> Verdict {
-    verdict(&Evidence { mtype, liveness, age: None }, None)
+    verdict(mtype, liveness)
 }
 
 #[test]
@@ -84,24 +86,12 @@ fn a_type_that_linux_gives_nobody_is_impossible_whatever_is_said_of_it() {
     assert_eq!(judged(i64::from(PID_MAX_LIMIT) - 1, Some(Liveness::Alive)), Verdict::KeepAlive);
 }
 
-#[test]
-fn only_a_known_age_beyond_the_limit_expires() {
-    let ttl = Some(Duration::from_secs(10));
-    let aged = |age| verdict(&Evidence { mtype: 5, liveness: Some(Liveness::Alive), age }, ttl);
-    assert_eq!(aged(None), Verdict::KeepAlive);
-    assert_eq!(aged(Some(Duration::from_secs(9))), Verdict::KeepAlive);
-    assert_eq!(aged(Some(Duration::from_secs(10))), Verdict::Orphan(Reason::Expired));
-}
-
 proptest! {
     #[test]
-    fn a_request_is_never_an_orphan_and_a_living_reader_loses_nothing_before_its_time(
-        mtype in any::<i64>(), dead in any::<bool>(), age in any::<Option<Duration>>(), ttl in any::<Option<Duration>>(),
-    ) {
+    fn a_request_is_never_an_orphan_and_a_living_reader_loses_nothing(mtype in any::<i64>(), dead in any::<bool>()) {
         let liveness = Some(if dead { Liveness::Dead } else { Liveness::Alive });
-        prop_assert_eq!(verdict(&Evidence { mtype: 1, liveness, age }, ttl), Verdict::Request);
-        let judged = verdict(&Evidence { mtype, liveness: Some(Liveness::Alive), age }, None);
-        prop_assert_eq!(judged == Verdict::KeepAlive, reader_of(mtype).is_some());
+        prop_assert_eq!(verdict(1, liveness), Verdict::Request);
+        prop_assert_eq!(verdict(mtype, Some(Liveness::Alive)) == Verdict::KeepAlive, reader_of(mtype).is_some());
     }
 }
 
@@ -111,7 +101,7 @@ fn a_survey_counts_by_type_and_takes_nothing() {
     for (mtype, count) in [(1, 2), (70, 3), (1, 1), (80, 1)] {
         scratch.put(mtype, count);
     }
-    let survey = Survey::of(&scratch.0, SurveyLimits::default()).unwrap();
+    let survey = Survey::of(&scratch.0, BrowseLimits::default()).unwrap();
     assert_eq!(survey.requests, Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&70], Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&80].messages, 1);
@@ -125,9 +115,9 @@ fn a_survey_ends_at_its_limits_and_says_so() {
     for _ in 0..5000 {
         scratch.0.try_send(9, b"").unwrap();
     }
-    let by_number = Survey::of(&scratch.0, SurveyLimits { messages: 10, ..SurveyLimits::default() }).unwrap();
+    let by_number = Survey::of(&scratch.0, BrowseLimits { messages: 10, ..BrowseLimits::default() }).unwrap();
     assert_eq!((by_number.looked_at, by_number.is_complete), (10, false));
-    let by_time = Survey::of(&scratch.0, SurveyLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
+    let by_time = Survey::of(&scratch.0, BrowseLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
     assert!(by_time.looked_at < 5000 && !by_time.is_complete, "{by_time:?}");
 }
 
@@ -166,7 +156,7 @@ fn a_named_living_client_is_spared_unless_forced_and_others_are_not_touched() {
     for mtype in [nobody().as_mtype(), own_pid().as_mtype()] {
         scratch.put(mtype, 2);
     }
-    let only = SweepOptions { only: Some(vec![own_pid()]), ..SweepOptions::default() };
+    let only = SweepOptions { scope: SweepScope::Clients(vec![own_pid()]), ..SweepOptions::default() };
     let spared = sweep(&scratch.0, &only).unwrap();
     assert_eq!((spared.removed.len(), spared.kept[0].verdict), (0, Verdict::KeepAlive));
     assert_eq!(scratch.types().len(), 4);
@@ -177,13 +167,18 @@ fn a_named_living_client_is_spared_unless_forced_and_others_are_not_touched() {
     assert_eq!(without_names.unwrap().removed[0].reason, Reason::NoSuchProcess);
 }
 
+fn removing(removal: RemovalLimits) -> SweepOptions {
+    SweepOptions { removal, ..SweepOptions::default() }
+}
+
 #[test]
 fn a_sweep_ends_at_its_limits_and_says_so() {
     let scratch = Scratch::new();
     scratch.put(nobody().as_mtype(), 5);
-    let report = sweep(&scratch.0, &SweepOptions { message_limit: 2, ..SweepOptions::default() }).unwrap();
+    let report = sweep(&scratch.0, &removing(RemovalLimits { messages: 2, ..RemovalLimits::default() })).unwrap();
     assert_eq!((report.removed[0].resting.messages, report.is_complete), (2, false));
-    let report = sweep(&scratch.0, &SweepOptions { time_limit: Duration::ZERO, ..SweepOptions::default() }).unwrap();
+    let report =
+        sweep(&scratch.0, &removing(RemovalLimits { time: Duration::ZERO, ..RemovalLimits::default() })).unwrap();
     assert_eq!((report.removed.len(), report.is_complete), (0, false));
     assert_eq!(scratch.types().len(), 3);
 }
@@ -192,9 +187,49 @@ fn a_sweep_ends_at_its_limits_and_says_so() {
 fn a_sweep_takes_no_more_of_a_type_than_it_saw() {
     let scratch = Scratch::new();
     scratch.put(nobody().as_mtype(), 5);
-    let survey = SurveyLimits { messages: 3, ..SurveyLimits::default() };
+    let survey = BrowseLimits { messages: 3, ..BrowseLimits::default() };
     let report = sweep(&scratch.0, &SweepOptions { survey, ..SweepOptions::default() }).unwrap();
     assert_eq!((report.removed[0].resting.messages, report.is_complete), (3, false));
+}
+
+#[test]
+fn what_goes_by_age_is_the_front_of_a_type_up_to_the_last_message_that_is_old_enough() {
+    let (scratch, sleeper) = (Scratch::new(), sleeper());
+    for age_s in [0, 0, 9, 0, 3, 0, 0] {
+        scratch.0.try_send(nobody().as_mtype(), &[age_s]).unwrap();
+    }
+    scratch.put(own_pid().as_mtype(), 1);
+    let age = |_, body: &[u8]| (body[0] > 0).then(|| Duration::from_secs(body[0].into()));
+    let older = |options: &SweepOptions| sweep_older_than(&scratch.0, options, Duration::from_secs(5), age).unwrap();
+    let dry = older(&SweepOptions { dry_run: true, ..SweepOptions::default() });
+    assert_eq!((dry.removed[0].resting, dry.unknown_age), (Resting { messages: 3, bytes: 3 }, 2));
+    assert_eq!(dry.kept[0].seen.map(|seen| seen.messages), Some(1));
+    assert_eq!(older(&SweepOptions::default()), dry);
+    assert_eq!(scratch.types().len(), 5);
+    assert_eq!(older(&SweepOptions::default()).removed, []);
+    let unseen = SweepOptions { scope: SweepScope::Clients(vec![client(&sleeper)]), ..SweepOptions::default() };
+    assert_eq!(older(&unseen), SweepReport { is_complete: true, ..SweepReport::default() });
+    end(sleeper);
+}
+
+#[test]
+fn named_types_go_as_far_as_they_are_seen_and_requests_only_on_demand() {
+    let scratch = Scratch::new();
+    for mtype in [1, nobody().as_mtype(), 1 << 40, 1, own_pid().as_mtype()] {
+        scratch.put(mtype, 1);
+    }
+    let scope = SweepScope::Types(vec![1, 1 << 40, own_pid().as_mtype(), 70]);
+    let named = SweepOptions { scope, ..SweepOptions::default() };
+    let report = sweep(&scratch.0, &named).unwrap();
+    assert_eq!((report.removed[0].mtype, report.kept[0].mtype), (1 << 40, own_pid().as_mtype()));
+    assert_eq!((report.removed.len(), report.kept.len()), (1, 1));
+    sweep(&scratch.0, &SweepOptions { force: true, ..named }).unwrap();
+    assert_eq!(scratch.types(), [1, nobody().as_mtype(), 1]);
+    let mut lens = Vec::new();
+    assert!(take_requests(&scratch.0, 1, RemovalLimits::default(), |it| lens.push(it.body().len())).unwrap());
+    assert_eq!((lens, scratch.types()), (vec![260], vec![nobody().as_mtype(), 1]));
+    let limits = RemovalLimits { time: Duration::ZERO, ..RemovalLimits::default() };
+    assert!(!take_requests(&scratch.0, 1, limits, |_| panic!("taken")).unwrap());
 }
 
 #[test]

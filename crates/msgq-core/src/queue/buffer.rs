@@ -1,4 +1,7 @@
-use crate::{limits, sysv::MTYPE_LEN};
+//! Room for one message, made before the call that fills it.
+
+use crate::limits;
+use crate::sysv::MTYPE_LEN;
 
 /// Room for one message of any size that the kernel may hold, and the message that was received last.
 ///

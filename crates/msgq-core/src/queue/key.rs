@@ -1,3 +1,6 @@
+//! The number by which programs find a queue.
+
+use crate::escape::escape;
 use nix::libc;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
@@ -64,6 +67,6 @@ impl FromStr for QueueKey {
                 i32::try_from(number).ok().or_else(|| u32::try_from(number).ok().map(u32::cast_signed))
             }),
         };
-        parsed.and_then(Self::new).ok_or_else(|| ParseKeyError(crate::escape::escape(text.as_bytes())))
+        parsed.and_then(Self::new).ok_or_else(|| ParseKeyError(escape(text.as_bytes())))
     }
 }

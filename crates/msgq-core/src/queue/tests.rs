@@ -1,5 +1,7 @@
 use super::*;
+use nix::errno::Errno;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 struct Scratch(Queue);
 
@@ -111,4 +113,37 @@ fn keys_are_read_in_decimal_and_hexadecimal_and_zero_is_refused() {
     for bad in ["0", "0x0", "", "0x", "12x", "4294967296", "0x+1"] {
         assert!(bad.parse::<QueueKey>().is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_look_at_all_messages_takes_none_and_says_why_it_ended() {
+    let scratch = Scratch::new();
+    for mtype in 2..7 {
+        scratch.0.try_send(mtype, b"x").unwrap();
+    }
+    let mut buffer = MessageBuffer::new();
+    let mut looked = |limits| {
+        let mut browse = Browse::new(scratch.0, limits, &mut buffer);
+        let mut seen = Vec::new();
+        while let Some((index, message)) = browse.next_message() {
+            seen.push((index, message.mtype()));
+        }
+        (seen.len(), seen.last().copied(), browse.end().unwrap())
+    };
+    let limits = BrowseLimits::default();
+    assert_eq!(looked(limits), (5, Some((4, 6)), BrowseEnd::AllSeen));
+    assert_eq!(looked(BrowseLimits { messages: 3, ..limits }), (3, Some((2, 4)), BrowseEnd::MessageLimit));
+    assert_eq!(looked(BrowseLimits { time: Duration::ZERO, ..limits }), (1, Some((0, 2)), BrowseEnd::TimeLimit));
+    assert_eq!(scratch.0.stat().unwrap().messages, 5);
+    scratch.0.remove().unwrap();
+    assert!(matches!(looked(limits), (0, None, BrowseEnd::Failed(error)) if error.is_gone()));
+}
+
+#[test]
+fn type_and_body_are_put_together_and_taken_apart() {
+    let message = framed(7, b"body");
+    assert_eq!(split_framed(&message), Some((7, &b"body"[..])));
+    assert_eq!(frame_into(&mut [9; 20], 7, b"body"), message);
+    assert_eq!(frame_into(&mut [9; 11], 7, b"body"), b"");
+    assert_eq!(split_framed(&message[..7]), None);
 }

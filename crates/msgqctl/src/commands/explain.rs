@@ -7,7 +7,7 @@ use super::values::{client_pid, clients};
 use super::{Outcome, RunCommand};
 use crate::daemon::{ServerPhase, age_ms, in_hand_slots, monotonic_ns, outbox_slots, read_table, watched_clients};
 use crate::failure::Failure;
-use crate::messages::{MessageKind, describe_message, look};
+use crate::messages::{MessageKind, browse_messages, describe_message};
 use crate::names::process_state;
 use crate::output::Style;
 use crate::procfs;
@@ -68,7 +68,7 @@ fn process_report(pid: i32, msqid: i64) -> ExplainReport {
 
 fn look_into_queue(report: &mut ExplainReport, target: &Target) -> Result<(), QueueError> {
     let client = ClientPid::new(report.pid);
-    let look = look(&target.queue, |index, message| {
+    let browsed = browse_messages(&target.queue, |index, message| {
         let described = describe_message(message.mtype(), message.body());
         report.requests_of_all += usize::from(described.kind == MessageKind::Request);
         if described.client != client {
@@ -85,7 +85,7 @@ fn look_into_queue(report: &mut ExplainReport, target: &Target) -> Result<(), Qu
         resting.first_status = resting.first_status.or(described.status);
         resting.first_text_escaped.get_or_insert_with(|| escape(described.text));
     })?;
-    (report.looked_at, report.is_complete) = (look.looked_at, look.is_complete);
+    (report.looked_at, report.is_complete) = (browsed.looked_at, browsed.is_complete);
     Ok(())
 }
 

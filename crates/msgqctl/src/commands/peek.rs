@@ -3,7 +3,7 @@
 use super::values::{client_pid, clients};
 use super::{Outcome, RunCommand};
 use crate::failure::Failure;
-use crate::messages::{MessageKind, describe_message, look};
+use crate::messages::{MessageKind, browse_messages, describe_message};
 use crate::names::process_state;
 use crate::output::{Style, StyledText, Text, counted, fit, pad, width};
 use crate::target::QueueOptions;
@@ -85,7 +85,7 @@ impl RunCommand for PeekArguments {
         let mut processes = Processes::default();
         let mut messages = Vec::new();
         let mut matched = 0;
-        let look = look(&target.queue, |index, message| {
+        let browsed = browse_messages(&target.queue, |index, message| {
             if is_wanted(self, message) {
                 matched += 1;
                 if messages.len() < self.limit {
@@ -95,8 +95,8 @@ impl RunCommand for PeekArguments {
         })
         .map_err(|error| target.failure(&error))?;
         Ok(Outcome::done(PeekReport {
-            is_complete: look.is_complete,
-            looked_at: look.looked_at,
+            is_complete: browsed.is_complete,
+            looked_at: browsed.looked_at,
             matched,
             is_full: self.full,
             messages,

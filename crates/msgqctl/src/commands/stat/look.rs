@@ -10,8 +10,8 @@ use crate::names::{Named, process_state};
 use crate::procfs;
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, process_name};
-use msgq_core::orphan::{Resting, Survey, SurveyLimits, reader_of};
-use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::orphan::{Resting, Survey, reader_of};
+use msgq_core::queue::{BrowseLimits, QueueKey, QueueStat};
 use nix::errno::Errno;
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use std::collections::HashMap;
 pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
     let stat = target.stat()?;
     let mut diagnostics = Vec::new();
-    let waiting = match Survey::of(&target.queue, SurveyLimits::default()) {
+    let waiting = match Survey::of(&target.queue, BrowseLimits::default()) {
         Ok(survey) => Some(waiting(&survey)),
         Err(error) if error.errno() == Errno::ENOSYS => {
             diagnostics.push(format!("what waits in the queue is not shown: {error}"));

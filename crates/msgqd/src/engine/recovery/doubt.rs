@@ -10,10 +10,10 @@ use crate::engine::post;
 use msgq_core::frame::REQUEST_MTYPE;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::Counters;
-use msgq_core::queue::{MessageBuffer, Queue};
+use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, framed};
 use nix::errno::Errno;
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(super) enum Verdict {
     /// Its client has it, or it is in the queue.
@@ -28,49 +28,32 @@ pub(super) struct QueueView {
     asking: HashSet<i32>,
 }
 
-/// More messages than this, or a longer look, and the rest of the queue is not seen.
-const VIEW_LIMIT: usize = 16_384;
-const VIEW_TIME: Duration = Duration::from_secs(1);
+/// Behind these limits the rest of the queue is not seen.
+const VIEW_LIMITS: BrowseLimits = BrowseLimits { time: Duration::from_secs(1), messages: 16_384 };
 /// The same for one client, while the service runs.
-const ASK_LIMIT: usize = 256;
-const ASK_TIME: Duration = Duration::from_millis(2);
+const ASK_LIMITS: BrowseLimits = BrowseLimits { time: Duration::from_millis(2), messages: 256 };
 
 impl QueueView {
     pub(super) fn look(queue: &Queue) -> Self {
         let mut view = Self { resting: HashSet::new(), asking: HashSet::new() };
-        scan(queue, &mut MessageBuffer::new(), VIEW_LIMIT, VIEW_TIME, |mtype, body| {
-            if mtype == REQUEST_MTYPE {
-                view.asking.extend(claimed_pid(body));
+        let mut buffer = MessageBuffer::new();
+        let mut browse = Browse::new(*queue, VIEW_LIMITS, &mut buffer);
+        while let Some((_, message)) = browse.next_message() {
+            if message.mtype() == REQUEST_MTYPE {
+                view.asking.extend(claimed_pid(message.body()));
             } else {
-                view.resting.insert(with_mtype(mtype, body));
+                view.resting.insert(framed(message.mtype(), message.body()));
             }
-            false
-        });
+        }
         view
     }
 }
 
 /// True when a request of this client waits in the queue, as far as a short look shows.
 pub(in crate::engine) fn request_waits(queue: &Queue, client: ClientPid, buffer: &mut MessageBuffer) -> bool {
-    scan(queue, buffer, ASK_LIMIT, ASK_TIME, |mtype, body| {
-        mtype == REQUEST_MTYPE && claimed_pid(body) == Some(client.get())
-    })
-}
-
-/// Shows messages to `found` until it says true.
-fn scan(
-    queue: &Queue,
-    buffer: &mut MessageBuffer,
-    limit: usize,
-    time: Duration,
-    mut found: impl FnMut(i64, &[u8]) -> bool,
-) -> bool {
-    let started = Instant::now();
-    for index in 0..limit {
-        if !matches!(queue.peek(index, buffer), Ok(true)) || started.elapsed() >= time {
-            return false;
-        }
-        if found(buffer.mtype(), buffer.body()) {
+    let mut browse = Browse::new(*queue, ASK_LIMITS, buffer);
+    while let Some((_, message)) = browse.next_message() {
+        if message.mtype() == REQUEST_MTYPE && claimed_pid(message.body()) == Some(client.get()) {
             return true;
         }
     }
@@ -79,10 +62,6 @@ fn scan(
 
 fn claimed_pid(body: &[u8]) -> Option<i32> {
     body.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes))
-}
-
-fn with_mtype(mtype: i64, body: &[u8]) -> Vec<u8> {
-    mtype.to_ne_bytes().iter().chain(body).copied().collect()
 }
 
 /// Decides over an answer that was being sent.

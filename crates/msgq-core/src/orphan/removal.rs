@@ -1,0 +1,79 @@
+//! Taking messages of one type out of a queue for good, oldest first, within limits.
+
+use super::survey::Resting;
+use crate::frame::REQUEST_MTYPE;
+use crate::queue::{MessageBuffer, Queue, QueueError};
+use std::time::{Duration, Instant};
+
+/// When to stop removing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovalLimits {
+    /// The longest time.
+    pub time: Duration,
+    /// The most messages.
+    pub messages: usize,
+}
+
+impl Default for RemovalLimits {
+    /// Two seconds, and as many messages as a queue of the default size can hold (`msg_qbytes` empty ones).
+    fn default() -> Self {
+        Self { time: Duration::from_secs(2), messages: 16384 }
+    }
+}
+
+/// All removals of one run together.
+pub(super) struct Removal {
+    queue: Queue,
+    limits: RemovalLimits,
+    buffer: MessageBuffer,
+    start: Instant,
+    count: usize,
+    /// False once a limit ended it, so that there may be more.
+    pub(super) is_complete: bool,
+}
+
+impl Removal {
+    pub(super) fn start(queue: Queue, limits: RemovalLimits) -> Self {
+        Self { queue, limits, buffer: MessageBuffer::new(), start: Instant::now(), count: 0, is_complete: true }
+    }
+
+    /// Removes up to `wanted` messages of a type, as long as `may_go` says before each that it may.
+    pub(super) fn take(
+        &mut self,
+        mtype: i64,
+        wanted: usize,
+        may_go: impl Fn() -> bool,
+        mut taken: impl FnMut(&MessageBuffer),
+    ) -> Result<Resting, QueueError> {
+        let mut removed = Resting::default();
+        while removed.messages < wanted {
+            if self.start.elapsed() >= self.limits.time || self.count >= self.limits.messages {
+                self.is_complete = false;
+                break;
+            }
+            if !may_go() || !self.queue.try_receive(mtype, &mut self.buffer)? {
+                break;
+            }
+            removed.add(self.buffer.body().len());
+            self.count += 1;
+            taken(&self.buffer);
+        }
+        Ok(removed)
+    }
+}
+
+/// Removes up to `at_most` requests, oldest first, and shows each to `taken`: for an operator who knows that nobody will
+/// ever serve them. Their clients wait in vain. False when a limit came first.
+///
+/// # Errors
+/// EACCES without read permission, EIDRM or EINVAL when the queue is gone.
+pub fn take_requests(
+    queue: &Queue,
+    at_most: usize,
+    limits: RemovalLimits,
+    taken: impl FnMut(&MessageBuffer),
+) -> Result<bool, QueueError> {
+    let mut removal = Removal::start(*queue, limits);
+    removal.take(REQUEST_MTYPE, at_most, || true, taken)?;
+    Ok(removal.is_complete)
+}
