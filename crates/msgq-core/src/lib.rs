@@ -14,3 +14,4 @@ pub mod orphan;
 pub mod pid_flags;
 pub mod queue;
 mod sysv;
+pub mod time;

@@ -1,6 +1,5 @@
 //! What the files of a msgqd tell of it, without asking the daemon: while it hangs too, and after it died.
 
-mod clock;
 mod closure;
 mod files;
 mod groups;
@@ -9,7 +8,6 @@ mod reading;
 mod report;
 mod slots;
 
-pub(crate) use clock::{monotonic_ns, unix_time_s};
 pub(crate) use closure::{closing_note, closing_note_path, closing_sentence};
 pub(crate) use files::{DaemonFiles, read_table};
 pub(crate) use phase::{ServerPhase, silence};

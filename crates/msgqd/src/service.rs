@@ -22,9 +22,10 @@ use manager::Manager;
 use msgq_core::config::{Config, QueueFate, Spin, Workers};
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::time::unix_time_s;
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A reason not to start, as a sentence for the person who reads the log.
 #[derive(Debug, thiserror::Error)]
@@ -160,9 +161,8 @@ pub fn after_failure(config: &Config) -> Result<(), StartError> {
 fn remember_errors(engine: &Engine) {
     let table = Arc::downgrade(&engine.table_handle());
     crate::logging::on_error(move |text| {
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if let Some(table) = table.upgrade() {
-            table.header().set_last_error(now_s, text);
+            table.header().set_last_error(unix_time_s(), text);
         }
     });
 }

@@ -57,12 +57,10 @@ pub struct TableHeader {
     phase: AtomicU32,
     owner_identity: AtomicU64,
     started_at_s: AtomicU64,
-    ended_at_s: AtomicU64,
     beat_at_ns: AtomicU64,
     workers: AtomicU32,
     capacity: AtomicU32,
     clients: AtomicU32,
-    in_outbox: AtomicU32,
     message_room: AtomicU64,
     version: [AtomicU64; TEXT_WORDS],
     handler: [AtomicU64; TEXT_WORDS],
@@ -83,12 +81,10 @@ pub(super) static NOWHERE: TableHeader = TableHeader {
     phase: AtomicU32::new(0),
     owner_identity: AtomicU64::new(0),
     started_at_s: AtomicU64::new(0),
-    ended_at_s: AtomicU64::new(0),
     beat_at_ns: AtomicU64::new(0),
     workers: AtomicU32::new(0),
     capacity: AtomicU32::new(0),
     clients: AtomicU32::new(0),
-    in_outbox: AtomicU32::new(0),
     message_room: AtomicU64::new(0),
     version: [const { AtomicU64::new(0) }; TEXT_WORDS],
     handler: [const { AtomicU64::new(0) }; TEXT_WORDS],
@@ -240,17 +236,6 @@ impl TableHeader {
     /// Sets what the daemon does.
     pub fn set_phase(&self, phase: Phase) {
         self.phase.store(phase as u32, Ordering::Release);
-    }
-
-    /// Unix time of the end in order, in seconds; 0: not yet.
-    #[must_use]
-    pub fn ended_at_s(&self) -> u64 {
-        self.ended_at_s.load(Ordering::Relaxed)
-    }
-
-    /// Sets the time of the end.
-    pub fn set_ended_at_s(&self, unix_time_s: u64) {
-        self.ended_at_s.store(unix_time_s, Ordering::Relaxed);
     }
 
     /// When the daemon last looked after itself, in nanoseconds of `CLOCK_MONOTONIC`.

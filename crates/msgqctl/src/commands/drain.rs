@@ -4,7 +4,7 @@ pub(super) mod queue_door;
 
 use super::values::parse_timeout;
 use super::{Outcome, RunCommand};
-use crate::daemon::{closing_note, closing_sentence, in_hand_slots, outbox_slots, read_table, unix_time_s};
+use crate::daemon::{closing_note, closing_sentence, in_hand_slots, outbox_slots, read_table};
 use crate::failure::{Failure, Status};
 use crate::names::Named;
 use crate::output::{Style, counted};
@@ -12,6 +12,7 @@ use crate::target::{QueueOptions, Target};
 use clap::Args;
 use msgq_core::door::{self, Closed, MAX_REASON_LEN, WRITE_FOR_OTHERS};
 use msgq_core::queue::QueueStat;
+use msgq_core::time::unix_time_s;
 use queue_door::{POLL_PAUSE, QueueDoor, door_is, set_mode, wait_for_server};
 use std::time::{Duration, Instant};
 

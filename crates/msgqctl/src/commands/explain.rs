@@ -5,7 +5,7 @@ mod report;
 
 use super::values::{client_pid, clients};
 use super::{Outcome, RunCommand};
-use crate::daemon::{ServerPhase, age_ms, in_hand_slots, monotonic_ns, outbox_slots, read_table, watched_clients};
+use crate::daemon::{ServerPhase, age_ms, in_hand_slots, outbox_slots, read_table, watched_clients};
 use crate::failure::Failure;
 use crate::messages::{MessageKind, browse_messages, describe_message};
 use crate::names::process_state;
@@ -17,6 +17,7 @@ use msgq_core::escape::escape;
 use msgq_core::identity::{ClientHandle, ClientPid, process_name};
 use msgq_core::inflight::{SlotHeader, SlotState, Table};
 use msgq_core::queue::QueueError;
+use msgq_core::time::monotonic_ns;
 use nix::errno::Errno;
 use report::{ClientIdentity, ExplainReport, HeldSlot, WaitingRequest};
 use std::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
 //! What a daemon does, as its table and its lock tell.
 
-use super::clock::{monotonic_ns, unix_time_s};
 use msgq_core::inflight::{Phase, Table};
 use msgq_core::instance::LockState;
+use msgq_core::time::{monotonic_ns, unix_time_s};
 use serde::Serialize;
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! Reads a daemon's table into a [`DaemonReport`].
 
-use super::clock::{monotonic_ns, unix_time_s};
 use super::files::DaemonFiles;
 use super::phase::{ServerPhase, silence, successor};
 use super::report::{DaemonReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, RequestInHand};
@@ -9,6 +8,7 @@ use crate::names::process_state;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::inflight::{HistogramSnapshot, SlotHeader, Table};
 use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::time::{monotonic_ns, unix_time_s};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -51,7 +51,6 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     let (books, left) = (books(&engine), engine.in_outbox());
     let stopped = engine.stop(Instant::now() + LEAVE_LIMIT);
     if finished && stopped {
-        table.header().set_ended_at_s(super::storage::unix_time_s());
         table.header().set_phase(Phase::Ended);
     } else {
         log::warn!("a handler did not come to its end in time: the next server answers its request by on_crash");

@@ -7,9 +7,9 @@ use msgq_core::identity::{ClientHandle, ClientPid};
 use msgq_core::inflight::{About, Phase, Table};
 use msgq_core::instance::ipc_namespace;
 use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::time::unix_time_s;
 use std::io;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The storage for an engine; errors are sentences for the log.
 pub(super) fn prepare(
@@ -88,11 +88,6 @@ fn create(path: &Path, settings: &EngineSettings, queue: &Queue, handler: &str) 
         );
     }
     Ok(table)
-}
-
-/// Seconds since 1970.
-pub(super) fn unix_time_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// What an earlier server left for this queue; `None`, and said why, when it is of no use.

@@ -4,8 +4,8 @@ use super::command::shell_word;
 use super::configuration::{Configuration, read};
 use super::unit::Unit;
 use crate::commands::doctor::report::CheckOutcome;
+use crate::daemon::DaemonFiles;
 use crate::daemon::ServerPhase;
-use crate::daemon::{DaemonFiles, unix_time_s};
 use crate::procfs;
 use crate::sysvipc::{self, Row};
 use crate::target::QueueOptions;
@@ -14,6 +14,7 @@ use msgq_core::identity::{ClientHandle, ClientPid};
 use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_state};
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
+use msgq_core::time::unix_time_s;
 use std::path::PathBuf;
 
 /// What is there.

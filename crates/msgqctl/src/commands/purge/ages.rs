@@ -1,9 +1,10 @@
 //! How old the answers are that rest in the queue. The kernel keeps no time for a message; a msgqd knows the age of the
 //! answers that it offers.
 
-use crate::daemon::{age_ms, monotonic_ns};
+use crate::daemon::age_ms;
 use msgq_core::inflight::{RESPONSE_MESSAGE_LEN, SlotState, Table};
 use msgq_core::queue::split_framed;
+use msgq_core::time::monotonic_ns;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

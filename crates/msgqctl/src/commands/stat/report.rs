@@ -1,9 +1,10 @@
 //! What one look at a queue shows, as JSON and as text; names with `_s` are seconds since 1970.
 
 use super::holdings::{ClientHoldings, holdings_table};
-use crate::daemon::{DaemonReport, unix_time_s};
+use crate::daemon::DaemonReport;
 use crate::names::Named;
 use crate::output::{Colour, StyledText, Text, counted, fill_bar, moment_with_age, program_label};
+use msgq_core::time::unix_time_s;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
