@@ -9,7 +9,7 @@ use msgq_core::queue::{QueueError, QueueKey};
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// Exit codes, as `--help` documents them.
+/// How a run ended; each is an exit code that `--help` documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     Ok,

@@ -21,7 +21,7 @@ pub(super) fn check_request_text(text: &[u8]) -> Result<(), Failure> {
     Err(Failure::new(Status::Usage, message))
 }
 
-/// The clients that a shell offers for it.
+/// The clients of the queue, which a shell offers where a PID is wanted.
 pub(super) fn clients() -> ArgValueCandidates {
     ArgValueCandidates::new(complete::clients)
 }

@@ -5,7 +5,7 @@ use msgq_core::inflight::CountersSnapshot;
 /// A heading, and the counters below it that it stands for, each with its name for people.
 type CounterGroup = (&'static str, Vec<(&'static str, u64)>);
 
-/// The counters that are not told elsewhere.
+/// The counters that are told nowhere else, by heading.
 pub(super) fn counter_groups(counters: &CountersSnapshot) -> [CounterGroup; 7] {
     let c = counters;
     [

@@ -16,7 +16,7 @@ pub(super) struct ExplainReport {
     pub(super) state: &'static str,
     pub(super) program: Option<String>,
     pub(super) user: Option<Named>,
-    /// By a signal or a debugger.
+    /// True while a signal or a debugger holds it.
     pub(super) is_stopped: bool,
     /// The call on this queue that it waits in; `null` also where this user may not look.
     pub(super) waits: Option<Waits>,
@@ -52,12 +52,12 @@ pub(super) enum ClientIdentity {
     Unknown,
 }
 
-/// A request in the queue.
+/// A request of this client that waits in the queue.
 #[derive(Debug, Serialize)]
 pub(super) struct WaitingRequest {
-    /// Among the requests, from 1.
+    /// Its place among the requests, from 1.
     pub(super) place: usize,
-    /// Among all messages, from 0.
+    /// Its place among all messages, from 0.
     pub(super) index: usize,
     pub(super) text_escaped: String,
 }
@@ -66,12 +66,12 @@ pub(super) struct WaitingRequest {
 #[derive(Debug, Serialize)]
 pub(super) struct HeldSlot {
     pub(super) state: &'static str,
-    /// Its number since the start.
+    /// The request's number since the daemon's start.
     pub(super) request: u64,
     pub(super) age_ms: u64,
 }
 
-/// Answers in the queue.
+/// The answers for this client that rest in the queue.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RestingAnswers {
     pub(super) messages: usize,

@@ -113,7 +113,7 @@ fn no_holdings(mtype: i64) -> ClientHoldings {
     ClientHoldings { mtype, pid, state: "impossible", ..ClientHoldings::default() }
 }
 
-/// One of whom nothing rests in the queue.
+/// A client of whom the daemon holds something, and nothing rests in the queue.
 fn known(pid: i32) -> ClientHoldings {
     let program = ClientPid::new(pid).and_then(process_name);
     ClientHoldings { program, state: process_state(pid), ..no_holdings(pid.into()) }
