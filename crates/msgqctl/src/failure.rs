@@ -1,8 +1,8 @@
 //! Why a command failed, and the exit code that this is worth.
 
 use crate::daemon::{closing_note, closing_sentence};
-use crate::permission;
-use crate::sysvipc;
+use crate::system::permission;
+use crate::system::sysvipc;
 use msgq_core::client::CallError;
 use msgq_core::orphan::SweepError;
 use msgq_core::queue::{QueueError, QueueKey};

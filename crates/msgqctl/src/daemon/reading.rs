@@ -4,7 +4,7 @@ use super::files::DaemonFiles;
 use super::phase::{ServerPhase, silence, successor};
 use super::report::{DaemonReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, RequestInHand};
 use super::slots::{age_ms, in_hand_slots, outbox_slots};
-use crate::names::process_state;
+use crate::system::names::process_state;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::inflight::{HistogramSnapshot, SlotHeader, Table};
 use msgq_core::queue::{QueueKey, QueueStat};

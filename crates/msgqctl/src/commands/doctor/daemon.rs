@@ -4,7 +4,7 @@ use super::facts::{Facts, shown};
 use crate::commands::doctor::report::CheckOutcome;
 use crate::daemon::ServerPhase;
 use crate::daemon::silence;
-use crate::procfs;
+use crate::system::procfs;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::LockState;
 

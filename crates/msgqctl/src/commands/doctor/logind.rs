@@ -3,8 +3,8 @@
 use super::facts::{Facts, shown};
 use super::settings::{effective, files_of_logind};
 use crate::commands::doctor::report::CheckOutcome;
-use crate::names::Named;
-use crate::procfs;
+use crate::system::names::Named;
+use crate::system::procfs;
 use std::path::Path;
 
 /// There while logind runs (`logind_running` in systemd's own sources).

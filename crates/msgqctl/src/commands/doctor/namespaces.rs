@@ -2,7 +2,7 @@
 
 use super::facts::{Elsewhere, Facts, Identification};
 use crate::commands::doctor::report::CheckOutcome;
-use crate::procfs::namespace;
+use crate::system::procfs::namespace;
 use msgq_core::instance::{LockState, ipc_namespace};
 
 pub(super) fn ipc(facts: &Facts) -> CheckOutcome {

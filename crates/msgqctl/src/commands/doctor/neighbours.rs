@@ -3,7 +3,7 @@
 use super::facts::{Facts, Identification};
 use crate::commands::doctor::report::CheckOutcome;
 use crate::output::counted;
-use crate::procfs::{self, Takes, namespace};
+use crate::system::procfs::{self, Takes, namespace};
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::ipc_namespace;
 use std::time::{Duration, Instant};

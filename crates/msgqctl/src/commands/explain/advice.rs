@@ -3,7 +3,7 @@
 use super::report::{ClientIdentity, ExplainReport};
 use crate::daemon::ServerPhase;
 use crate::output::{counted, rough_age};
-use crate::procfs::Waits;
+use crate::system::procfs::Waits;
 
 /// From here on a request that is in hand is worth a word on the handler.
 const SLOW_MS: u64 = 10_000;

@@ -1,9 +1,9 @@
 //! The story of one client, as JSON and as text.
 
 use crate::daemon::ServerPhase;
-use crate::names::Named;
 use crate::output::{Colour, StyledText, Text, counted, program_label, rough_age};
-use crate::procfs::Waits;
+use crate::system::names::Named;
+use crate::system::procfs::Waits;
 use serde::Serialize;
 
 /// Rows of requests and answers that the text shows at most; JSON shows all.

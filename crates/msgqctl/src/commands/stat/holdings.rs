@@ -1,7 +1,7 @@
 //! Who holds what of a queue and its server, as JSON and as a table.
 
-use crate::names::Named;
 use crate::output::{StyledText, fit, height, pad, rough_age, widest, width};
+use crate::system::names::Named;
 use serde::Serialize;
 
 /// Rows that the text shows where no screen bounds them; JSON shows all.

@@ -2,8 +2,8 @@
 
 use super::holdings::{ClientHoldings, holdings_table};
 use crate::daemon::DaemonReport;
-use crate::names::Named;
 use crate::output::{Colour, StyledText, Text, counted, fill_bar, moment_with_age, program_label};
+use crate::system::names::Named;
 use msgq_core::time::unix_time_s;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What /proc tells of a client, where this user may look.
 
-use crate::names::Named;
+use crate::system::names::Named;
 use nix::libc;
 use serde::Serialize;
 use std::io::{self, ErrorKind};

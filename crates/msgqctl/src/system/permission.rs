@@ -1,7 +1,7 @@
 //! What a user who lacks permission can do about it.
 
-use crate::names::Named;
-use crate::sysvipc::{self, Row};
+use crate::system::names::Named;
+use crate::system::sysvipc::{self, Row};
 use msgq_core::queue::QueueKey;
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
 
