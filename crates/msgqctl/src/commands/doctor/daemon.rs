@@ -4,7 +4,7 @@ use super::facts::{Facts, shown};
 use crate::commands::doctor::report::CheckOutcome;
 use crate::daemon::ServerPhase;
 use crate::daemon::silence;
-use crate::system::procfs;
+use crate::system::procfs::is_process_stopped;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::LockState;
 
@@ -40,7 +40,7 @@ pub(super) fn look(facts: &Facts) -> CheckOutcome {
 fn hangs(facts: &Facts, pid: i32) -> CheckOutcome {
     let silent_s = facts.good_table().map_or(0, |table| silence(table).as_secs());
     let mend = match facts.daemon_pid() {
-        Some(pid) if procfs::is_stopped(pid) => format!("kill -CONT {pid}"),
+        Some(pid) if is_process_stopped(pid) => format!("kill -CONT {pid}"),
         // One that hangs may not hear SIGTERM.
         Some(pid) if facts.unit.installed_name().is_none() => format!("kill -KILL {pid}; {}", facts.start_command()),
         _ => facts.restart_command(),

@@ -6,8 +6,8 @@ use super::unit::Unit;
 use crate::commands::doctor::report::CheckOutcome;
 use crate::daemon::DaemonFiles;
 use crate::daemon::ServerPhase;
-use crate::system::procfs;
-use crate::system::sysvipc::{self, Row};
+use crate::system::procfs::has_file_open;
+use crate::system::sysvipc::{ListedQueue, find_listed_queue};
 use crate::target::QueueOptions;
 use msgq_core::escape::escape;
 use msgq_core::identity::{ClientHandle, ClientPid};
@@ -23,7 +23,7 @@ pub(super) struct Facts {
     pub(super) key: Option<QueueKey>,
     pub(super) configuration: Configuration,
     /// The queue as everybody may see it; `None` when there is none.
-    pub(super) queue: Option<Row>,
+    pub(super) queue: Option<ListedQueue>,
     /// The queue as its users may see it.
     pub(super) stat: Option<Result<QueueStat, QueueError>>,
     pub(super) found: Option<DaemonFiles>,
@@ -61,7 +61,7 @@ impl Facts {
         let stat = key.and_then(|key| Queue::open(key).ok()).map(|queue| queue.stat());
         let queue = match (&stat, key) {
             (Some(Ok(stat)), Some(key)) => Some(row(key, stat)),
-            (Some(Err(error)), Some(key)) if !error.is_gone() => sysvipc::find(key),
+            (Some(Err(error)), Some(key)) if !error.is_gone() => find_listed_queue(key),
             _ => None,
         };
         let owner_uid = queue.map_or_else(|| nix::unistd::geteuid().as_raw(), |queue| queue.uid);
@@ -126,7 +126,7 @@ impl Facts {
         let Some(lock) = self.found.as_ref().map(|found| found.lock_path.as_path()) else {
             return Identification::Unproven(pid);
         };
-        match procfs::has_open(pid, lock) {
+        match has_file_open(pid, lock) {
             Ok(true) => Identification::Same(pid),
             Ok(false) => Identification::Other(pid),
             Err(_) => Identification::Unproven(pid),
@@ -170,8 +170,8 @@ impl Facts {
     }
 }
 
-fn row(key: QueueKey, stat: &QueueStat) -> Row {
-    Row {
+fn row(key: QueueKey, stat: &QueueStat) -> ListedQueue {
+    ListedQueue {
         key: key.raw(),
         msqid: stat.msqid,
         mode: stat.mode,

@@ -3,7 +3,7 @@
 use super::command::sysctl;
 use super::facts::Facts;
 use crate::commands::doctor::report::CheckOutcome;
-use crate::system::sysvipc;
+use crate::system::sysvipc::listed_queues;
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue};
@@ -25,7 +25,7 @@ pub(super) fn msgmax(_: &Facts) -> CheckOutcome {
 }
 
 pub(super) fn msgmni(facts: &Facts) -> CheckOutcome {
-    let (Some(limit), Ok(queues)) = (limits::msgmni(), sysvipc::queues()) else {
+    let (Some(limit), Ok(queues)) = (limits::msgmni(), listed_queues()) else {
         return CheckOutcome::not_checked("/proc does not show the limit, or not the queues");
     };
     let count = u64::try_from(queues.len()).unwrap_or(u64::MAX);

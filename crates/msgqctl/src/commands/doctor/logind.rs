@@ -4,7 +4,7 @@ use super::facts::{Facts, shown};
 use super::settings::{effective, files_of_logind};
 use crate::commands::doctor::report::CheckOutcome;
 use crate::system::names::Named;
-use crate::system::procfs;
+use crate::system::procfs::user_of_process;
 use std::path::Path;
 
 /// There while logind runs (`logind_running` in systemd's own sources).
@@ -14,7 +14,7 @@ const LINGERING: &str = "/var/lib/systemd/linger";
 const SYS_UID_MAX: u32 = 999;
 
 pub(super) fn look(facts: &Facts) -> CheckOutcome {
-    let of_daemon = || facts.daemon_pid().and_then(procfs::user).map(|user| user.id);
+    let of_daemon = || facts.daemon_pid().and_then(user_of_process).map(|user| user.id);
     let Some(uid) = facts.queue.map(|queue| queue.uid).or_else(of_daemon) else {
         return CheckOutcome::not_applicable("there is no queue");
     };

@@ -2,7 +2,7 @@
 
 use super::facts::{Elsewhere, Facts, Identification};
 use crate::commands::doctor::report::CheckOutcome;
-use crate::system::procfs::namespace;
+use crate::system::procfs::process_namespace;
 use msgq_core::instance::{LockState, ipc_namespace};
 
 pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
@@ -21,7 +21,7 @@ pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
 fn other_ipc(facts: &Facts, elsewhere: Elsewhere, own: u64) -> CheckOutcome {
     let Elsewhere { pid, namespace: theirs } = elsewhere;
     let mut mend = Vec::new();
-    if namespace(&pid.to_string(), "ipc").is_ok_and(|inode| inode == theirs) {
+    if process_namespace(&pid.to_string(), "ipc").is_ok_and(|inode| inode == theirs) {
         mend.push(format!("nsenter --target {pid} --ipc -- msgqctl --key {} doctor", facts.key_name()));
     }
     mend.push("grep -rs PrivateIPC /etc/systemd/system/ /run/systemd/system/    # and set it to no".to_owned());
@@ -43,12 +43,14 @@ pub(super) fn pid(facts: &Facts) -> CheckOutcome {
         Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
             "whether PID {pid} is the daemon here too is hidden from this user; root sees it"
         )),
-        Identification::Same(pid) => match (namespace("self", "pid"), namespace(&pid.to_string(), "pid")) {
-            (Ok(own), Ok(theirs)) if own != theirs => {
-                other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
+        Identification::Same(pid) => {
+            match (process_namespace("self", "pid"), process_namespace(&pid.to_string(), "pid")) {
+                (Ok(own), Ok(theirs)) if own != theirs => {
+                    other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
+                }
+                _ => CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself")),
             }
-            _ => CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself")),
-        },
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::facts::{Facts, Identification};
 use crate::commands::doctor::report::CheckOutcome;
 use crate::output::counted;
-use crate::system::procfs::{self, Takes, namespace};
+use crate::system::procfs::{RequestTaking, process_namespace, request_taking};
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::ipc_namespace;
 use std::time::{Duration, Instant};
@@ -69,12 +69,13 @@ fn once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> Seen {
     let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
     let pids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
     for pid in pids.filter(|pid| Some(*pid) != daemon) {
-        match procfs::takes_requests(pid, msqid) {
+        match request_taking(pid, msqid) {
             // Another namespace has other queues with the same numbers.
-            Takes::Yes if namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
-            Takes::Yes => seen.takers.push(pid),
-            Takes::No => {}
-            Takes::Hidden => seen.hidden += 1,
+            RequestTaking::Yes
+                if process_namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
+            RequestTaking::Yes => seen.takers.push(pid),
+            RequestTaking::No => {}
+            RequestTaking::Hidden => seen.hidden += 1,
         }
         if Instant::now() > deadline {
             break;

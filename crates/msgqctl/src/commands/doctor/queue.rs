@@ -6,7 +6,7 @@ use crate::commands::doctor::report::CheckOutcome;
 use crate::daemon::ServerPhase;
 use crate::daemon::{closing_note, closing_sentence};
 use crate::system::names::Named;
-use crate::system::permission;
+use crate::system::permission::permission_advice;
 use msgq_core::frame::BODY_LEN_LP64;
 use msgq_core::limits;
 use nix::unistd::Group;
@@ -28,7 +28,7 @@ pub(super) fn size(facts: &Facts) -> CheckOutcome {
     let stat = match (&facts.stat, facts.key) {
         (Some(Ok(stat)), _) => stat,
         (Some(Err(error)), Some(key)) if error.is_permission() => {
-            return CheckOutcome::not_checked(format!("{error}; {}", permission::advice(key)));
+            return CheckOutcome::not_checked(format!("{error}; {}", permission_advice(key)));
         }
         _ => return CheckOutcome::not_applicable(NO_QUEUE),
     };

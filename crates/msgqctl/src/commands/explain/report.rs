@@ -3,7 +3,7 @@
 use crate::daemon::ServerPhase;
 use crate::output::{Colour, StyledText, Text, counted, program_label, rough_age};
 use crate::system::names::Named;
-use crate::system::procfs::Waits;
+use crate::system::procfs::QueueCall;
 use serde::Serialize;
 
 /// Rows of requests and answers that the text shows at most; JSON shows all.
@@ -19,7 +19,7 @@ pub(super) struct ExplainReport {
     /// True while a signal or a debugger holds it.
     pub(super) is_stopped: bool,
     /// The call on this queue that it waits in; `null` also where this user may not look.
-    pub(super) waits: Option<Waits>,
+    pub(super) waits: Option<QueueCall>,
     pub(super) identity: ClientIdentity,
     /// What its server does; `null` where that is not known.
     pub(super) server: Option<ServerPhase>,
@@ -128,8 +128,8 @@ impl ExplainReport {
             words.push_str(", stopped");
         }
         match self.waits {
-            Some(Waits::Msgrcv { msgtyp, .. }) => words.push_str(&format!(", waits in msgrcv for type {msgtyp}")),
-            Some(Waits::Msgsnd { .. }) => words.push_str(", waits in msgsnd for room"),
+            Some(QueueCall::Msgrcv { msgtyp, .. }) => words.push_str(&format!(", waits in msgrcv for type {msgtyp}")),
+            Some(QueueCall::Msgsnd { .. }) => words.push_str(", waits in msgsnd for room"),
             None => {}
         }
         words

@@ -7,7 +7,7 @@ use super::verdict::{StatVerdict, verdict_on_queue, with_closed_door};
 use crate::daemon::{DaemonReport, closing_note, closing_sentence};
 use crate::failure::Failure;
 use crate::system::names::{Named, process_state};
-use crate::system::procfs;
+use crate::system::procfs::uid_of_process;
 use crate::target::Target;
 use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::orphan::{Resting, Survey, reader_of};
@@ -123,7 +123,7 @@ fn known(pid: i32) -> ClientHoldings {
 fn name_users(holders: &mut [ClientHoldings]) {
     let mut users: HashMap<u32, Named> = HashMap::new();
     for holder in holders {
-        let uid = holder.pid.and_then(procfs::uid);
+        let uid = holder.pid.and_then(uid_of_process);
         holder.user = uid.map(|uid| users.entry(uid).or_insert_with(|| Named::user(uid)).clone());
     }
 }
