@@ -1,7 +1,10 @@
 //! Numbers, ages and moments in words.
 
 use super::layout::fit;
+use msgq_core::escape::escape;
 use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 const BAR_WIDTH: u64 = 20;
 
@@ -14,6 +17,11 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun:
 /// A program's name, which its user chose, at the end of a line.
 pub(crate) fn program_label(name: Option<&str>) -> String {
     fit(name.unwrap_or("-"), 20)
+}
+
+/// A path, or a name that somebody chose, in a sentence.
+pub(crate) fn shown_path(path: &Path) -> String {
+    escape(path.as_os_str().as_bytes())
 }
 
 /// A span of time, in milliseconds, in the unit that fits: `7 ms`, `35 s`, `2 min`.
