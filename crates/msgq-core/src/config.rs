@@ -3,15 +3,17 @@
 //! Every error, whether of syntax, of a name, of a type or of a value, comes in one form: file, line, column, what is
 //! wrong, the line itself with a caret below, and what to write instead.
 
+mod check;
 mod error;
 mod handler;
 mod raw;
 mod settings;
+mod validate;
 
 pub use error::ConfigError;
 pub use handler::{ExecConfig, HandlerConfig, ProgramConfig, UnixConfig, WorkerConfig};
 pub use settings::{
-    Config, KeyError, KeySetting, LogConfig, LogLevel, OnCrash, QueueConfig, QueueFate, ServiceConfig, Spin, Workers,
+    Config, KeyError, KeySetting, LOG_LEVELS, LogConfig, OnCrash, QueueConfig, QueueFate, ServiceConfig, Spin, Workers,
 };
 
 use std::fs::File;
@@ -53,7 +55,7 @@ impl Config {
             let (message, help) = raw::explain(error.message());
             ConfigError::at(name, text, error.span().unwrap_or(0..0), &message, help.as_deref())
         })?;
-        settings::validate(&raw)
+        validate::checked_config(&raw)
             .map_err(|invalid| ConfigError::at(name, text, invalid.span, &invalid.message, Some(&invalid.help)))
     }
 }

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         eprintln!("usage: shout KEY");
         return ExitCode::from(2);
     };
-    if msgqd::logging::init(msgq_core::config::LogLevel::Info).is_err() {
+    if msgqd::logging::init(log::Level::Info).is_err() {
         return ExitCode::FAILURE;
     }
     match Server::builder().key(key).handler(Shout).run() {

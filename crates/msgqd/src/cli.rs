@@ -1,7 +1,9 @@
-//! Command line of msgqd.
+//! Command line of msgqd; [`command`] is for whoever makes man pages and completions of it.
 
-use clap::{CommandFactory, Parser, ValueEnum};
-use msgq_core::config::LogLevel;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory, Parser};
+use log::Level;
+use msgq_core::config::LOG_LEVELS;
 use msgq_core::queue::QueueKey;
 use std::path::PathBuf;
 
@@ -32,39 +34,17 @@ pub struct Arguments {
     pub key: Option<QueueKey>,
 
     /// Log this and everything more important; overrides the configuration
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = log_level())]
     pub log_level: Option<Level>,
-}
-
-/// Levels of the log, as the command line names them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Level {
-    /// Something failed, and somebody must act
-    Error,
-    /// Something is not as it should be
-    Warn,
-    /// Start, stop, and what happens rarely
-    Info,
-    /// For finding out what goes on
-    Debug,
-    /// Everything
-    Trace,
-}
-
-impl From<Level> for LogLevel {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Error => Self::Error,
-            Level::Warn => Self::Warn,
-            Level::Info => Self::Info,
-            Level::Debug => Self::Debug,
-            Level::Trace => Self::Trace,
-        }
-    }
 }
 
 /// The definition that `--help` and the man page are made from.
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+fn log_level() -> impl TypedValueParser<Value = Level> {
+    let names = LOG_LEVELS.map(|(name, _, meaning)| PossibleValue::new(name).help(meaning));
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
 }

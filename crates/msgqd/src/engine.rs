@@ -3,65 +3,54 @@
 //! Knows queues, tables and the handler trait; knows nothing of systemd, configuration files or kinds of handlers.
 
 mod admission;
+mod alarm;
 mod clients;
-mod courier;
+mod congestion;
+mod drained;
 mod events;
-mod flow;
-mod janitor;
-pub mod outbox;
-mod post;
+mod heartbeat;
+mod intake;
+mod kill_points;
+mod lifecycle;
+mod outbox;
+mod outcome;
+mod reconfigure;
 mod recovery;
+mod reloadable;
+mod served_queue;
+mod settings;
 mod shared;
-mod spin;
-mod staff;
-mod test_switches;
+mod storage;
 mod threads;
-mod worker;
 
-pub use shared::{EngineSettings, Recreate};
+pub use reconfigure::ReconfigureError;
+pub use served_queue::Recreate;
+pub use settings::EngineSettings;
+pub use storage::Storage;
 
 use crate::handler::Handler;
-use msgq_core::config::OnCrash;
+use kill_points::kill_point;
+use lifecycle::Stage;
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Phase, SlotState, Table};
 use msgq_core::queue::Queue;
+use recovery::recover;
 use shared::Shared;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use test_switches::kill_point;
-use threads::Crew;
-
-/// Where the engine keeps what it holds for clients.
-pub struct Storage {
-    /// An empty table of the geometry that the settings ask for.
-    pub table: Table,
-    /// The table of an earlier daemon that is known to be dead.
-    pub left: Option<Table>,
-    /// What is done with requests in it.
-    pub on_crash: OnCrash,
-    /// Puts the new table into the place of the earlier one.
-    pub publish: Box<dyn FnOnce() -> io::Result<()>>,
-}
-
-impl Storage {
-    /// A table in private memory, and nothing left of an earlier daemon.
-    ///
-    /// # Errors
-    /// ENOMEM.
-    pub fn anonymous(settings: &EngineSettings) -> io::Result<Self> {
-        let table = Table::anonymous(settings.geometry())?;
-        Ok(Self { table, left: None, on_crash: OnCrash::Retry, publish: Box::new(|| Ok(())) })
-    }
-}
+use threads::courier::Courier;
+use threads::group::ThreadGroup;
+use threads::janitor::Janitor;
+use threads::worker::Worker;
 
 /// A running engine. Dropping it without [`Engine::stop`] leaves its threads running.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    workers: Crew,
-    others: Crew,
+    workers: ThreadGroup,
+    others: ThreadGroup,
     retirements: Vec<JoinHandle<()>>,
 }
 
@@ -84,21 +73,21 @@ impl Engine {
             shared.clients.refuse_own(own);
         }
         if let Some(left) = storage.left {
-            recovery::recover(&shared, &left, storage.on_crash);
+            recover(&shared, &left, storage.on_crash);
         }
         kill_point("recovery-before-publish");
         (storage.publish)()?;
         kill_point("recovery-published");
-        let mut others = Crew::new();
-        let courier = courier::Courier::new(Arc::clone(&shared));
+        let mut others = ThreadGroup::new();
+        let courier = Courier::new(Arc::clone(&shared));
         let courier = others.spawn("courier", move || courier.run())?;
-        let janitor = janitor::Janitor::new(Arc::clone(&shared), courier);
+        let janitor = Janitor::new(Arc::clone(&shared), courier);
         others.spawn("janitor", move || janitor.run())?;
         let workers = settings.workers;
-        let mut engine = Self { shared, workers: Crew::new(), others, retirements: Vec::new() };
+        let mut engine = Self { shared, workers: ThreadGroup::new(), others, retirements: Vec::new() };
         engine.hire(workers)?;
         // A sign of life goes first, or the daemon looks as if it hung until the janitor's first round.
-        engine.shared.count_heartbeat();
+        engine.shared.heartbeat.beat(engine.table());
         engine.table().header().set_phase(Phase::Serving);
         Ok(engine)
     }
@@ -106,72 +95,8 @@ impl Engine {
     /// Starts workers until there are as many.
     fn hire(&mut self, workers: usize) -> io::Result<()> {
         for index in self.workers.len()..workers {
-            let worker = worker::Worker::new(Arc::clone(&self.shared), index);
+            let worker = Worker::new(Arc::clone(&self.shared), index);
             self.workers.spawn(&format!("worker-{index}"), move || worker.run())?;
-        }
-        Ok(())
-    }
-
-    /// Changes what can be changed while requests come in; without a handler it stays the same. Each request is answered
-    /// by the old handler or by the new one. The old one is stopped once nothing is left in it.
-    ///
-    /// # Errors
-    /// When there is no room for as many workers, an earlier change has not come to its end, or threads cannot be had.
-    /// Nothing is changed then but for the last.
-    pub fn reconfigure(
-        &mut self,
-        handler: Option<Arc<dyn Handler>>,
-        workers: usize,
-        response_ttl: Duration,
-        spin_limit: Duration,
-    ) -> Result<(), ReconfigureError> {
-        let room = self.table().geometry().workers;
-        if workers > room {
-            return Err(ReconfigureError::TooManyWorkers { workers, room });
-        }
-        self.finish_retirements(Instant::now() + RETIREMENT_LIMIT)?;
-        self.shared.set_response_ttl(response_ttl);
-        self.shared.set_spin_limit(spin_limit);
-        self.shared.staff.set_workers(workers);
-        let (handler, is_new) = handler.map_or_else(|| (self.shared.staff.handler(), false), |handler| (handler, true));
-        self.table().header().set_handler(handler.name());
-        let old = self.shared.staff.replace(handler);
-        let mut superfluous = self.workers.split_off(workers);
-        superfluous.wake();
-        self.show_workers_the_change();
-        let shared = Arc::clone(&self.shared);
-        let retirement = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
-            while !superfluous.stop(Instant::now() + WAKE_PAUSE * 100, WAKE_PAUSE) && !shared.is_stopping() {}
-            while is_new && Arc::strong_count(&old) > 1 && !shared.is_stopping() {
-                std::thread::sleep(WAKE_PAUSE);
-            }
-            if is_new {
-                old.stop(Instant::now() + RETIREMENT_LIMIT);
-            }
-        })?;
-        self.retirements.push(retirement);
-        Ok(self.hire(workers)?)
-    }
-
-    /// Wakes workers that wait for a request until they have seen the change; the others do when they are done.
-    fn show_workers_the_change(&self) {
-        let deadline = Instant::now() + RETIREMENT_LIMIT;
-        while !self.shared.staff.all_have_seen(self.workers.len(), self.table()) && Instant::now() < deadline {
-            self.workers.wake();
-            std::thread::sleep(WAKE_PAUSE);
-        }
-    }
-
-    /// A slot of a worker that has not left yet cannot be given to another.
-    fn finish_retirements(&mut self, deadline: Instant) -> Result<(), ReconfigureError> {
-        while self.retirements.iter().any(|thread| !thread.is_finished()) {
-            if Instant::now() >= deadline {
-                return Err(ReconfigureError::StillChanging);
-            }
-            std::thread::sleep(WAKE_PAUSE);
-        }
-        for thread in self.retirements.drain(..) {
-            let _ = thread.join();
         }
         Ok(())
     }
@@ -179,10 +104,10 @@ impl Engine {
     /// The queue that is served now; another one than at the start if it was removed meanwhile.
     #[must_use]
     pub fn queue(&self) -> Queue {
-        self.shared.queue()
+        self.shared.served.current()
     }
 
-    /// The table with the books.
+    /// The table with the counters.
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.shared.table
@@ -191,7 +116,7 @@ impl Engine {
     /// What answers now.
     #[must_use]
     pub fn handler(&self) -> Arc<dyn Handler> {
-        self.shared.staff.handler()
+        self.shared.reloadable.handler()
     }
 
     /// How many workers there are.
@@ -215,13 +140,13 @@ impl Engine {
     /// How many answers wait in the outbox.
     #[must_use]
     pub fn in_outbox(&self) -> usize {
-        self.shared.outbox().len()
+        self.shared.outbox.len()
     }
 
     /// A number that grows as long as the engine looks after itself.
     #[must_use]
     pub fn heartbeats(&self) -> u64 {
-        self.shared.heartbeats()
+        self.shared.heartbeat.count()
     }
 
     /// Reports log lines that were suppressed; to be called now and then.
@@ -229,67 +154,37 @@ impl Engine {
         self.shared.events.flush();
     }
 
-    /// True when no request waits, none is in hand and no answer waits in the outbox. The caller has closed the door, so that this can come true.
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
-        let requests_wait = self.queue().rests(msgq_core::frame::REQUEST_MTYPE).unwrap_or(false);
-        !requests_wait && self.in_hand() == 0 && self.shared.outbox().is_empty()
-    }
-
     /// From now on a removed queue is not made anew.
     pub fn set_ending(&self) {
-        self.shared.set_ending();
+        self.shared.lifecycle.advance(Stage::Ending);
     }
 
     /// Receives no more requests, and waits until those in hand are answered or in the outbox, at most until
     /// `deadline`. What the queue holds waits there. False when a worker did not come to its end.
     #[must_use]
     pub fn stop_receiving(&mut self, deadline: Instant) -> bool {
-        self.shared.close_intake();
-        self.workers.stop(deadline, WAKE_PAUSE)
+        self.shared.lifecycle.advance(Stage::Closed);
+        self.workers.stop(deadline)
     }
 
     /// Stops all threads and waits for them until `deadline`; then what is left in the handler is called off, and its
     /// requests stay in the table. False when a worker does not come back from the handler even so.
     #[must_use]
     pub fn stop(mut self, deadline: Instant) -> bool {
-        self.shared.set_stopping();
-        let mut workers = self.workers.stop(deadline, WAKE_PAUSE);
+        self.shared.stop_threads();
+        let mut workers = self.workers.stop(deadline);
         if !workers {
-            self.shared.set_aborting();
-            self.shared.staff.handler().abort();
-            workers = self.workers.stop(Instant::now() + ABORT_LIMIT, WAKE_PAUSE);
+            self.shared.lifecycle.advance(Stage::Aborting);
+            self.shared.reloadable.handler().abort();
+            workers = self.workers.stop(Instant::now() + ABORT_LIMIT);
         }
-        let others = self.others.stop(deadline, WAKE_PAUSE);
-        self.shared.staff.handler().stop(deadline.max(Instant::now() + HANDLER_END));
+        let others = self.others.stop(deadline);
+        self.shared.reloadable.handler().stop(deadline.max(Instant::now() + HANDLER_END));
         let retired = self.finish_retirements(deadline.max(Instant::now() + HANDLER_END)).is_ok();
         workers && others && retired
     }
 }
 
-/// Why settings were not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReconfigureError {
-    /// The table has no slots for as many.
-    #[error("{workers} workers do not fit into the table, which was made for at most {room}; restart to have more")]
-    TooManyWorkers {
-        /// Asked for.
-        workers: usize,
-        /// Possible.
-        room: usize,
-    },
-    /// Requests still run in a handler that was replaced before.
-    #[error("requests still run in the handler that was replaced by the last change; try again when they are done")]
-    StillChanging,
-    /// Threads cannot be had.
-    #[error("no thread can be had: {0}")]
-    Io(#[from] io::Error),
-}
-
-/// Time between two signals to a thread that is to stop.
-const WAKE_PAUSE: Duration = Duration::from_millis(2);
-/// How long a change waits for the one before.
-const RETIREMENT_LIMIT: Duration = Duration::from_secs(5);
 /// How long workers may take to leave a handler that was called off.
 const ABORT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a handler may take at least to end what it started.

@@ -1,19 +1,14 @@
 //! What stands behind the queue: one trait, and one file for each kind of handler. Knows nothing of the engine.
 
+mod build;
 mod echo;
 mod exec;
 mod framing;
 mod pool;
 mod process;
-mod unix;
-mod worker;
 
+pub use build::build_handler;
 pub use echo::Echo;
-pub use exec::{Exec, ExecSettings, Overlong};
-pub use framing::HANDLER_PROTOCOL_VERSION;
-pub use process::ProgramSettings;
-pub use unix::{UnixSettings, UnixUpstream};
-pub use worker::{WorkerPool, WorkerSettings};
 
 use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
 use msgq_core::identity::ClientPid;
@@ -22,7 +17,7 @@ use std::time::Instant;
 /// One request, as a handler sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct HandlerRequest<'a> {
-    /// Who asks.
+    /// The PID that the request names; its answer goes to that process.
     pub client: ClientPid,
     /// Number of the request, from 1. It grows with each; after a crash it goes on behind those that were in hand.
     pub id: u64,

@@ -1,7 +1,6 @@
 //! Where log records go, and what they look like: plain on a terminal or in a file, with priorities under journald.
 
-use log::{LevelFilter, Record};
-use msgq_core::config::LogLevel;
+use log::{Level, LevelFilter, Record};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +17,7 @@ static ERRORS: Mutex<Option<Listener>> = Mutex::new(None);
 ///
 /// # Errors
 /// When logging was started before.
-pub fn init(level: LogLevel) -> Result<(), log::SetLoggerError> {
+pub fn init(level: Level) -> Result<(), log::SetLoggerError> {
     let to_journal = is_journal();
     env_logger::Builder::new()
         .filter_level(LevelFilter::Trace)
@@ -38,7 +37,7 @@ pub fn on_error(listener: impl Fn(&str) + Send + 'static) {
 }
 
 fn tell(record: &Record<'_>) {
-    if record.level() == log::Level::Error
+    if record.level() == Level::Error
         && let Some(listener) = ERRORS.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
     {
         listener(&record.args().to_string());
@@ -46,14 +45,8 @@ fn tell(record: &Record<'_>) {
 }
 
 /// Changes the level; may be called at any time.
-pub fn set_level(level: LogLevel) {
-    log::set_max_level(match level {
-        LogLevel::Error => LevelFilter::Error,
-        LogLevel::Warn => LevelFilter::Warn,
-        LogLevel::Info => LevelFilter::Info,
-        LogLevel::Debug => LevelFilter::Debug,
-        LogLevel::Trace => LevelFilter::Trace,
-    });
+pub fn set_level(level: Level) {
+    log::set_max_level(level.to_level_filter());
 }
 
 /// True when standard error is the journal's socket (`$JOURNAL_STREAM` in systemd.exec(5)).
@@ -64,12 +57,12 @@ fn is_journal() -> bool {
 }
 
 /// Priorities of syslog(3).
-fn priority(level: log::Level) -> u8 {
+fn priority(level: Level) -> u8 {
     match level {
-        log::Level::Error => 3,
-        log::Level::Warn => 4,
-        log::Level::Info => 6,
-        log::Level::Debug | log::Level::Trace => 7,
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
     }
 }
 
@@ -80,7 +73,7 @@ fn for_journal(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
 
 fn plain(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     match record.level() {
-        log::Level::Info => writeln!(out, "msgqd: {}", record.args()),
+        Level::Info => writeln!(out, "msgqd: {}", record.args()),
         level => writeln!(out, "msgqd: {}: {}", level.as_str().to_lowercase(), record.args()),
     }
 }
@@ -89,7 +82,7 @@ fn plain(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn written(format: fn(&mut Vec<u8>, &Record<'_>) -> io::Result<()>, level: log::Level, text: &str) -> String {
+    fn written(format: fn(&mut Vec<u8>, &Record<'_>) -> io::Result<()>, level: Level, text: &str) -> String {
         let mut out = Vec::new();
         format(&mut out, &Record::builder().level(level).args(format_args!("{text}")).build()).unwrap();
         String::from_utf8(out).unwrap()
@@ -97,15 +90,15 @@ mod tests {
 
     #[test]
     fn under_journald_every_line_of_a_record_has_its_priority() {
-        assert_eq!(written(for_journal, log::Level::Error, "one\ntwo"), "<3>one\n<3>two\n");
-        assert_eq!(written(for_journal, log::Level::Warn, "one"), "<4>one\n");
-        assert_eq!(written(for_journal, log::Level::Info, "one"), "<6>one\n");
-        assert_eq!(written(for_journal, log::Level::Debug, "one"), "<7>one\n");
+        assert_eq!(written(for_journal, Level::Error, "one\ntwo"), "<3>one\n<3>two\n");
+        assert_eq!(written(for_journal, Level::Warn, "one"), "<4>one\n");
+        assert_eq!(written(for_journal, Level::Info, "one"), "<6>one\n");
+        assert_eq!(written(for_journal, Level::Debug, "one"), "<7>one\n");
     }
 
     #[test]
     fn on_a_terminal_only_what_is_not_routine_names_its_level() {
-        assert_eq!(written(plain, log::Level::Info, "serving"), "msgqd: serving\n");
-        assert_eq!(written(plain, log::Level::Error, "broken"), "msgqd: error: broken\n");
+        assert_eq!(written(plain, Level::Info, "serving"), "msgqd: serving\n");
+        assert_eq!(written(plain, Level::Error, "broken"), "msgqd: error: broken\n");
     }
 }

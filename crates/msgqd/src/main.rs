@@ -29,7 +29,7 @@ fn load(arguments: &Arguments) -> Result<Config, String> {
         config.queue.key = KeySetting::Number(key);
     }
     if let Some(level) = arguments.log_level {
-        config.log.level = level.into();
+        config.log.level = level;
     }
     Ok(config)
 }

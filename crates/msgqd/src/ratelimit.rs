@@ -51,6 +51,13 @@ impl RateLimit {
         Some(std::mem::take(&mut state.suppressed))
     }
 
+    /// As [`RateLimit::admit`], at this moment; the number is a note for the end of the line, `" (3 WORDS)"`, or nothing
+    /// when no event was suppressed.
+    pub fn admit_with_note(&self, words: &str) -> Option<String> {
+        let note = |suppressed| if suppressed > 0 { format!(" ({suppressed} {words})") } else { String::new() };
+        self.admit(Instant::now()).map(note)
+    }
+
     /// `Some` with the number of suppressed events when an interval has passed since the last line.
     pub fn flush(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,6 @@
 mod acquire;
 mod door;
 mod drain;
-mod handlers;
 mod instance;
 mod manager;
 mod reload;
@@ -13,7 +12,7 @@ mod signals;
 mod storage;
 
 use crate::engine::{Engine, EngineSettings};
-use crate::handler::Handler;
+use crate::handler::{Handler, build_handler};
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use door::Door;
@@ -70,7 +69,7 @@ pub fn run(
     let door = Door::new(instance.closed_path(key));
     let plan = Arc::new(QueuePlan::new(key, &config.queue, door.closed()).map_err(StartError)?);
     let own_handler = handler.is_some();
-    let handler = handler.map_or_else(|| handlers::build(&config.handler), Ok).map_err(StartError)?;
+    let handler = handler.map_or_else(|| build_handler(&config.handler), Ok).map_err(StartError)?;
     let queue = plan.acquire().map_err(StartError)?;
     let workers = worker_count(&config, handler.concurrency());
     let settings = EngineSettings {

@@ -2,136 +2,47 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod support;
+
+use msgq_core::config::{ExecConfig, HandlerConfig};
 use msgq_core::frame::{BODY_LEN_LP64, Response, decode_response};
-use msgq_core::identity::ClientPid;
-use msgqd::handler::{Exec, ExecSettings, Handler, HandlerRequest, Outcome, Overlong, ProgramSettings, Reply};
+use msgqd::handler::{Handler, Outcome, Reply};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use support::*;
 
-const LIMIT: Duration = Duration::from_secs(120);
-
-/// Tests that count what the whole process has open hold it for writing.
-static ALONE: RwLock<()> = RwLock::new(());
-
-fn with_others() -> RwLockReadGuard<'static, ()> {
-    ALONE.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Lines(Mutex<Vec<String>>);
-
-static LOG: Lines = Lines(Mutex::new(Vec::new()));
-
-impl log::Log for Lines {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-    fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
-    }
-    fn flush(&self) {}
-}
-
-fn logged(needle: &str) -> Vec<String> {
-    LOG.0.lock().unwrap().iter().filter(|line| line.contains(needle)).cloned().collect()
-}
-
-fn settings(argv: &[&str]) -> ExecSettings {
-    static LOGGER: Once = Once::new();
-    LOGGER.call_once(|| {
-        log::set_logger(&LOG).unwrap();
-        log::set_max_level(log::LevelFilter::Trace);
-    });
+fn config(command: &[&str], timeout: Duration, kill_grace: Duration) -> ExecConfig {
     INHERITED.get_or_init(inherited_descriptors);
-    ExecSettings {
-        program: ProgramSettings {
-            argv: argv.iter().map(OsString::from).collect(),
-            environment: Vec::new(),
-            working_directory: None,
-        },
-        timeout: LIMIT,
-        kill_grace: LIMIT,
-        max_concurrency: 8,
-        overlong: Overlong::Error,
-    }
+    ExecConfig { program: program_config(command, kill_grace), timeout, max_concurrency: 8, truncates: false }
 }
 
-fn command(argv: &[&str]) -> Exec {
-    Exec::new(settings(argv))
+fn exec(config: ExecConfig) -> Arc<dyn Handler> {
+    build(&HandlerConfig::Exec(config))
 }
 
-/// `script` is the text of a shell command; the request's text is its standard input.
-fn shell(script: &str) -> Exec {
-    command(&["sh", "-c", script])
+fn command(command: &[&str]) -> Arc<dyn Handler> {
+    exec(config(command, LIMIT, LIMIT))
 }
 
-fn impatient(script: &str) -> Exec {
-    let limits = (Duration::from_millis(300), Duration::from_millis(200));
-    Exec::new(ExecSettings { timeout: limits.0, kill_grace: limits.1, ..settings(&["sh", "-c", script]) })
+fn script(script: &str) -> ExecConfig {
+    config(&["sh", "-c", script], LIMIT, LIMIT)
 }
 
-fn ask_at(handler: &Exec, text: &[u8], received_at: Instant) -> Reply {
-    static ID: AtomicU64 = AtomicU64::new(1);
-    let client = ClientPid::new(std::process::id().cast_signed()).unwrap();
-    handler.handle(&HandlerRequest { client, id: ID.fetch_add(1, Ordering::Relaxed), text, received_at })
+/// `text` is that of a shell command; the request's text is its standard input.
+fn shell(text: &str) -> Arc<dyn Handler> {
+    exec(script(text))
 }
 
-fn ask(handler: &Exec, text: &[u8]) -> Reply {
-    ask_at(handler, text, Instant::now())
-}
-
-fn text(reply: &Reply) -> String {
-    String::from_utf8_lossy(reply.text()).into_owned()
-}
-
-fn summary(reply: &Reply) -> (i32, Outcome, String) {
-    (reply.status(), reply.outcome(), text(reply))
-}
-
-fn done(answer: &str) -> (i32, Outcome, String) {
-    (0, Outcome::Done, answer.to_owned())
-}
-
-fn failed(outcome: Outcome, sentence: &str) -> (i32, Outcome, String) {
-    (-1, outcome, sentence.to_owned())
-}
-
-/// The processes of a group or the children of a process, zombies only where they count.
-fn processes(matches: impl Fn(&[&str]) -> bool) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-        if matches(&fields) {
-            found.push(stat);
-        }
-    }
-    found
-}
-
-fn living_in_group(group: &str) -> Vec<String> {
-    processes(|fields| fields[2] == group && !matches!(fields[0], "Z" | "X"))
-}
-
-fn own_children() -> Vec<String> {
-    let pid = std::process::id().to_string();
-    processes(|fields| fields[1] == pid)
-}
-
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < LIMIT, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+fn impatient(text: &str) -> Arc<dyn Handler> {
+    exec(config(&["sh", "-c", text], Duration::from_millis(300), Duration::from_millis(200)))
 }
 
 #[test]
@@ -170,9 +81,9 @@ fn arguments_reach_the_command_as_they_are_and_no_shell_sees_them() {
 fn a_command_has_the_configured_environment_and_the_requests_variables_and_nothing_else() {
     let _guard = with_others();
     assert!(std::env::vars_os().count() > 3, "this test needs an environment that could leak");
-    let mut settings = settings(&["env"]);
-    settings.program.environment = vec![("COLOUR".into(), "blue".into()), ("LANG".into(), "C".into())];
-    let answer = text(&ask(&Exec::new(settings), b""));
+    let mut config = config(&["env"], LIMIT, LIMIT);
+    config.program.environment = [("COLOUR".into(), "blue".into()), ("LANG".into(), "C".into())].into();
+    let answer = text(&ask(&exec(config), b""));
     let (deadline, others): (Vec<&str>, Vec<&str>) =
         answer.lines().partition(|line| line.starts_with("MSGQ_DEADLINE_MS="));
     let names: BTreeSet<&str> = others.iter().filter_map(|line| line.split('=').next()).collect();
@@ -186,12 +97,12 @@ fn a_command_has_the_configured_environment_and_the_requests_variables_and_nothi
 #[test]
 fn a_command_starts_in_its_working_directory() {
     let _guard = with_others();
-    let mut settings = settings(&["pwd"]);
-    settings.program.working_directory = Some(PathBuf::from("/proc"));
-    assert_eq!(summary(&ask(&Exec::new(settings.clone()), b"")), done("/proc"));
-    settings.program.working_directory = Some(PathBuf::from("/nonexistent"));
+    let mut config = config(&["pwd"], LIMIT, LIMIT);
+    config.program.working_directory = Some(PathBuf::from("/proc"));
+    assert_eq!(summary(&ask(&exec(config.clone()), b"")), done("/proc"));
+    config.program.working_directory = Some(PathBuf::from("/nonexistent"));
     let sentence = "cannot start the program pwd: its working directory /nonexistent cannot be entered";
-    assert_eq!(summary(&ask(&Exec::new(settings), b"")), failed(Outcome::Unavailable, sentence));
+    assert_eq!(summary(&ask(&exec(config), b"")), failed(Outcome::Unavailable, sentence));
 }
 
 fn signal_set(status: &str, field: &str) -> u64 {
@@ -336,7 +247,7 @@ fn output_longer_than_an_answer_is_an_error_with_both_sizes() {
 #[test]
 fn output_longer_than_an_answer_is_cut_between_characters_where_that_is_configured() {
     let _guard = with_others();
-    let truncate = |script| Exec::new(ExecSettings { overlong: Overlong::Truncate, ..settings(&["sh", "-c", script]) });
+    let truncate = |text| exec(ExecConfig { truncates: true, ..script(text) });
     let reply = ask(&truncate("head -c 1048576 /dev/zero | tr '\\0' x"), b"");
     assert_eq!((reply.status(), reply.outcome()), (0, Outcome::Done));
     assert!(reply.text().len() > 255 && reply.text().iter().all(|byte| *byte == b'x'));
@@ -387,8 +298,7 @@ fn what_a_process_left_behind_writes_at_once_still_belongs_to_the_answer() {
 /// Runs the script into its time limit, which is longer each time, until it got as far as making the file `ready`.
 fn run_into_the_time_limit(script: &str, kill_grace: Duration, ready: &Path) {
     let got_far_enough = [300, 1000, 3000, 10_000, 30_000].into_iter().any(|timeout| {
-        let settings = settings(&["sh", "-c", script]);
-        let handler = Exec::new(ExecSettings { timeout: Duration::from_millis(timeout), kill_grace, ..settings });
+        let handler = exec(config(&["sh", "-c", script], Duration::from_millis(timeout), kill_grace));
         let sentence = format!("the command did not end within the time limit of {timeout} ms and was stopped");
         assert_eq!(summary(&ask(&handler, b"")), failed(Outcome::TimedOut, &sentence));
         ready.exists()
@@ -456,7 +366,7 @@ fn no_more_commands_run_at_the_same_time_than_allowed() {
     let directory = tempfile::tempdir().unwrap();
     let lock = directory.path().join("lock").display().to_string();
     let script = format!("mkdir {lock} || exit 1; sleep 0.02; rmdir {lock}");
-    let handler = Exec::new(ExecSettings { max_concurrency: 1, ..settings(&["sh", "-c", &script]) });
+    let handler = exec(ExecConfig { max_concurrency: 1, ..self::script(&script) });
     assert_eq!(handler.concurrency(), 1);
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -475,7 +385,7 @@ fn a_request_waits_for_its_turn_no_longer_than_its_time_limit() {
     let directory = tempfile::tempdir().unwrap();
     let [started, go] = ["started", "go"].map(|name| directory.path().join(name));
     let script = format!("touch {}; while ! [ -e {} ]; do sleep 0.01; done", started.display(), go.display());
-    let handler = Exec::new(ExecSettings { max_concurrency: 1, ..settings(&["sh", "-c", &script]) });
+    let handler = exec(ExecConfig { max_concurrency: 1, ..self::script(&script) });
     std::thread::scope(|scope| {
         let first = scope.spawn(|| ask(&handler, b""));
         wait_until("the first command runs", || started.exists());
@@ -489,7 +399,7 @@ fn a_request_waits_for_its_turn_no_longer_than_its_time_limit() {
 
 #[test]
 fn a_command_that_cannot_be_started_is_reported_until_it_can() {
-    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("logic");
     let path = file.display().to_string();
@@ -555,11 +465,10 @@ fn signals_that_wake_the_thread_do_not_disturb_a_request() {
 
 #[test]
 fn a_daemon_without_free_descriptors_refuses_requests_and_leaks_nothing() {
-    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let handler = command(&["cat"]);
     ask(&handler, b"warm up");
-    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
-    let before = open();
+    let before = descriptors();
     let limit = getrlimit(Resource::Nofile);
     // The count has the descriptor in it with which it was made.
     let replies: Vec<Reply> = (before as u64 - 1..)
@@ -577,13 +486,13 @@ fn a_daemon_without_free_descriptors_refuses_requests_and_leaks_nothing() {
     }
     assert_eq!(replies[0].outcome(), Outcome::Unavailable);
     assert_eq!(replies[15].outcome(), Outcome::Done);
-    assert_eq!(open(), before);
-    assert_eq!(own_children(), Vec::<String>::new());
+    assert_eq!(descriptors(), before);
+    assert_eq!(children(), Vec::<String>::new());
 }
 
 #[test]
 fn after_500_requests_of_every_kind_no_process_and_no_descriptor_is_left() {
-    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let handlers = [
         command(&["cat"]),
         command(&["true"]),
@@ -595,11 +504,10 @@ fn after_500_requests_of_every_kind_no_process_and_no_descriptor_is_left() {
         shell("sleep 100000 & exit 0"),
         impatient("trap '' TERM; while :; do sleep 1000; done"),
     ];
-    let open = || fs::read_dir("/proc/self/fd").unwrap().count();
     for handler in &handlers {
         ask(handler, b"warm up");
     }
-    let before = open();
+    let before = descriptors();
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let handlers = &handlers;
@@ -612,7 +520,7 @@ fn after_500_requests_of_every_kind_no_process_and_no_descriptor_is_left() {
             });
         }
     });
-    assert_eq!(open(), before);
-    assert_eq!(own_children(), Vec::<String>::new());
+    assert_eq!(descriptors(), before);
+    assert_eq!(children(), Vec::<String>::new());
     assert_eq!(summary(&ask(&handlers[0], b"still works")), done("still works"));
 }

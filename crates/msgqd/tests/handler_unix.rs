@@ -4,7 +4,8 @@
 
 mod support;
 
-use msgqd::handler::{Handler, Outcome, UnixSettings, UnixUpstream};
+use msgq_core::config::{HandlerConfig, UnixConfig};
+use msgqd::handler::{Handler, Outcome};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -135,19 +136,19 @@ impl Drop for Service {
     }
 }
 
-fn settings(socket: &Path) -> UnixSettings {
-    UnixSettings {
+fn settings(socket: &Path) -> UnixConfig {
+    UnixConfig {
         socket: socket.to_owned(),
-        connections: 1,
+        max_concurrency: 1,
         connect_timeout: LIMIT,
         timeout: LIMIT,
         user: None,
-        idempotent: false,
+        is_idempotent: false,
     }
 }
 
-fn upstream(settings: &UnixSettings) -> UnixUpstream {
-    UnixUpstream::new(settings).unwrap()
+fn upstream(settings: &UnixConfig) -> Arc<dyn Handler> {
+    build(&HandlerConfig::Unix(settings.clone()))
 }
 
 fn place() -> (TempDir, PathBuf) {
@@ -179,7 +180,7 @@ fn many_clients_share_no_more_connections_than_allowed_and_each_gets_its_own_ans
     let _guard = with_others();
     let (_directory, path) = place();
     let service = Service::echo(&path);
-    let handler = upstream(&UnixSettings { connections: 3, ..settings(&path) });
+    let handler = upstream(&UnixConfig { max_concurrency: 3, ..settings(&path) });
     assert_eq!((handler.concurrency(), service.accepted()), (3, 0));
     thread::scope(|scope| {
         for client in 0..20 {
@@ -203,7 +204,7 @@ fn one_client_after_another_needs_one_connection() {
     let _guard = with_others();
     let (_directory, path) = place();
     let service = Service::echo(&path);
-    let handler = upstream(&UnixSettings { connections: 5, ..settings(&path) });
+    let handler = upstream(&UnixConfig { max_concurrency: 5, ..settings(&path) });
     for _ in 0..20 {
         assert_eq!(summary(&ask(&handler, b"text")), done("text"));
     }
@@ -211,7 +212,7 @@ fn one_client_after_another_needs_one_connection() {
 }
 
 /// What a client hears while the handler is down, without "not run: socket PATH: ".
-fn down_sentence(settings: &UnixSettings) -> String {
+fn down_sentence(settings: &UnixConfig) -> String {
     let handler = upstream(settings);
     let reply = ask(&handler, b"text");
     assert_eq!((reply.status(), reply.outcome()), (-1, Outcome::Unavailable), "{}", text(&reply));
@@ -240,19 +241,19 @@ fn each_way_to_be_unreachable_has_its_own_sentence() {
 
     let silent = directory.path().join("silent");
     let _silent = Service::start(&silent, Conversation::linger);
-    let impatient = UnixSettings { connect_timeout: Duration::from_millis(200), ..settings(&silent) };
+    let impatient = UnixConfig { connect_timeout: Duration::from_millis(200), ..settings(&silent) };
     assert_eq!(down_sentence(&impatient), "the service did not say hello within 200 ms");
 
     // A connection that nobody accepts is made all the same, as long as there is room for it.
     let deaf = directory.path().join("deaf");
     let _deaf = UnixListener::bind(&deaf).unwrap();
-    let impatient = UnixSettings { connect_timeout: Duration::from_millis(200), ..settings(&deaf) };
+    let impatient = UnixConfig { connect_timeout: Duration::from_millis(200), ..settings(&deaf) };
     assert_eq!(down_sentence(&impatient), "the service did not say hello within 200 ms");
 
     let full = directory.path().join("full");
     let listener = listener_without_room(&full);
     let _waiting = UnixStream::connect(&full).unwrap();
-    let impatient = UnixSettings { connect_timeout: Duration::from_millis(200), ..settings(&full) };
+    let impatient = UnixConfig { connect_timeout: Duration::from_millis(200), ..settings(&full) };
     assert_eq!(down_sentence(&impatient), "there was no room for one more connection within 200 ms");
     drop(listener);
 }
@@ -288,9 +289,9 @@ fn only_the_configured_user_is_asked() {
     let (_directory, path) = place();
     let service = Service::echo(&path);
     let own = nix::unistd::getuid().as_raw();
-    let right = upstream(&UnixSettings { user: Some(own), ..settings(&path) });
+    let right = upstream(&UnixConfig { user: Some(own.to_string()), ..settings(&path) });
     assert_eq!(summary(&ask(&right, b"text")), done("text"));
-    let sentence = down_sentence(&UnixSettings { user: Some(own + 1), ..settings(&path) });
+    let sentence = down_sentence(&UnixConfig { user: Some((own + 1).to_string()), ..settings(&path) });
     let expected = format!("uid {own} listens on it (PID {}), and not uid {}", std::process::id(), own + 1);
     assert!(sentence.starts_with(&expected), "{sentence}");
     drop(service);
@@ -359,7 +360,7 @@ fn a_service_that_is_silent_is_waited_for_until_the_deadline() {
     let (_directory, path) = place();
     let _service = with_bad(&path, |conversation, _| conversation.linger());
     let timeout = Duration::from_millis(300);
-    let handler = upstream(&UnixSettings { timeout, idempotent: true, ..settings(&path) });
+    let handler = upstream(&UnixConfig { timeout, is_idempotent: true, ..settings(&path) });
     let sentence = "outcome unknown: the service did not answer within the time limit of 300 ms";
     assert_eq!(summary(&ask(&handler, b"bad")), failed(Outcome::TimedOut, sentence));
     ask_until_done(&handler, b"number");
@@ -384,7 +385,7 @@ fn a_request_that_was_sent_is_repeated_only_when_it_is_idempotent() {
                 conversation.answer(id, run.to_string().as_bytes());
             }
         });
-        let handler = upstream(&UnixSettings { idempotent, ..settings(&path) });
+        let handler = upstream(&UnixConfig { is_idempotent: idempotent, ..settings(&path) });
         assert_eq!(summary(&ask(&handler, b"text")), expected);
         assert_eq!(runs.load(Ordering::SeqCst), if idempotent { 2 } else { 1 });
     }
@@ -426,7 +427,7 @@ fn what_a_service_says_without_being_asked_harms_no_client() {
 fn a_service_that_comes_back_is_found_without_a_request_and_each_is_logged_once() {
     let _guard = with_others();
     let (_directory, path) = place();
-    let handler = upstream(&UnixSettings { connections: 4, ..settings(&path) });
+    let handler = upstream(&UnixConfig { max_concurrency: 4, ..settings(&path) });
     let reply = ask(&handler, b"text");
     assert_eq!(reply.outcome(), Outcome::Unavailable);
     let _service = Service::echo(&path);
@@ -444,7 +445,7 @@ fn a_service_that_comes_back_is_found_without_a_request_and_each_is_logged_once(
 fn a_service_that_is_restarted_under_load_loses_no_request_that_it_did_not_have_in_hand() {
     let _guard = with_others();
     let (_directory, path) = place();
-    let handler = upstream(&UnixSettings { connections: 4, ..settings(&path) });
+    let handler = upstream(&UnixConfig { max_concurrency: 4, ..settings(&path) });
     let is_over = AtomicBool::new(false);
     let answered = AtomicUsize::new(0);
     let runs = Arc::new(Mutex::new(Vec::<Vec<u8>>::new()));
@@ -533,7 +534,7 @@ fn no_thread_and_no_descriptor_is_left_whatever_happened() {
     let before = (descriptors(), keepers());
     for round in 0..5 {
         let service = with_bad(&path, |conversation, _| conversation.say(b"nonsense"));
-        let handler = upstream(&UnixSettings { connections: 4, ..settings(&path) });
+        let handler = upstream(&UnixConfig { max_concurrency: 4, ..settings(&path) });
         for asked in [&b"bad"[..], b"number", b"bad", b"number"] {
             ask(&handler, asked);
         }
@@ -563,7 +564,7 @@ fn the_example_service_answers_every_text_as_it_should() {
     let example = format!("{}/../../docs/examples/service.py", env!("CARGO_MANIFEST_DIR"));
     let service = Command::new("python3").arg(example).arg(&path).stdin(Stdio::null()).spawn().unwrap();
     let _service = Killed(service);
-    let handler = upstream(&UnixSettings { connections: 3, ..settings(&path) });
+    let handler = upstream(&UnixConfig { max_concurrency: 3, ..settings(&path) });
     ask_until_done(&handler, b"");
     let every: Vec<u8> = (1..=255).collect();
     for asked in [&b"hello"[..], b"", b"a\n\n", &every] {

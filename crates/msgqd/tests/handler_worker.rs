@@ -4,12 +4,12 @@
 
 mod support;
 
-use msgqd::handler::{Handler, Outcome, ProgramSettings, WorkerPool, WorkerSettings};
+use msgq_core::config::{HandlerConfig, WorkerConfig};
+use msgqd::handler::{Handler, Outcome};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -57,28 +57,32 @@ fn with_bad(on_bad: &str) -> String {
 
 const ECHO: &str = "hello()\nwhile True: answer(*request())\n";
 
-fn program(argv: &[&str]) -> WorkerSettings {
-    WorkerSettings {
-        program: ProgramSettings { argv: argv.iter().map(OsString::from).collect(), ..ProgramSettings::default() },
-        processes: 1,
+fn program(argv: &[&str]) -> WorkerConfig {
+    WorkerConfig {
+        program: program_config(argv, Duration::from_millis(200)),
+        max_concurrency: 1,
         timeout: LIMIT,
         start_timeout: LIMIT,
-        kill_grace: Duration::from_millis(200),
         max_requests: None,
-        idempotent: false,
+        is_idempotent: false,
     }
 }
 
 /// `body` comes after [`PRELUDE`].
-fn python(body: &str) -> WorkerSettings {
+fn python(body: &str) -> WorkerConfig {
     program(&["python3", "-I", "-S", "-c", &format!("{PRELUDE}{body}")])
 }
 
-fn pool(settings: &WorkerSettings) -> WorkerPool {
-    WorkerPool::new(settings).unwrap()
+fn with_grace(kill_grace: Duration, mut config: WorkerConfig) -> WorkerConfig {
+    config.program.kill_grace = kill_grace;
+    config
 }
 
-fn end(pool: &WorkerPool) {
+fn pool(settings: &WorkerConfig) -> Arc<dyn Handler> {
+    build(&HandlerConfig::Worker(settings.clone()))
+}
+
+fn end(pool: &Arc<dyn Handler>) {
     pool.stop(Instant::now() + LIMIT);
 }
 
@@ -145,8 +149,8 @@ fn an_answer_that_no_frame_can_carry_is_an_error_and_the_worker_stays_in_use() {
 #[test]
 fn many_clients_at_once_get_their_own_answers_from_no_more_workers_than_allowed() {
     let _guard = with_others();
-    let pool = pool(&WorkerSettings {
-        processes: 3,
+    let pool = pool(&WorkerConfig {
+        max_concurrency: 3,
         ..python("hello()\nwhile True:\n    number, text = request()\n    answer(number, text + b' ' + pid())")
     });
     assert_eq!(pool.concurrency(), 3);
@@ -173,7 +177,7 @@ fn many_clients_at_once_get_their_own_answers_from_no_more_workers_than_allowed(
 }
 
 /// A request while the handler is down.
-fn down_sentence(settings: &WorkerSettings) -> (String, String) {
+fn down_sentence(settings: &WorkerConfig) -> (String, String) {
     let pool = pool(settings);
     wait_until("the handler is down", || pool.trouble().is_some());
     let reply = ask(&pool, b"text");
@@ -227,7 +231,7 @@ fn each_way_not_to_say_hello_has_its_own_sentence() {
 fn a_worker_that_never_says_hello_is_given_up_after_the_start_timeout() {
     let _guard = with_others();
     let start_timeout = Duration::from_millis(300);
-    let settings = WorkerSettings { start_timeout, ..program(&["sh", "-c", "exec sleep 1000"]) };
+    let settings = WorkerConfig { start_timeout, ..program(&["sh", "-c", "exec sleep 1000"]) };
     assert_eq!(down_sentence(&settings).0, "not run: the program sh did not say hello within 300 ms");
 }
 
@@ -237,7 +241,7 @@ fn a_handler_that_was_down_comes_back_by_itself_and_each_is_logged_once() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("late-worker");
     let name = path.to_str().unwrap();
-    let pool = pool(&WorkerSettings { processes: 4, ..program(&[name]) });
+    let pool = pool(&WorkerConfig { max_concurrency: 4, ..program(&[name]) });
     wait_until("the handler is down", || pool.trouble().is_some());
     wait_until("two more tries", || pool.trouble().is_some_and(|trouble| trouble.contains("after 5 failures")));
     let prepared = directory.path().join("prepared");
@@ -304,7 +308,7 @@ fn half_a_frame_that_never_goes_on_ends_at_the_deadline() {
     let _guard = with_others();
     let timeout = Duration::from_millis(300);
     let half = with_bad("say(b'answer %d 0 10\\nhalf' % number); time.sleep(1000)");
-    let pool = pool(&WorkerSettings { timeout, ..python(&half) });
+    let pool = pool(&WorkerConfig { timeout, ..python(&half) });
     ask_until_done(&pool, b"pid");
     let sentence = "outcome unknown: the worker did not answer within the time limit of 300 ms";
     assert_eq!(summary(&ask(&pool, b"bad")), failed(Outcome::TimedOut, sentence));
@@ -316,7 +320,7 @@ fn a_client_does_not_wait_for_the_end_of_a_worker_that_hangs_and_ignores_sigterm
     let _guard = with_others();
     let hang = with_bad("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1000)");
     let limits = (Duration::from_millis(500), LIMIT);
-    let pool = pool(&WorkerSettings { timeout: limits.0, kill_grace: limits.1, idempotent: true, ..python(&hang) });
+    let pool = pool(&WorkerConfig { timeout: limits.0, is_idempotent: true, ..with_grace(limits.1, python(&hang)) });
     let pid = text(&ask_until_done(&pool, b"pid"));
     let sentence = "outcome unknown: the worker did not answer within the time limit of 500 ms";
     assert_eq!(summary(&ask(&pool, b"bad")), failed(Outcome::TimedOut, sentence));
@@ -358,7 +362,7 @@ fn an_idempotent_request_is_run_once_more_on_another_worker_and_no_more_than_onc
         (false, "1", failed(Outcome::Broken, "outcome unknown: the worker ended before it answered"), 1),
     ] {
         let _ = fs::remove_file(&marks);
-        let pool = pool(&WorkerSettings { idempotent, ..python(&script) });
+        let pool = pool(&WorkerConfig { is_idempotent: idempotent, ..python(&script) });
         assert_eq!(summary(&ask(&pool, deaths.as_bytes())), answer, "idempotent {idempotent}, {deaths} deaths");
         assert_eq!(runs(), expected_runs, "idempotent {idempotent}, {deaths} deaths");
         end(&pool);
@@ -401,7 +405,7 @@ fn a_worker_is_replaced_after_its_number_of_requests() {
     let directory = TempDir::new().unwrap();
     let polite = directory.path().join("polite");
     let script = format!("def end():\n    open({polite:?}, 'a').write('x')\n    sys.exit(0)\n{}", with_bad("pass"));
-    let pool = pool(&WorkerSettings { max_requests: Some(3), kill_grace: LIMIT, ..python(&script) });
+    let pool = pool(&WorkerConfig { max_requests: Some(3), ..with_grace(LIMIT, python(&script)) });
     let pids: Vec<String> = (0..9).map(|_| text(&ask(&pool, b"pid"))).collect();
     let mut distinct = pids.clone();
     distinct.dedup();
@@ -538,14 +542,14 @@ fn signals_that_wake_a_thread_disturb_no_request() {
 fn no_process_no_thread_and_no_descriptor_is_left_whatever_happened() {
     let _guard = alone();
     let measure = || (children(), descriptors(), keepers());
-    let use_one = |settings: &WorkerSettings| {
+    let use_one = |settings: &WorkerConfig| {
         let pool = pool(settings);
         for asked in [&b"pid"[..], b"bad", b"pid", b"bad", b"pid"] {
             ask(&pool, asked);
         }
         pool.stop(Instant::now() + LIMIT);
     };
-    let settings = |body: &str| WorkerSettings { processes: 3, timeout: Duration::from_secs(1), ..python(body) };
+    let settings = |body: &str| WorkerConfig { max_concurrency: 3, timeout: Duration::from_secs(1), ..python(body) };
     use_one(&settings(ECHO));
     // A thread that has ended is in /proc for a moment longer.
     wait_until("the tests before this one are over", || keepers() == 0);
@@ -556,7 +560,7 @@ fn no_process_no_thread_and_no_descriptor_is_left_whatever_happened() {
     use_one(&settings(&with_bad("time.sleep(1000)")));
     use_one(&settings("die()"));
     use_one(&program(&["/nonexistent/worker"]));
-    use_one(&WorkerSettings { max_requests: Some(1), ..settings(&with_bad("answer(number, b'')")) });
+    use_one(&WorkerConfig { max_requests: Some(1), ..settings(&with_bad("answer(number, b'')")) });
     drop(pool(&settings(ECHO)));
     drop(pool(&program(&["sleep", "1000"])));
     wait_until(&format!("all is as it was: {before:?}"), || measure() == before);
@@ -565,7 +569,7 @@ fn no_process_no_thread_and_no_descriptor_is_left_whatever_happened() {
 #[test]
 fn ten_thousand_requests_and_a_hundred_replacements_leave_the_handler_as_it_was() {
     let _guard = alone();
-    let pool = pool(&WorkerSettings { processes: 2, max_requests: Some(100), ..python(ECHO) });
+    let pool = pool(&WorkerConfig { max_concurrency: 2, max_requests: Some(100), ..python(ECHO) });
     ask(&pool, b"first");
     wait_until("both workers are there", || children().len() == 2);
     let before = settled_descriptors();
@@ -586,7 +590,7 @@ fn the_example_workers_answer_every_text_as_they_should() {
         [("python3", "worker.py"), ("perl", "worker.pl"), ("sh", "worker.sh"), ("bash", "worker.sh")]
     {
         let path = format!("{}/../../docs/examples/{name}", env!("CARGO_MANIFEST_DIR"));
-        let pool = pool(&WorkerSettings { processes: 2, kill_grace: LIMIT, ..program(&[interpreter, &path]) });
+        let pool = pool(&WorkerConfig { max_concurrency: 2, ..with_grace(LIMIT, program(&[interpreter, &path])) });
         for _ in 0..2 {
             for asked in texts {
                 let reply = ask(&pool, asked);

@@ -1,6 +1,6 @@
 use crate::daemon::Daemon;
 use crate::process::{Finished, Process};
-use crate::programs::msgqd;
+use crate::programs::{copy_program, msgqd};
 use crate::scratch::ScratchKey;
 use crate::users::as_user;
 use msgq_core::queue::QueueKey;
@@ -178,7 +178,7 @@ impl DaemonBuilder {
         std::fs::set_permissions(self.directory(), PermissionsExt::from_mode(0o755)).unwrap();
         let copy = self.directory().join(program.file_name().unwrap());
         if !copy.exists() {
-            std::fs::copy(program, &copy).unwrap();
+            copy_program(program, &copy);
         }
         copy
     }

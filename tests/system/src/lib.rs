@@ -29,8 +29,8 @@ pub use kernel::{ClientCall, QueueRow, ipcs_row, is_blocked_in, proc_row};
 pub use plain_server::PlainServer;
 pub use process::{Finished, Process};
 pub use programs::{
-    examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches, promtool, schema_dir, snapshots_dir,
-    sources_dir, test_client, test_client_32_bit,
+    copy_program, examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches, promtool, schema_dir,
+    snapshots_dir, sources_dir, test_client, test_client_32_bit,
 };
 pub use scratch::ScratchKey;
 pub use users::{STRANGER, as_user, is_root};

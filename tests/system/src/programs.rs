@@ -44,6 +44,15 @@ pub fn msgqd_with_switches() -> PathBuf {
     target.join("release/msgqd")
 }
 
+/// Copies a program that is to be executed.
+///
+/// A child copies it: a file that this process has open for writing is open in every child as well that another test
+/// forks at that moment, and until that one executes its program the copy is ETXTBSY.
+pub fn copy_program(from: &Path, to: &Path) {
+    let output = Command::new("cp").args(["--preserve=mode", "--"]).arg(from).arg(to).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// The documentation's example clients.
 #[must_use]
 pub fn examples_dir() -> PathBuf {

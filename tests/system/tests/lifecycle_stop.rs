@@ -5,7 +5,7 @@ use msgq_core::frame::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd_system_tests::{
     ClientCall, Daemon, DaemonBuilder, Process, STRANGER, as_user, crowd, good_request_is_answered, hostile,
-    is_blocked_in, is_root, test_client, wait_until,
+    is_blocked_in, is_root, msgqd_with_switches, test_client, wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -176,4 +176,53 @@ fn a_second_sigterm_ends_it_at_once() {
         wait_until("the door is closed", || queue.stat().unwrap().mode & 0o022 == 0);
         daemon.stop();
     }
+}
+
+/// A stop that comes while the daemon is held up at `place` of its way; the answer is fetched long after that.
+#[track_caller]
+fn nothing_is_lost_when_held_up_at(place: &str, builder: DaemonBuilder) {
+    let mut daemon = builder
+        .program(msgqd_with_switches())
+        .env("MSGQD_TEST_PAUSE_AT", format!("{place}:700"))
+        .drain_timeout_ms(NEVER_MS)
+        .start();
+    let queue = daemon.queue();
+    queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"in between")).unwrap();
+    wait_until("the request is taken", || queue.stat().unwrap().messages == 0);
+    daemon.signal(Signal::SIGTERM);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let mut buffer = MessageBuffer::new();
+    assert!(matches!(queue.try_receive(own_pid().into(), &mut buffer), Ok(true)), "{}", daemon.log());
+    let _ = daemon.finish().succeeded();
+}
+
+#[test]
+fn a_request_that_left_the_queue_and_is_not_yet_noted_is_waited_for() {
+    for workers in [1, 4] {
+        nothing_is_lost_when_held_up_at("received", DaemonBuilder::new().workers(workers));
+    }
+}
+
+#[test]
+fn an_answer_that_is_sent_between_two_looks_of_the_stop_is_waited_for() {
+    let slow =
+        DaemonBuilder::new().set("handler", "kind = \"exec\"").set("handler", r#"command = ["/bin/sleep", "0.3"]"#);
+    nothing_is_lost_when_held_up_at("drain-between-looks", slow);
+}
+
+#[test]
+fn a_request_of_the_owner_that_comes_while_the_workers_leave_is_answered() {
+    let mut daemon = DaemonBuilder::new()
+        .program(msgqd_with_switches())
+        .env("MSGQD_TEST_PAUSE_AT", "drain-workers-left:700")
+        .drain_timeout_ms(NEVER_MS)
+        .start();
+    let queue = daemon.queue();
+    daemon.signal(Signal::SIGTERM);
+    wait_until("the door is closed", || queue.stat().unwrap().mode & 0o022 == 0);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"no mode keeps the owner out")).unwrap();
+    let mut buffer = MessageBuffer::new();
+    wait_until("it is answered", || queue.try_receive(own_pid().into(), &mut buffer).unwrap());
+    let _ = daemon.finish().succeeded();
 }

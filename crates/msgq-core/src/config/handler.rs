@@ -1,17 +1,17 @@
 //! `[handler]`: which settings belong to which kind, and what they must be.
 
+use super::check::{Invalid, MAX_WORKERS, absolute, milliseconds, number, one_of, or};
 use super::raw;
-use super::settings::{Invalid, number, one_of, or};
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
 
-/// What answers the requests.
+/// What answers the requests. A reload that changes any of it puts a new handler in the place of the old one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum HandlerConfig {
-    /// `Processed: TEXT`.
+    /// `Processed: TEXT`, made by the daemon itself.
     #[default]
     Echo,
     /// One command for each request.
@@ -22,63 +22,69 @@ pub enum HandlerConfig {
     Unix(UnixConfig),
 }
 
-/// A program of the operator's.
+/// A program of the operator's, and what it starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramConfig {
-    /// The program and its arguments.
+    /// The program and its arguments. No shell looks at them. A program without a slash is looked up in the PATH it
+    /// is given; a relative one with a slash counts from the working directory.
     pub command: Vec<String>,
-    /// Its environment.
+    /// The whole environment, but for PATH and LANG, which have a default, and what the handler adds. Nothing is
+    /// inherited from the daemon.
     pub environment: BTreeMap<String, String>,
-    /// Where it starts; `None`: where the daemon runs.
+    /// Where the program starts; `None`: where the daemon runs.
     pub working_directory: Option<PathBuf>,
-    /// Time for it to end after SIGTERM, before SIGKILL.
+    /// Time for its process group to end after SIGTERM, before SIGKILL; for a worker also the time to finish after its
+    /// stdin is closed.
     pub kill_grace: Duration,
 }
 
-/// `kind = "exec"`
+/// `kind = "exec"`: what is run for each request, and within which limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecConfig {
-    /// The command.
+    /// The command. `MSGQ_CLIENT_PID`, `MSGQ_REQUEST_ID` and `MSGQ_DEADLINE_MS` (milliseconds left) are added to its
+    /// environment.
     pub program: ProgramConfig,
-    /// Time for a request.
+    /// Time for a request, from when it was taken from the queue until the command has ended.
     pub timeout: Duration,
-    /// Commands at the same time.
+    /// Commands that run at the same time; 0 counts as 1. More requests wait within their time limit.
     pub max_concurrency: usize,
-    /// True when output that is longer than an answer is cut, false when it is an error.
+    /// What becomes of output that is longer than the 255 bytes of an answer. True: the client gets the first 255, or
+    /// fewer, so that no UTF-8 character is cut in two. False: it gets an error that says so.
     pub truncates: bool,
 }
 
-/// `kind = "worker"`
+/// `kind = "worker"`: which programs are kept running, and within which limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// The program.
+    /// The program; it speaks the handler protocol (docs/handler-protocol.md) on stdin and stdout.
     pub program: ProgramConfig,
-    /// Time for a request.
+    /// Time for a request, from when it was taken from the queue until its answer is there.
     pub timeout: Duration,
-    /// Programs at the same time.
+    /// Processes of the program, and so requests at the same time; 0 counts as 1.
     pub max_concurrency: usize,
-    /// Time for a program to say hello.
+    /// Time for a process to say hello.
     pub start_timeout: Duration,
-    /// Requests after which a program is replaced; `None`: never.
+    /// Requests after which a process is replaced; `None`: never.
     pub max_requests: Option<u64>,
-    /// True when a request may be run a second time.
+    /// True when a request may be run a second time: one whose process broke is then given to another.
     pub is_idempotent: bool,
 }
 
-/// `kind = "unix"`
+/// `kind = "unix"`: which service is asked, and within which limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixConfig {
-    /// The socket.
+    /// The socket; who listens on it speaks the handler protocol (docs/handler-protocol.md) on each connection.
     pub socket: PathBuf,
-    /// Time for a request.
+    /// Time for a request, from when it was taken from the queue until its answer is there.
     pub timeout: Duration,
-    /// Connections at the same time.
+    /// Connections, and so requests at the same time; 0 counts as 1.
     pub max_concurrency: usize,
-    /// Time for a connection to be made.
+    /// Time for a connection to be made and the service to say hello.
     pub connect_timeout: Duration,
-    /// Whose service it must be, by name or number; `None`: anybody's.
+    /// The user, by name or number, that must listen; `None`: any. It is the one that called listen(2): for a socket
+    /// that systemd activates, that is systemd, so 0 (unix(7), SO_PEERCRED).
     pub user: Option<String>,
-    /// True when a request may be sent a second time.
+    /// True when a request may be run a second time: one whose connection broke is then sent on another.
     pub is_idempotent: bool,
 }
 
@@ -98,12 +104,14 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONCURRENCY: u64 = 4;
+/// Every time of this section: at least a millisecond, at most a day.
+const TIME_MS: RangeInclusive<u64> = 1..=86_400_000;
 
-pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
+pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
     let kind = or(raw.kind.as_ref(), |value| one_of(value, &KINDS), Kind::Echo)?;
     refuse_foreign(raw, kind)?;
     let at = raw.kind.as_ref().map_or(section, Spanned::span);
-    let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIMEOUT)?;
+    let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIME_MS, TIMEOUT)?;
     let max_concurrency = concurrency(raw.max_concurrency.as_ref())?;
     let is_idempotent = raw.idempotent.as_ref().is_some_and(|value| *value.get_ref());
     Ok(match kind {
@@ -122,7 +130,7 @@ pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<Hand
             program: program(raw, at)?,
             timeout,
             max_concurrency,
-            start_timeout: milliseconds(raw.start_timeout_ms.as_ref(), "start_timeout_ms", START_TIMEOUT)?,
+            start_timeout: milliseconds(raw.start_timeout_ms.as_ref(), "start_timeout_ms", TIME_MS, START_TIMEOUT)?,
             max_requests: raw
                 .max_requests
                 .as_ref()
@@ -134,7 +142,12 @@ pub(super) fn validate(raw: &raw::Handler, section: Range<usize>) -> Result<Hand
             socket: socket(raw, at)?,
             timeout,
             max_concurrency,
-            connect_timeout: milliseconds(raw.connect_timeout_ms.as_ref(), "connect_timeout_ms", CONNECT_TIMEOUT)?,
+            connect_timeout: milliseconds(
+                raw.connect_timeout_ms.as_ref(),
+                "connect_timeout_ms",
+                TIME_MS,
+                CONNECT_TIMEOUT,
+            )?,
             user: raw.user.as_ref().map(|value| value.get_ref().clone()),
             is_idempotent,
         }),
@@ -174,12 +187,8 @@ fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
     value.map(Spanned::span)
 }
 
-fn milliseconds(value: Option<&Spanned<i64>>, name: &str, default: Duration) -> Result<Duration, Invalid> {
-    or(value, |value| number(value, name, 1..=86_400_000).map(Duration::from_millis), default)
-}
-
 fn concurrency(value: Option<&Spanned<i64>>) -> Result<usize, Invalid> {
-    let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=super::settings::MAX_WORKERS);
+    let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=MAX_WORKERS);
     Ok(usize::try_from(or(value, allowed, CONCURRENCY)?).unwrap_or(1))
 }
 
@@ -209,7 +218,7 @@ fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invali
             .as_ref()
             .map(|value| absolute(value, "working_directory"))
             .transpose()?,
-        kill_grace: milliseconds(raw.kill_grace_ms.as_ref(), "kill_grace_ms", KILL_GRACE)?,
+        kill_grace: milliseconds(raw.kill_grace_ms.as_ref(), "kill_grace_ms", TIME_MS, KILL_GRACE)?,
     })
 }
 
@@ -221,13 +230,4 @@ fn socket(raw: &raw::Handler, at: Range<usize>) -> Result<PathBuf, Invalid> {
             Err(Invalid::new(at, "this handler needs a socket", help))
         }
     }
-}
-
-fn absolute(value: &Spanned<String>, name: &str) -> Result<PathBuf, Invalid> {
-    let path = PathBuf::from(value.get_ref());
-    if path.is_absolute() && !value.get_ref().contains('\0') {
-        return Ok(path);
-    }
-    let message = format!("{name} = {:?} is no absolute path", value.get_ref());
-    Err(Invalid::new(value.span(), message, "begin it with a slash: nobody knows from where a service is started"))
 }

@@ -31,7 +31,7 @@ fn every_setting_is_read() {
     assert_eq!(config.service.drain_timeout, Duration::from_millis(100));
     assert_eq!(config.service.outbox_capacity, 64);
     assert_eq!(config.service.response_ttl, Duration::from_secs(7));
-    assert_eq!(config.log.level, LogLevel::Debug);
+    assert_eq!(config.log.level, log::Level::Debug);
 }
 
 #[test]

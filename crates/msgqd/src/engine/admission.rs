@@ -8,13 +8,13 @@ use msgq_core::inflight::Counters;
 /// The client that a request names, watched from now on; `None`, counted and logged, when nobody can be answered.
 pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Generation)> {
     let counters = shared.counters();
-    let Some(client) = possible(shared, claimed_pid) else {
+    let Some(client) = shared.clients.possible_client(claimed_pid) else {
         Counters::add(&counters.refused_pid);
         shared.events.impossible_pid.warn(|| {
             format!(
                 "dropped a request that names PID {claimed_pid}, which no client can have (1 < PID < {}, not the \
                  server's own)",
-                shared.pid_max
+                shared.clients.pid_max()
             )
         });
         return None;
@@ -37,9 +37,4 @@ pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Gen
         return None;
     };
     Some((client, generation))
-}
-
-/// The PID as that of a client; `None` when no client can have it.
-pub(super) fn possible(shared: &Shared, claimed_pid: i32) -> Option<ClientPid> {
-    ClientPid::new(claimed_pid).filter(|client| client.get() < shared.pid_max && !shared.clients.is_own(*client))
 }

@@ -16,9 +16,9 @@
 //! consistent, so at least one of them sees the other: either the worker finds HELD and stays away, or the other side
 //! finds SENDING and waits until that send, which never blocks, is over.
 
-use super::shared::Shared;
 use msgq_core::identity::{ClientHandle, ClientPid, number_is_in_use};
-use msgq_core::inflight::{SlotState, Table};
+use msgq_core::inflight::{SlotHeader, SlotState, Table};
+use msgq_core::limits;
 use msgq_core::pid_flags::PidFlags;
 use rustix::event::{Timespec, epoll};
 use std::collections::{HashMap, VecDeque};
@@ -60,6 +60,8 @@ pub(super) struct Clients {
     epoll: OwnedFd,
     /// Holds the list of those who are watched, for whoever has to finish this daemon's work.
     table: Arc<Table>,
+    /// Numbers of clients are below this one.
+    pid_max: i32,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,18 @@ impl Clients {
             watched: Mutex::new(Watched { free, ..Watched::default() }),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             table,
+            pid_max: limits::pid_max(),
         })
+    }
+
+    /// Numbers of clients are below this one.
+    pub(super) fn pid_max(&self) -> i32 {
+        self.pid_max
+    }
+
+    /// The PID that a request names as that of a client; `None` when no client can have it.
+    pub(super) fn possible_client(&self, claimed_pid: i32) -> Option<ClientPid> {
+        ClientPid::new(claimed_pid).filter(|client| client.get() < self.pid_max && !self.is_own(*client))
     }
 
     fn byte(&self, client: ClientPid) -> Option<&AtomicU8> {
@@ -171,12 +184,12 @@ impl Clients {
             if let Some(byte) = self.byte(client) {
                 byte.fetch_and(!KNOWN, Ordering::SeqCst);
             }
-            self.let_loose(watched, client);
+            self.unwatch(watched, client);
             return;
         }
     }
 
-    fn let_loose(&self, watched: &mut Watched, client: ClientPid) {
+    fn unwatch(&self, watched: &mut Watched, client: ClientPid) {
         let Some(entry) = watched.handles.remove(&client) else { return };
         if let Some(listed) = self.table.client(entry.index) {
             listed.clear();
@@ -227,16 +240,39 @@ impl Clients {
     }
 
     /// The caller has the outbox locked, and the client's line has ended.
-    pub(super) fn let_go(&self, client: ClientPid) {
+    pub(super) fn release(&self, client: ClientPid) {
         if let Some(byte) = self.byte(client) {
             byte.fetch_and(!HELD, Ordering::SeqCst);
         }
     }
 
+    /// Waits until no worker is in a direct send to `client`. HELD is set, or the client's generation is over, so none
+    /// begins afterwards.
+    pub(super) fn wait_for_direct_sends(&self, client: ClientPid) {
+        for slot in self.table.landings() {
+            while slot.state() == Some(SlotState::Sending) && slot.client() == client.get() {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Slots of workers that have a request of this client.
+    pub(super) fn in_hand_of(&self, client: ClientPid) -> impl Iterator<Item = &SlotHeader> {
+        self.table
+            .landings()
+            .filter(move |slot| slot.state() != Some(SlotState::Armed) && slot.client() == client.get())
+    }
+
+    /// True when a worker still has an earlier request of this client. Requests are numbered one at a time
+    /// (`intake`), so a worker that has a later one sees the earlier ones in their slots.
+    pub(super) fn is_earlier_in_hand(&self, client: ClientPid, sequence: u64) -> bool {
+        self.in_hand_of(client).any(|slot| slot.sequence.load(Ordering::Relaxed) < sequence)
+    }
+
     /// The client is dead: its number may be anybody's from now on.
     pub(super) fn forget_dead(&self, client: ClientPid) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        self.let_loose(&mut watched, client);
+        self.unwatch(&mut watched, client);
         // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
         if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
             let Watched { handles, arrivals, .. } = &mut *watched;
@@ -269,12 +305,3 @@ impl Clients {
 }
 
 const EVENTS: usize = 256;
-
-/// Waits until no worker is in a direct send to `client`. HELD is set, so none begins afterwards.
-pub(super) fn wait_for_direct_sends(shared: &Shared, client: ClientPid) {
-    for slot in shared.table.landings() {
-        while slot.state() == Some(SlotState::Sending) && slot.client() == client.get() {
-            std::thread::yield_now();
-        }
-    }
-}

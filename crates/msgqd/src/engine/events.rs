@@ -1,6 +1,10 @@
 //! Events that a client could cause as often as it likes: logged at a bounded rate, counted always.
 
 use crate::ratelimit::RateLimit;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::Counters;
+use msgq_core::queue::QueueError;
+use nix::errno::Errno;
 use std::time::Instant;
 
 /// One kind of event.
@@ -80,11 +84,26 @@ events! {
     /// An answer nobody read in time.
     expired: "answer expired",
     /// Answers of a client that died.
-    buried: "client died",
+    reaped: "client died",
     /// Messages of types that nobody has.
     orphans: "orphans removed",
     /// An answer that the kernel refused.
     send_failed: "answer refused by the kernel",
     /// A receive that failed.
     receive_failed: "receive failed",
+}
+
+impl Events {
+    /// Counts and logs an answer that the kernel did not take; one whose queue is gone is counted only.
+    pub(super) fn answer_refused(&self, counters: &Counters, client: ClientPid, error: &QueueError) {
+        if error.is_gone() {
+            Counters::add(&counters.queue_removed);
+            return;
+        }
+        Counters::add(&counters.send_failed);
+        self.send_failed.error(|| match error.errno() {
+            Errno::EACCES => format!("cannot answer client {client}: {error}; did somebody change the queue's mode?"),
+            _ => format!("cannot answer client {client}: {error}"),
+        });
+    }
 }

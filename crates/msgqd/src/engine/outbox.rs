@@ -1,407 +1,150 @@
-//! Answers that wait: which, in what order, and who pays at the limit. Pure bookkeeping over slot numbers: no system
-//! call, no clock, no memory of the table; its caller holds the one lock around it.
+//! Answers that wait for room in the queue, or for answers before them: a bounded number, each in a slot of the table.
 //!
-//! Each client with something waiting has a *line*. Order within a line is the order in which the requests were
-//! received. Between lines the courier goes round: one answer of each client at a time. A line is in one phase:
+//! Everything that belongs to a waiting answer changes here together, under one lock: its place in its client's line
+//! ([`lines`]), the state of its slot, the client's HELD flag, and the counters. While a client has a line it is HELD, so
+//! that no worker sends past it. A slot in use is READY, SENDING or OFFERED, and ARMED again when its answer has ended.
 //!
-//! ```text
-//! Ready      its head may be sent; the line stands in the round
-//! Sending    the courier has its head in the send call
-//! Offered    its head rests in the queue; nothing else of it is sent, so taking it back cannot change the order
-//! Parked     nothing is to be done before a moment
-//! ```
-//!
-//! Whoever changes a phase through this room changes the round with it, so that the two cannot disagree.
+//! Workers put answers in ([`Outbox::post`]), the courier takes them out and says what became of each
+//! ([`Outbox::next_to_send`]), the janitor looks after what rests and who is dead. The courier's send call itself is
+//! outside of the lock; which client it is for stands in `send_call`.
 
+mod adoption;
+mod ending;
+mod lines;
+mod offers;
+mod pending;
+mod posting;
+mod recall;
+mod send_call;
+mod sending;
+
+pub(super) use pending::{Origin, PendingAnswer, response_message};
+pub(super) use send_call::SendCall;
+pub(super) use sending::{AnswerToSend, SendOutcome};
+
+use super::alarm::JanitorAlarm;
+use super::clients::Clients;
+use super::congestion::Congestion;
+use super::events::Events;
+use super::served_queue::ServedQueue;
+use lines::Lines;
 use msgq_core::identity::ClientPid;
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use msgq_core::inflight::{Counters, SlotHeader, SlotState, Table};
+use msgq_core::queue::QueueError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// No slot.
-const NONE: u32 = u32::MAX;
-
-/// What is to be done with a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Its head may be sent.
-    Ready,
-    /// The courier has this slot in the send call.
-    Sending(u32),
-    /// This slot's answer rests in the queue.
-    Offered {
-        /// The slot.
-        slot: u32,
-        /// Since when it rests.
-        since: Instant,
-    },
-    /// Nothing is to be done before this moment.
-    Parked(Instant),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    phase: Phase,
-    head: u32,
-    tail: u32,
-    /// Slots in the line, the one that is sent or offered included.
-    held: u32,
-    /// Pause before the next offer, doubled with each one that was not read.
-    pause: Duration,
-}
-
-impl Line {
-    fn weight(&self) -> u32 {
-        self.held - u32::from(matches!(self.phase, Phase::Sending(_)))
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Link {
-    before: u32,
-    after: u32,
-    sequence: u64,
-}
-
-/// What [`Outbox::admit`] decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// Use this slot.
-    Slot(u32),
-    /// Use this slot, after the newest answer of another client was dropped from it.
-    Instead {
-        /// The slot, now free for use.
-        slot: u32,
-        /// Who lost its newest answer.
-        victim: ClientPid,
-        /// How many answers that client holds now.
-        held: u32,
-    },
-    /// There is no room, and no other client holds more than this one: the new answer is the one to drop.
-    Refused {
-        /// How many answers this client holds.
-        held: u32,
-    },
-}
-
-/// The outbox.
 #[derive(Debug)]
-pub struct Outbox {
-    lines: HashMap<ClientPid, Line>,
-    links: Vec<Link>,
-    free: Vec<u32>,
-    round: VecDeque<ClientPid>,
-    offers: Vec<ClientPid>,
+pub(super) struct Outbox {
+    parts: OutboxParts,
+    capacity: u32,
+    lines: Mutex<Lines>,
+    answers_come: Condvar,
+    courier_waits: AtomicBool,
+    pub(super) send_call: SendCall,
 }
 
-/// Shortest and longest pause between two offers of the same answer.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// What the outbox shares with the rest of the engine.
+#[derive(Debug)]
+pub(super) struct OutboxParts {
+    pub(super) table: Arc<Table>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) congestion: Arc<Congestion>,
+    pub(super) served: Arc<ServedQueue>,
+    pub(super) alarm: Arc<JanitorAlarm>,
+    pub(super) events: Arc<Events>,
+}
 
 impl Outbox {
-    /// An empty outbox over `capacity` slots.
-    #[must_use]
-    pub fn new(capacity: u32) -> Self {
-        let room = usize::try_from(capacity).unwrap_or(usize::MAX);
+    /// An empty outbox over the response slots of the table.
+    pub(super) fn new(parts: OutboxParts, capacity: u32) -> Self {
         Self {
-            lines: HashMap::with_capacity(room),
-            links: vec![Link { before: NONE, after: NONE, sequence: 0 }; room],
-            free: (0..capacity).rev().collect(),
-            round: VecDeque::with_capacity(room),
-            offers: Vec::new(),
+            parts,
+            capacity,
+            lines: Mutex::new(Lines::new(capacity)),
+            answers_come: Condvar::new(),
+            courier_waits: AtomicBool::new(false),
+            send_call: SendCall::default(),
         }
     }
 
-    /// Clients whose answer rests in the queue, oldest offer first, with its slot and since when.
-    #[must_use]
-    pub fn offers(&self) -> Vec<(ClientPid, u32, Instant)> {
-        let offer = |client: &ClientPid| match self.phase(*client) {
-            Some(Phase::Offered { slot, since }) => Some((*client, slot, since)),
-            _ => None,
-        };
-        self.offers.iter().filter_map(offer).collect()
+    /// How many answers wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().lines.len()
     }
 
-    /// How many answers rest in the queue.
-    #[must_use]
-    pub fn offer_count(&self) -> usize {
-        self.offers.len()
+    /// True when neither the outbox nor the queue holds anything. No answer goes from one into the other unseen: back
+    /// into the outbox they go under its lock, which is held meanwhile.
+    pub(super) fn is_empty_and_queue_too(&self) -> Result<bool, QueueError> {
+        let locked = self.lock();
+        Ok(locked.lines.is_empty() && self.parts.served.current().stat()?.messages == 0)
     }
 
-    /// True when the next answer can only be admitted in place of another.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.free.is_empty()
-    }
-
-    /// Slots in use.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.links.len() - self.free.len()
-    }
-
-    /// True when nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
-    /// True when a line could be sent now.
-    #[must_use]
-    pub fn has_ready(&self) -> bool {
-        !self.round.is_empty()
-    }
-
-    /// Clients with something waiting, and how many answers each holds.
-    pub fn lines(&self) -> impl Iterator<Item = (ClientPid, u32, Phase)> + '_ {
-        self.lines.iter().map(|(client, line)| (*client, line.held, line.phase))
-    }
-
-    /// The phase of a client's line; `None` when nothing waits for it.
-    #[must_use]
-    pub fn phase(&self, client: ClientPid) -> Option<Phase> {
-        self.lines.get(&client).map(|line| line.phase)
-    }
-
-    /// Finds a slot for one more answer of `client`.
-    ///
-    /// At the limit the client that would hold the most loses its newest answer. A client with one answer is never the
-    /// victim while another holds more, since then the other one would be the one with the most. What the courier has
-    /// in the send call does not count: its client may have it already.
-    pub fn admit(&mut self, client: ClientPid) -> Admission {
-        if let Some(slot) = self.free.pop() {
-            return Admission::Slot(slot);
-        }
-        let own = self.lines.get(&client).map_or(0, Line::weight);
-        let heaviest = self.lines.iter().filter(|(_, line)| line.tail != NONE).max_by_key(|(_, line)| line.weight());
-        match heaviest.map(|(other, line)| (*other, line.weight(), line.tail)) {
-            Some((victim, weight, slot)) if weight > own + 1 => {
-                self.unlink(victim, slot);
-                Admission::Instead { slot, victim, held: weight - 1 }
-            }
-            _ => Admission::Refused { held: own },
+    /// Lets the courier look, if it waits; it has to be told of every change that lets something go.
+    pub(super) fn wake_courier(&self) {
+        if self.courier_waits.swap(false, Ordering::Relaxed) {
+            self.answers_come.notify_one();
         }
     }
 
-    /// Puts an admitted slot into the client's line, by the number of its request.
-    pub fn insert(&mut self, client: ClientPid, slot: u32, sequence: u64) {
-        let line = self.line(client);
-        line.held += 1;
-        let mut before = line.tail;
-        while let Some(link) = self.link(before).filter(|link| link.sequence > sequence) {
-            before = link.before;
-        }
-        self.link_after(client, before, slot, sequence);
-        if matches!(self.phase(client), Some(Phase::Parked(_))) {
-            self.set_phase(client, Phase::Ready);
-        }
+    /// Lets the courier see that the engine stops.
+    pub(super) fn wake_for_the_end(&self) {
+        self.answers_come.notify_all();
     }
 
-    /// Gives back an admitted or dropped slot that stands in no line.
-    pub fn release(&mut self, slot: u32) {
-        self.free.push(slot);
+    fn lock(&self) -> LockedOutbox<'_> {
+        LockedOutbox { outbox: self, lines: self.lines.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 
-    /// The next line of the round: its head leaves the line for the send call. `may_go` says whether this head may be
-    /// sent now; a line whose head may not is parked until `retry_at`.
-    pub fn take_next(
-        &mut self,
-        mut may_go: impl FnMut(ClientPid, u64) -> bool,
-        retry_at: Instant,
-    ) -> Option<(ClientPid, u32)> {
-        while let Some(client) = self.round.pop_front() {
-            let Some(head) = self.lines.get(&client).map(|line| line.head) else { continue };
-            let Some(link) = self.link(head) else { continue };
-            if may_go(client, link.sequence) {
-                self.detach(client, head);
-                self.put_phase(client, Phase::Sending(head));
-                return Some((client, head));
-            }
-            self.put_phase(client, Phase::Parked(retry_at));
-        }
-        None
-    }
-
-    /// The slot that was sent or offered has reached its client: it is free. True when the line ended with it.
-    pub fn delivered(&mut self, client: ClientPid, slot: u32) -> bool {
-        self.release(slot);
-        let Some(line) = self.lines.get_mut(&client) else { return true };
-        line.held -= 1;
-        line.pause = FIRST_PAUSE;
-        if line.head == NONE {
-            self.remove_line(client);
-            return true;
-        }
-        self.set_phase(client, Phase::Ready);
-        false
-    }
-
-    /// The slot that was sent rests in the queue now.
-    pub fn offered(&mut self, client: ClientPid, slot: u32, now: Instant) {
-        self.set_phase(client, Phase::Offered { slot, since: now });
-    }
-
-    /// The slot that was taken for the send call was not sent: it is the head of its line again until `retry_at`.
-    pub fn not_sent(&mut self, client: ClientPid, slot: u32, sequence: u64, retry_at: Instant) {
-        self.link_after(client, NONE, slot, sequence);
-        self.set_phase(client, Phase::Parked(retry_at));
-    }
-
-    /// The slot that was sent or offered is back: it is the head of its line again, and is offered after a pause.
-    pub fn taken_back(&mut self, client: ClientPid, slot: u32, sequence: u64, now: Instant) {
-        let Some(line) = self.lines.get_mut(&client) else { return };
-        let pause = line.pause;
-        line.pause = (pause * 2).min(LONGEST_PAUSE);
-        self.not_sent(client, slot, sequence, now + pause);
-    }
-
-    /// Leaves an offered answer in the queue for good, as nobody waits for its place: its slot is free, and its line
-    /// ends. False, and nothing is changed, when more waits in the line.
-    pub fn let_rest(&mut self, client: ClientPid, slot: u32) -> bool {
-        match self.lines.get(&client) {
-            Some(line) if line.head == NONE => self.delivered(client, slot),
-            _ => false,
-        }
-    }
-
-    /// Puts parked lines whose moment has come back into the round; returns the earliest moment of those that remain.
-    pub fn wake_parked(&mut self, now: Instant) -> Option<Instant> {
-        let mut due = Vec::new();
-        let mut next: Option<Instant> = None;
-        for (client, line) in &self.lines {
-            if let Phase::Parked(until) = line.phase {
-                if until <= now && line.head != NONE {
-                    due.push(*client);
-                } else {
-                    next = Some(next.map_or(until, |earliest| earliest.min(until)));
-                }
-            }
-        }
-        for client in due {
-            self.set_phase(client, Phase::Ready);
-        }
-        next
-    }
-
-    /// Ends a client's line and frees its slots, but for the one in the send call, which its sender frees. Returns the
-    /// slots that were freed.
-    pub fn drop_line(&mut self, client: ClientPid) -> Vec<u32> {
-        let mut slots = self.waiting(client);
-        if let Some(Phase::Offered { slot, .. }) = self.phase(client) {
-            slots.push(slot);
-        }
-        self.free.extend(&slots);
-        self.remove_line(client);
-        slots
-    }
-
-    /// The slots of a client that wait in its line, oldest first.
-    #[must_use]
-    pub fn waiting(&self, client: ClientPid) -> Vec<u32> {
-        let mut slots = Vec::new();
-        let mut slot = self.lines.get(&client).map_or(NONE, |line| line.head);
-        while let Some(link) = self.link(slot) {
-            slots.push(slot);
-            slot = link.after;
-        }
-        slots
-    }
-
-    /// Drops one waiting slot of a client's line and frees it. True when the line ended with it.
-    pub fn drop_slot(&mut self, client: ClientPid, slot: u32) -> bool {
-        self.unlink(client, slot);
-        self.release(slot);
-        !self.lines.contains_key(&client)
-    }
-
-    fn line(&mut self, client: ClientPid) -> &mut Line {
-        let round = &mut self.round;
-        self.lines.entry(client).or_insert_with(|| {
-            round.push_back(client);
-            Line { phase: Phase::Ready, head: NONE, tail: NONE, held: 0, pause: FIRST_PAUSE }
-        })
-    }
-
-    fn link(&self, slot: u32) -> Option<Link> {
-        self.links.get(usize::try_from(slot).ok()?).copied()
-    }
-
-    fn link_mut(&mut self, slot: u32) -> Option<&mut Link> {
-        self.links.get_mut(usize::try_from(slot).ok()?)
-    }
-
-    fn link_after(&mut self, client: ClientPid, before: u32, slot: u32, sequence: u64) {
-        let Some(line) = self.lines.get(&client).copied() else { return };
-        let after = self.link(before).map_or(line.head, |link| link.after);
-        if let Some(link) = self.link_mut(slot) {
-            *link = Link { before, after, sequence };
-        }
-        match self.link_mut(before) {
-            Some(link) => link.after = slot,
-            None => self.set_ends(client, Some(slot), None),
-        }
-        match self.link_mut(after) {
-            Some(link) => link.before = slot,
-            None => self.set_ends(client, None, Some(slot)),
-        }
-    }
-
-    /// Takes a slot out of its line; the line still counts it as held.
-    fn detach(&mut self, client: ClientPid, slot: u32) {
-        let Some(Link { before, after, .. }) = self.link(slot) else { return };
-        match self.link_mut(before) {
-            Some(link) => link.after = after,
-            None => self.set_ends(client, Some(after), None),
-        }
-        match self.link_mut(after) {
-            Some(link) => link.before = before,
-            None => self.set_ends(client, None, Some(before)),
-        }
-    }
-
-    /// Takes a slot out of its line for good; a line with nothing left ends.
-    fn unlink(&mut self, client: ClientPid, slot: u32) {
-        self.detach(client, slot);
-        let Some(line) = self.lines.get_mut(&client) else { return };
-        line.held -= 1;
-        if line.held == 0 {
-            self.remove_line(client);
-        }
-    }
-
-    fn set_ends(&mut self, client: ClientPid, head: Option<u32>, tail: Option<u32>) {
-        if let Some(line) = self.lines.get_mut(&client) {
-            line.head = head.unwrap_or(line.head);
-            line.tail = tail.unwrap_or(line.tail);
-        }
-    }
-
-    fn put_phase(&mut self, client: ClientPid, phase: Phase) {
-        if let Some(line) = self.lines.get_mut(&client) {
-            line.phase = phase;
-        }
-    }
-
-    fn set_phase(&mut self, client: ClientPid, phase: Phase) {
-        let Some(line) = self.lines.get_mut(&client) else { return };
-        let (before, after) = (line.phase, phase);
-        line.phase = phase;
-        match (before == Phase::Ready, after == Phase::Ready) {
-            (false, true) => self.round.push_back(client),
-            (true, false) => self.round.retain(|other| *other != client),
-            _ => {}
-        }
-        match (matches!(before, Phase::Offered { .. }), matches!(after, Phase::Offered { .. })) {
-            (false, true) => self.offers.push(client),
-            (true, false) => self.offers.retain(|other| *other != client),
-            _ => {}
-        }
-    }
-
-    fn remove_line(&mut self, client: ClientPid) {
-        self.set_phase(client, Phase::Parked(Instant::now()));
-        self.lines.remove(&client);
+    fn counters(&self) -> &Counters {
+        self.parts.table.counters()
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The outbox in the hands of one thread.
+struct LockedOutbox<'a> {
+    outbox: &'a Outbox,
+    lines: MutexGuard<'a, Lines>,
+}
+
+impl<'a> LockedOutbox<'a> {
+    fn parts(&self) -> &'a OutboxParts {
+        &self.outbox.parts
+    }
+
+    fn slot(&self, slot: u32) -> Option<&'a SlotHeader> {
+        self.outbox.parts.table.response(slot)
+    }
+
+    /// Gives the outbox up until answers come, at most for `limit`.
+    fn wait_for_answers(self, limit: Duration) -> Self {
+        let Self { outbox, lines } = self;
+        // Stored under the lock: whoever puts an answer in afterwards sees it, and whoever did before was noticed.
+        outbox.courier_waits.store(true, Ordering::Relaxed);
+        let woken = outbox.answers_come.wait_timeout(lines, limit);
+        let lines = woken.unwrap_or_else(PoisonError::into_inner).0;
+        outbox.courier_waits.store(false, Ordering::Relaxed);
+        Self { outbox, lines }
+    }
+
+    /// The answer in `slot`, which was sent, offered or dropped from its line, has ended, and its line may have.
+    fn end_answer(&mut self, client: ClientPid, slot: u32) {
+        self.arm(slot);
+        if self.lines.delivered(client, slot) {
+            self.parts().clients.release(client);
+        }
+    }
+
+    /// The answer in `slot`, whose line was dropped while the courier had it, has ended.
+    fn end_stray_answer(&mut self, slot: u32) {
+        self.arm(slot);
+        self.lines.free_slot(slot);
+    }
+
+    fn arm(&self, slot: u32) {
+        if let Some(header) = self.slot(slot) {
+            header.set_state(SlotState::Armed);
+        }
+    }
+}

@@ -3,9 +3,10 @@
 mod output;
 mod slots;
 
-use super::process::{Input, Process, Program, ProgramSettings, SpawnError, after, describe, reap_left_behind};
+use super::process::{Input, Process, Program, SpawnError, after, describe, reap_left_behind};
 use super::{Handler, HandlerRequest, Outcome, Reply};
 use crate::ratelimit::RateLimit;
+use msgq_core::config::ExecConfig;
 use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
 use output::Output;
 use slots::Slots;
@@ -17,32 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What [`Exec`] runs, and within which limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecSettings {
-    /// The command. `MSGQ_CLIENT_PID`, `MSGQ_REQUEST_ID` and `MSGQ_DEADLINE_MS` (milliseconds left) are added to its
-    /// environment.
-    pub program: ProgramSettings,
-    /// Time for a request, from when it was taken from the queue until the command has ended.
-    pub timeout: Duration,
-    /// Time for the command's process group to end after SIGTERM, before SIGKILL.
-    pub kill_grace: Duration,
-    /// Commands that run at the same time; 0 counts as 1. More requests wait within their time limit.
-    pub max_concurrency: usize,
-    /// What becomes of output that is longer than an answer.
-    pub overlong: Overlong,
-}
-
-/// What becomes of output that is longer than the 255 bytes of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overlong {
-    /// The client gets an error that says so.
-    #[default]
-    Error,
-    /// The client gets the first 255 bytes, or fewer, so that no UTF-8 character is cut in two.
-    Truncate,
-}
-
 /// Runs one command for each request.
 ///
 /// All output is read, however much it is, but no more of it is kept than an answer carries: a command that writes too
@@ -50,9 +25,9 @@ pub enum Overlong {
 /// command leaves running in its process group is killed as soon as it has exited; what still holds its stdout then
 /// gets a tenth of a second more.
 #[derive(Debug)]
-pub struct Exec {
+pub(super) struct Exec {
     program: Program,
-    settings: ExecSettings,
+    config: ExecConfig,
     slots: Slots,
     failed_starts: RateLimit,
     trouble: Mutex<Option<String>>,
@@ -64,12 +39,11 @@ const ABORT_LOOK: Duration = Duration::from_millis(100);
 
 impl Exec {
     /// A handler for this command. Nothing is started yet.
-    #[must_use]
-    pub fn new(settings: ExecSettings) -> Self {
+    pub(super) fn new(config: ExecConfig) -> Self {
         Self {
-            program: Program::new(settings.program.clone()),
-            slots: Slots::new(settings.max_concurrency.max(1)),
-            settings,
+            program: Program::new(config.program.clone()),
+            slots: Slots::new(config.max_concurrency.max(1)),
+            config,
             failed_starts: RateLimit::new("failed starts of the command"),
             trouble: Mutex::new(None),
             is_aborted: AtomicBool::new(false),
@@ -93,9 +67,7 @@ impl Exec {
 
     fn cannot_start(&self, error: &SpawnError) -> Reply {
         let sentence = error.to_string();
-        if let Some(suppressed) = self.failed_starts.admit(Instant::now()) {
-            let note =
-                if suppressed > 0 { format!(" ({suppressed} more since the last report)") } else { String::new() };
+        if let Some(note) = self.failed_starts.admit_with_note("more since the last report") {
             log::error!("{sentence}; clients get an error until it can be started{note}");
         }
         let reply = Reply::failure(Outcome::Unavailable, &sentence);
@@ -111,8 +83,8 @@ impl Exec {
                 self.answer(status, &output, process.stderr.first_line())
             }
             Ok(false) => {
-                process.stop(self.settings.kill_grace);
-                let limit = self.settings.timeout.as_millis();
+                process.stop(self.config.program.kill_grace);
+                let limit = self.config.timeout.as_millis();
                 let text = format!("the command did not end within the time limit of {limit} ms and was stopped");
                 Reply::failure(Outcome::TimedOut, &text)
             }
@@ -148,7 +120,7 @@ impl Exec {
             return Reply::failure(Outcome::Broken, text);
         }
         let len = output.text_len();
-        if len > MAX_RESPONSE_TEXT_LEN && self.settings.overlong == Overlong::Error {
+        if len > MAX_RESPONSE_TEXT_LEN && !self.config.truncates {
             let text = format!("the command's output has {len} bytes; an answer has room for {MAX_RESPONSE_TEXT_LEN}");
             return Reply::failure(Outcome::Broken, &text);
         }
@@ -172,9 +144,9 @@ fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
 
 impl Handler for Exec {
     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
-        let deadline = after(request.received_at, self.settings.timeout);
+        let deadline = after(request.received_at, self.config.timeout);
         let Some(_slot) = self.slots.take(deadline) else {
-            let limit = self.settings.timeout.as_millis();
+            let limit = self.config.timeout.as_millis();
             let text = format!("the time limit of {limit} ms passed before the command could be started");
             return Reply::failure(Outcome::TimedOut, &text);
         };
@@ -188,7 +160,7 @@ impl Handler for Exec {
     }
 
     fn concurrency(&self) -> usize {
-        self.settings.max_concurrency.max(1)
+        self.config.max_concurrency.max(1)
     }
 
     fn name(&self) -> &'static str {

@@ -10,7 +10,7 @@ pub(super) use header::{HelloDecoder, beginning};
 use std::io::Write;
 
 /// The version of the handler protocol that the daemon speaks.
-pub const HANDLER_PROTOCOL_VERSION: u64 = 1;
+pub(super) const HANDLER_PROTOCOL_VERSION: u64 = 1;
 
 /// What each side says first.
 pub(super) const HELLO: &[u8] = b"msgqd-handler 1\n";

@@ -4,6 +4,10 @@
 //! Each place in the pool has a keeper, a thread that opens its link, sleeps while the link works, and closes it. So
 //! no request waits for the end of a broken program, and what works again is found without a request. A request takes
 //! an idle link and speaks on it itself; the keeper hears of it only when there is something to do.
+//!
+//! The pause before a link is replaced doubles from 100 ms to 30 s with each failure in a row and is over when a
+//! request is answered. With no link left after three failures in a row the handler is down: requests are refused at
+//! once, and a link is tried again after each pause, with or without requests.
 
 mod conversation;
 mod health;
@@ -11,11 +15,15 @@ mod keeper;
 mod link;
 mod request;
 mod state;
+mod unix;
+mod worker;
 
-pub(super) use conversation::{BreakKind, converse};
-pub(super) use link::Link;
+pub(super) use unix::unix_pool;
+pub(super) use worker::worker_pool;
 
+use super::{Handler, HandlerRequest, Reply};
 use keeper::Keeper;
+use link::Link;
 use rustix::event::{EventfdFlags, eventfd};
 use state::State;
 use std::io;
@@ -28,14 +36,15 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// What a link is.
     type Link: Link;
 
+    /// The kind of handler in the configuration and in the log.
+    const KIND: &'static str;
     /// One link in a sentence for clients: "worker".
-    fn noun(&self) -> &'static str;
+    const NOUN: &'static str;
+    /// True when links are opened before there is a request for them.
+    const IS_EAGER: bool;
 
     /// What is behind all links, for the log: "the worker program /usr/local/bin/answer".
     fn subject(&self) -> String;
-
-    /// True when links are opened before there is a request for them.
-    fn is_eager(&self) -> bool;
 
     /// Opens a link, up to and with the hello. Gives up when `abort` is readable.
     ///
@@ -47,7 +56,10 @@ pub(super) trait Backend: Send + Sync + 'static {
     fn close(&self, link: Self::Link, end: &End, deadline: Option<Instant>);
 
     /// Time is up: what is still being closed ends at once.
-    fn hurry(&self);
+    fn hurry(&self) {}
+
+    /// The service ends, and all links are closed.
+    fn finish(&self) {}
 }
 
 /// Why a link is closed.
@@ -73,7 +85,7 @@ pub(super) struct Limits {
     /// Requests after which a link is replaced.
     pub(super) max_requests: Option<u64>,
     /// True when a request may be run a second time.
-    pub(super) idempotent: bool,
+    pub(super) is_idempotent: bool,
 }
 
 /// The pool. Dropped, it is stopped without any delay.
@@ -132,7 +144,7 @@ impl<B: Backend> Pool<B> {
             shared: Arc::new(Shared {
                 wakes: wakes.collect::<io::Result<_>>()?,
                 abort: new_event()?,
-                state: Mutex::new(State::new(limits.size, backend.is_eager())),
+                state: Mutex::new(State::new(limits.size, B::IS_EAGER)),
                 backend,
                 limits,
                 ready: Condvar::new(),
@@ -146,31 +158,11 @@ impl<B: Backend> Pool<B> {
         Ok(pool)
     }
 
-    pub(super) fn backend(&self) -> &B {
-        &self.shared.backend
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.shared.limits.size
-    }
-
-    pub(super) fn trouble(&self) -> Option<String> {
-        let state = self.shared.lock();
-        state.health.trouble(Instant::now()).map(|trouble| format!("{} {trouble}", self.shared.backend.subject()))
-    }
-
-    /// Calls off all requests; no other is begun. What works on one is ended.
-    pub(super) fn abort(&self) {
-        self.shared.lock().is_aborted = true;
-        signal(&self.shared.abort);
-        self.shared.ready.notify_all();
-    }
-
     /// Closes all links, politely as long as there is time, and waits for the keepers.
-    pub(super) fn stop(&self, deadline: Instant) {
+    fn close_links(&self, deadline: Instant) {
         let mut state = self.shared.lock();
         state.stopping = Some(deadline);
-        for place in 0..self.size() {
+        for place in 0..self.shared.limits.size {
             self.shared.wake(place, &state);
         }
         drop(state);
@@ -197,10 +189,40 @@ impl<B: Backend> Pool<B> {
     }
 }
 
+impl<B: Backend> Handler for Pool<B> {
+    fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
+        self.shared.ask(request)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.shared.limits.size
+    }
+
+    fn name(&self) -> &'static str {
+        B::KIND
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let state = self.shared.lock();
+        state.health.trouble(Instant::now()).map(|trouble| format!("{} {trouble}", self.shared.backend.subject()))
+    }
+
+    fn abort(&self) {
+        self.shared.lock().is_aborted = true;
+        signal(&self.shared.abort);
+        self.shared.ready.notify_all();
+    }
+
+    fn stop(&self, deadline: Instant) {
+        self.close_links(deadline);
+        self.shared.backend.finish();
+    }
+}
+
 impl<B: Backend> Drop for Pool<B> {
     fn drop(&mut self) {
         if self.shared.lock().keepers > 0 {
-            self.stop(Instant::now());
+            self.close_links(Instant::now());
         }
     }
 }

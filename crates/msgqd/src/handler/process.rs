@@ -12,36 +12,25 @@ pub(super) use io::{Chunk, after, poll_until, read_chunk};
 pub(super) use running::{Process, describe, reap_left_behind};
 pub(super) use stderr::StderrLog;
 
+use msgq_core::config::ProgramConfig;
 use msgq_core::escape::escape;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::fs::{Access, access};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where programs without a slash in their name are looked up when the configured environment has no PATH; what
 /// systemd gives to services.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The language of programs when the configured environment has no LANG: no translation, text is UTF-8.
-pub const DEFAULT_LANG: &str = "C.UTF-8";
-
-/// A program of the operator's and what it starts with.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProgramSettings {
-    /// The program and its arguments. No shell looks at them. A program without a slash is looked up in the PATH it
-    /// is given; a relative one with a slash counts from the working directory.
-    pub argv: Vec<OsString>,
-    /// The whole environment, but for PATH and LANG, which have a default, and what the handler adds. Nothing is
-    /// inherited from the daemon.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Where the program starts; `None`: where the daemon runs.
-    pub working_directory: Option<PathBuf>,
-}
+const DEFAULT_LANG: &str = "C.UTF-8";
 
 /// What a program reads on its standard input.
 #[derive(Debug, Clone, Copy)]
@@ -67,20 +56,19 @@ pub(super) struct SpawnError {
 /// A program that can be started any number of times.
 #[derive(Debug)]
 pub(super) struct Program {
-    settings: ProgramSettings,
+    config: ProgramConfig,
     stderr: Arc<StderrLog>,
 }
 
 impl Program {
-    pub(super) fn new(mut settings: ProgramSettings) -> Self {
+    pub(super) fn new(mut config: ProgramConfig) -> Self {
         for (name, default) in [("PATH", DEFAULT_PATH), ("LANG", DEFAULT_LANG)] {
-            if !settings.environment.iter().any(|(key, _)| key == name) {
-                settings.environment.push((name.into(), default.into()));
-            }
+            config.environment.entry(name.to_owned()).or_insert_with(|| default.to_owned());
         }
-        let name = settings.argv.first().map(|program| Path::new(program).file_name().unwrap_or(program));
-        let stderr = Arc::new(StderrLog::new(escape(name.unwrap_or_default().as_bytes())));
-        Self { settings, stderr }
+        let program = OsStr::new(config.command.first().map_or("", String::as_str));
+        let name = Path::new(program).file_name().unwrap_or(program);
+        let stderr = Arc::new(StderrLog::new(escape(name.as_bytes())));
+        Self { config, stderr }
     }
 
     /// The last part of the program's path, escaped.
@@ -90,7 +78,12 @@ impl Program {
 
     /// The program as it is configured, escaped.
     pub(super) fn path(&self) -> String {
-        escape(self.settings.argv.first().map(|program| program.as_bytes()).unwrap_or_default())
+        escape(self.config.command.first().map(String::as_bytes).unwrap_or_default())
+    }
+
+    /// Time for a process group of it to end after SIGTERM, before SIGKILL.
+    pub(super) fn kill_grace(&self) -> Duration {
+        self.config.kill_grace
     }
 
     /// What all started programs wrote on stderr, for the log.
@@ -110,7 +103,7 @@ impl Program {
     }
 
     fn try_spawn(&self, input: Input<'_>, variables: &[(&str, &OsStr)]) -> std::io::Result<Child> {
-        let argv = &self.settings.argv;
+        let argv = &self.config.command;
         let program = argv.first().ok_or_else(|| std::io::Error::other("no program is configured"))?;
         let stdin = match input {
             Input::Pipe => Stdio::piped(),
@@ -118,10 +111,10 @@ impl Program {
         };
         let mut command = Command::new(self.find(program)?);
         command.arg0(program).args(argv.get(1..).unwrap_or_default()).env_clear();
-        command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(&self.config.environment);
         command.envs(variables.iter().copied());
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        if let Some(directory) = &self.settings.working_directory {
+        if let Some(directory) = &self.config.working_directory {
             command.current_dir(directory);
         }
         with_empty_signal_mask(|| command.spawn())
@@ -129,12 +122,11 @@ impl Program {
 
     /// Looked up here and not by the standard library, which would have to fork the whole daemon for it instead of
     /// using posix_spawn.
-    fn find(&self, program: &OsStr) -> std::io::Result<PathBuf> {
-        if program.as_bytes().contains(&b'/') {
+    fn find(&self, program: &str) -> std::io::Result<PathBuf> {
+        if program.contains('/') {
             return Ok(program.into());
         }
-        let path = self.settings.environment.iter().rfind(|(name, _)| name == "PATH");
-        let path = path.map(|(_, value)| value.as_os_str()).unwrap_or_default();
+        let path = self.config.environment.get("PATH").map_or("", String::as_str);
         std::env::split_paths(path)
             .map(|directory| directory.join(program))
             .find(|candidate| candidate.is_file() && access(candidate, Access::EXEC_OK).is_ok())
@@ -142,7 +134,7 @@ impl Program {
     }
 
     fn reason(&self, error: &std::io::Error) -> String {
-        let directory = self.settings.working_directory.as_ref().filter(|directory| !directory.is_dir());
+        let directory = self.config.working_directory.as_ref().filter(|directory| !directory.is_dir());
         match (directory, error.raw_os_error().map(Errno::from_raw)) {
             (Some(directory), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
                 format!("its working directory {} cannot be entered", escape(directory.as_os_str().as_bytes()))

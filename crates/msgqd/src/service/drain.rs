@@ -16,14 +16,14 @@ const NO_PROGRESS: Duration = Duration::from_millis(500);
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Ends the service. Returns when the queue is gone.
-pub(super) fn end(engine: Engine, limit: Duration, plan: &QueuePlan, signals: &Signals, manager: &mut Manager) {
+pub(super) fn end(mut engine: Engine, limit: Duration, plan: &QueuePlan, signals: &Signals, manager: &mut Manager) {
     manager.stopping("Draining: no new requests, answering what is queued");
     engine.set_ending();
     engine.table().header().set_phase(Phase::Draining);
     let queue = engine.queue();
     close_door(&queue, plan.mode());
     log::info!("stopping: the queue is closed for new requests, draining for at most {} ms", limit.as_millis());
-    let outcome = drain(&engine, Instant::now() + limit, signals, manager);
+    let outcome = drain(&mut engine, Instant::now() + limit, signals, manager);
     let drained = Instant::now();
     let books = books(&engine);
     if outcome == Outcome::Drained {
@@ -113,13 +113,13 @@ fn remove(queue: &Queue) {
     }
 }
 
-fn drain(engine: &Engine, deadline: Instant, signals: &Signals, manager: &mut Manager) -> Outcome {
+fn drain(engine: &mut Engine, deadline: Instant, signals: &Signals, manager: &mut Manager) -> Outcome {
     loop {
         if signals.take_stop() {
             return Outcome::Hurried;
         }
-        match engine.queue().stat() {
-            Ok(stat) if stat.messages == 0 && engine.is_drained() => return Outcome::Drained,
+        match engine.finish_when_drained() {
+            Ok(true) => return Outcome::Drained,
             Err(error) if error.is_gone() => return Outcome::Removed,
             _ => {}
         }

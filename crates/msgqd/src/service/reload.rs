@@ -1,8 +1,9 @@
 //! A reload: what the new configuration changes is put into effect while requests come in, or nothing is.
 
 use super::acquire::QueuePlan;
-use super::{Reconfigurable, handlers, spin_limit, worker_count};
+use super::{Reconfigurable, spin_limit, worker_count};
 use crate::engine::Engine;
+use crate::handler::build_handler;
 use msgq_core::config::{Config, HandlerConfig};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
     }
     refuse_what_is_fixed(&current.config, &new)?;
     let handler_changes = !current.own_handler && new.handler != current.config.handler;
-    let handler = handler_changes.then(|| handlers::build(&new.handler)).transpose()?;
+    let handler = handler_changes.then(|| build_handler(&new.handler)).transpose()?;
     let concurrency = handler.as_ref().map_or_else(|| engine.handler().concurrency(), |handler| handler.concurrency());
     let workers = worker_count(&new, concurrency);
     let key = engine.queue().key().unwrap_or(msgq_core::queue::QueueKey::DEFAULT);

@@ -2,12 +2,14 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part; in a test a panic is the report")]
 
+use msgq_core::config::{HandlerConfig, ProgramConfig};
 use msgq_core::identity::ClientPid;
-use msgqd::handler::{Handler, HandlerRequest, Outcome, Reply};
+use msgqd::handler::{Handler, HandlerRequest, Outcome, Reply, build_handler};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes that works.
@@ -53,13 +55,23 @@ pub fn logged(needle: &str) -> Vec<String> {
     LOG.0.lock().unwrap().iter().filter(|line| line.contains(needle)).cloned().collect()
 }
 
-pub fn ask_at(handler: &dyn Handler, text: &[u8], received_at: Instant) -> Reply {
+/// The handler of such a configuration.
+pub fn build(config: &HandlerConfig) -> Arc<dyn Handler> {
+    build_handler(config).unwrap()
+}
+
+pub fn program_config(command: &[&str], kill_grace: Duration) -> ProgramConfig {
+    let command = command.iter().map(|word| (*word).to_owned()).collect();
+    ProgramConfig { command, environment: BTreeMap::new(), working_directory: None, kill_grace }
+}
+
+pub fn ask_at(handler: &Arc<dyn Handler>, text: &[u8], received_at: Instant) -> Reply {
     static ID: AtomicU64 = AtomicU64::new(1);
     let client = ClientPid::new(std::process::id().cast_signed()).unwrap();
     handler.handle(&HandlerRequest { client, id: ID.fetch_add(1, Ordering::Relaxed), text, received_at })
 }
 
-pub fn ask(handler: &dyn Handler, text: &[u8]) -> Reply {
+pub fn ask(handler: &Arc<dyn Handler>, text: &[u8]) -> Reply {
     ask_at(handler, text, Instant::now())
 }
 
@@ -88,7 +100,7 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// Asks until the handler answers, through the time in which what broke is replaced.
-pub fn ask_until_done(handler: &dyn Handler, text: &[u8]) -> Reply {
+pub fn ask_until_done(handler: &Arc<dyn Handler>, text: &[u8]) -> Reply {
     let start = Instant::now();
     loop {
         let reply = ask(handler, text);
@@ -118,12 +130,22 @@ pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Lines of /proc/PID/stat whose fields from the state on match.
+fn processes(matches: impl Fn(&[&str]) -> bool) -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter(|stat| matches(&stat.rsplit_once(") ").unwrap().1.split(' ').collect::<Vec<_>>())).collect()
+}
+
 /// Children of this process, zombies and all.
 pub fn children() -> Vec<String> {
     let own = std::process::id().to_string();
-    let stats = fs::read_dir("/proc").unwrap().flatten();
-    let stats = stats.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
-    stats.filter(|stat| stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(&own)).collect()
+    processes(|fields| fields[1] == own)
+}
+
+/// What lives in a process group, without zombies.
+pub fn living_in_group(group: &str) -> Vec<String> {
+    processes(|fields| fields[2] == group && !matches!(fields[0], "Z" | "X"))
 }
 
 /// Threads of pools.

@@ -106,7 +106,7 @@ fn a_process_whose_name_is_a_trap_is_offered_and_nothing_happens() {
     let (key, queue) = idle_queue();
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("$(>a)`>b`;%{:'\"");
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    msgqd_system_tests::copy_program("/bin/sleep".as_ref(), &program);
     let clients: Vec<_> = (0..2).map(|_| Process::start(Command::new(&program).arg("600"))).collect();
     for client in &clients {
         let comm = format!("/proc/{}/comm", client.pid());

@@ -167,7 +167,7 @@ fn on_a_queue_of_another_program_the_rest_is_shown_and_what_is_not_known_is_said
 fn names_and_text_that_a_client_chose_reach_the_terminal_escaped_and_within_80_columns() {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("\u{1b}[31m\u{202e}evil");
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    msgqd_system_tests::copy_program("/bin/sleep".as_ref(), &program);
     let client = Process::start(Command::new(&program).arg("600"));
     let pid = client.pid().to_string();
     let comm = format!("/proc/{pid}/comm");

@@ -18,7 +18,7 @@ const INDENT: &str = "              ";
 /// A process with a hostile name that does nothing.
 fn hostile_process(directory: &TempDir) -> Process {
     let program = directory.path().join(OsStr::from_bytes(HOSTILE_NAME));
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    msgqd_system_tests::copy_program("/bin/sleep".as_ref(), &program);
     let process = Process::start(Command::new(&program).arg("600"));
     let comm = format!("/proc/{}/comm", process.pid());
     wait_until("it has its name", || std::fs::read(&comm).unwrap().starts_with(HOSTILE_NAME));

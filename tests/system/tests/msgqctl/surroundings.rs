@@ -58,7 +58,7 @@ pub(crate) fn for_everybody() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let program = directory.path().join("msgqctl");
-    std::fs::copy(msgqd_system_tests::msgqctl(), &program).unwrap();
+    msgqd_system_tests::copy_program(&msgqd_system_tests::msgqctl(), &program);
     (directory, program)
 }
 

@@ -1,17 +1,16 @@
 //! Requests that an earlier daemon had in hand: each gets its answer, made anew or saying what happened.
 
-use super::Recovery;
-use crate::engine::admission;
-use crate::engine::post::response_message;
-use crate::engine::shared::now_ns;
-use crate::engine::test_switches::kill_point;
-use crate::engine::worker::count_outcome;
+use super::left::Recovery;
+use crate::engine::kill_points::kill_point;
+use crate::engine::outbox::response_message;
+use crate::engine::outcome::count_outcome;
 use crate::handler::{HandlerRequest, Reply};
 use msgq_core::config::OnCrash;
 use msgq_core::escape::escape;
 use msgq_core::frame::{self, BODY_LEN_ILP32, BODY_LEN_LP64, Malformed, REQUEST_MTYPE, Request};
 use msgq_core::identity::ClientPid;
 use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::time::monotonic_ns;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ use std::time::Instant;
 const CRASH_LIMIT: u32 = 3;
 
 /// Finishes all requests. At the same time, as they were in hand at the same time before.
-pub(super) fn requests(recovery: &Recovery<'_>) {
+pub(super) fn rerun_requests(recovery: &Recovery<'_>) {
     let mut waiting: Vec<(usize, &SlotHeader)> =
         recovery.landings().filter(|(index, slot)| arm(recovery, *index, slot)).collect();
     let last = waiting.pop();
@@ -45,8 +44,8 @@ fn arm(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) -> bool {
             let len = left.landed_len(index);
             slot.set_body_len(len);
             slot.set_client(left.claimed_pid(index, len));
-            slot.sequence.store(recovery.shared.next_sequence(), Ordering::Relaxed);
-            slot.received_at_ns.store(now_ns(), Ordering::Relaxed);
+            slot.sequence.store(recovery.shared.intake.next_sequence(), Ordering::Relaxed);
+            slot.received_at_ns.store(monotonic_ns(), Ordering::Relaxed);
             slot.msqid.store(left.header().msqid(), Ordering::Relaxed);
             slot.crashes.store(0, Ordering::Relaxed);
             slot.set_state(SlotState::Received);
@@ -90,7 +89,7 @@ fn answer(recovery: &Recovery<'_>, slot: &SlotHeader, body: &[u8], crashes: u32)
 }
 
 fn asker(recovery: &Recovery<'_>, claimed_pid: i32) -> Option<ClientPid> {
-    let client = admission::possible(recovery.shared, claimed_pid).filter(|client| recovery.is_same(*client));
+    let client = recovery.shared.clients.possible_client(claimed_pid).filter(|client| recovery.is_same(*client));
     if client.is_none() {
         Counters::add(&recovery.shared.counters().recovered_gone);
     }
@@ -118,7 +117,7 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
     Counters::add(&counters.recovered_rerun);
     kill_point("handling");
     let request = HandlerRequest { client, id, text: request.text, received_at: Instant::now() };
-    let reply = recovery.shared.staff.handler().handle(&request);
+    let reply = recovery.shared.reloadable.handler().handle(&request);
     count_outcome(&recovery.shared.table.books(), reply.outcome());
     reply
 }

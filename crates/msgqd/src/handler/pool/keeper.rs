@@ -214,7 +214,7 @@ impl<B: Backend> Shared<B> {
             End::Gone => Some("ended before its first request"),
         };
         if let Some(reason) = reason {
-            state.health.fail(held.epoch, &format!("the {} {reason}", self.backend.noun()), now);
+            state.health.fail(held.epoch, &format!("the {} {reason}", B::NOUN), now);
         }
         self.judge(state);
     }

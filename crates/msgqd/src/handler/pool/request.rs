@@ -3,7 +3,7 @@
 use super::conversation::{Break, BreakKind, Stale, check_idle, converse};
 use super::link::Link;
 use super::state::Held;
-use super::{Backend, End, Pool, Shared};
+use super::{Backend, End, Shared};
 use crate::handler::framing::{AnswerDecoder, encode_request};
 use crate::handler::process::after;
 use crate::handler::{HandlerRequest, Outcome, Reply};
@@ -18,28 +18,27 @@ enum Refusal {
     Stopping,
 }
 
-impl<B: Backend> Pool<B> {
+impl<B: Backend> Shared<B> {
     /// Answers one request.
-    pub(in crate::handler) fn ask(&self, request: &HandlerRequest<'_>) -> Reply {
-        let shared = &*self.shared;
-        let deadline = after(request.received_at, shared.limits.timeout);
+    pub(super) fn ask(&self, request: &HandlerRequest<'_>) -> Reply {
+        let deadline = after(request.received_at, self.limits.timeout);
         // What a client gets that is neither answered nor safe to try again, when it is tried again in vain.
         let mut unknown = None;
         loop {
-            let mut held = match shared.claim(deadline) {
+            let mut held = match self.claim(deadline) {
                 Ok(held) => held,
-                Err(refusal) => return unknown.unwrap_or_else(|| shared.refuse(&refusal)),
+                Err(refusal) => return unknown.unwrap_or_else(|| self.refuse(&refusal)),
             };
-            let failure = match exchange(&mut held, request, deadline, shared.abort.as_fd()) {
+            let failure = match exchange(&mut held, request, deadline, self.abort.as_fd()) {
                 Ok(reply) => {
-                    shared.give_back(held);
+                    self.give_back(held);
                     return reply;
                 }
                 Err(failure) => failure,
             };
-            let reply = shared.broken(&failure);
-            let may_repeat = !failure.was_sent || (shared.limits.idempotent && unknown.is_none());
-            shared.give_up(held, &failure.kind);
+            let reply = self.broken(&failure);
+            let may_repeat = !failure.was_sent || (self.limits.is_idempotent && unknown.is_none());
+            self.give_up(held, &failure.kind);
             if !may_repeat || Instant::now() >= deadline {
                 return reply;
             }
@@ -48,21 +47,6 @@ impl<B: Backend> Pool<B> {
             }
         }
     }
-}
-
-fn exchange<L: Link>(
-    held: &mut Held<L>,
-    request: &HandlerRequest<'_>,
-    deadline: Instant,
-    abort: BorrowedFd<'_>,
-) -> Result<Reply, Break> {
-    let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
-    let frame = encode_request(request.id, request.client.get(), left, request.text);
-    let answer = converse(&mut held.link, &frame, &mut AnswerDecoder::new(request.id), deadline, Some(abort))?;
-    Ok(answer.into_reply())
-}
-
-impl<B: Backend> Shared<B> {
     /// An idle link that is there and silent.
     fn claim(&self, deadline: Instant) -> Result<Held<B::Link>, Refusal> {
         loop {
@@ -99,7 +83,7 @@ impl<B: Backend> Shared<B> {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Reply {
-        let noun = self.backend.noun();
+        let noun = B::NOUN;
         match refusal {
             Refusal::Late => {
                 let limit = self.limits.timeout.as_millis();
@@ -112,7 +96,7 @@ impl<B: Backend> Shared<B> {
     }
 
     fn broken(&self, failure: &Break) -> Reply {
-        let noun = self.backend.noun();
+        let noun = B::NOUN;
         let limit = self.limits.timeout.as_millis();
         match (&failure.kind, failure.was_sent) {
             (BreakKind::Deadline, true) => {
@@ -173,4 +157,16 @@ impl<B: Backend> Shared<B> {
         }
         self.wake(number, &state);
     }
+}
+
+fn exchange<L: Link>(
+    held: &mut Held<L>,
+    request: &HandlerRequest<'_>,
+    deadline: Instant,
+    abort: BorrowedFd<'_>,
+) -> Result<Reply, Break> {
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
+    let frame = encode_request(request.id, request.client.get(), left, request.text);
+    let answer = converse(&mut held.link, &frame, &mut AnswerDecoder::new(request.id), deadline, Some(abort))?;
+    Ok(answer.into_reply())
 }

@@ -1,0 +1,25 @@
+//! The engine's sign of life: a number that grows with each round of the janitor, and what the table keeps of it.
+
+use msgq_core::inflight::Table;
+use msgq_core::time::monotonic_ns;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Debug, Default)]
+pub(super) struct Heartbeat(AtomicU64);
+
+impl Heartbeat {
+    /// Counts one, and notes in the table when it was and how many answers there were by then.
+    pub(super) fn beat(&self, table: &Table) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let (header, now_ns) = (table.header(), monotonic_ns());
+        header.set_beat_at_ns(now_ns);
+        header.history().note(now_ns, || {
+            let counters = table.counted();
+            counters.answered + counters.answered_late
+        });
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,191 @@
+use super::*;
+
+fn client(raw: i32) -> ClientPid {
+    ClientPid::new(raw).unwrap()
+}
+
+fn put(outbox: &mut Lines, raw: i32, sequence: u64) -> SlotGrant {
+    let admission = outbox.admit(client(raw));
+    if let SlotGrant::Slot(slot) | SlotGrant::Instead { slot, .. } = admission {
+        outbox.insert(client(raw), slot, sequence);
+    }
+    admission
+}
+
+fn take(outbox: &mut Lines) -> Option<(ClientPid, u32)> {
+    outbox.take_next(|_, _| true, Instant::now())
+}
+
+fn send_all(outbox: &mut Lines) -> Vec<(i32, u64)> {
+    let mut sent = Vec::new();
+    while let Some((client, slot)) = take(outbox) {
+        sent.push((client.get(), outbox.links.sequence(slot)));
+        outbox.delivered(client, slot);
+    }
+    sent
+}
+
+#[test]
+fn clients_take_turns_and_each_gets_its_answers_in_order() {
+    let mut outbox = Lines::new(64);
+    for (raw, sequence) in [(10, 1), (10, 2), (10, 3), (20, 4), (30, 5), (20, 6)] {
+        put(&mut outbox, raw, sequence);
+    }
+    assert_eq!(send_all(&mut outbox), [(10, 1), (20, 4), (30, 5), (10, 2), (20, 6), (10, 3)]);
+    assert!(outbox.is_empty());
+    assert_eq!(outbox.len(), 0);
+}
+
+#[test]
+fn answers_that_come_late_from_another_worker_still_go_in_the_order_of_receipt() {
+    let mut outbox = Lines::new(64);
+    for sequence in [5, 2, 9, 1, 7] {
+        put(&mut outbox, 10, sequence);
+    }
+    assert_eq!(send_all(&mut outbox), [(10, 1), (10, 2), (10, 5), (10, 7), (10, 9)]);
+}
+
+#[test]
+fn at_the_limit_the_client_that_holds_the_most_loses_its_newest_answer() {
+    let mut outbox = Lines::new(4);
+    for (raw, sequence) in [(10, 1), (10, 2), (10, 3), (20, 4)] {
+        put(&mut outbox, raw, sequence);
+    }
+    let admission = put(&mut outbox, 30, 5);
+    assert!(matches!(admission, SlotGrant::Instead { victim, held: 2, .. } if victim == client(10)), "{admission:?}");
+    assert_eq!(send_all(&mut outbox), [(10, 1), (20, 4), (30, 5), (10, 2)]);
+}
+
+#[test]
+fn the_heaviest_client_itself_is_refused_at_the_limit() {
+    let mut outbox = Lines::new(4);
+    for (raw, sequence) in [(10, 1), (10, 2), (10, 3), (20, 4)] {
+        put(&mut outbox, raw, sequence);
+    }
+    assert_eq!(put(&mut outbox, 10, 5), SlotGrant::Refused { held: 3 });
+}
+
+#[test]
+fn a_client_with_one_answer_is_never_the_victim_while_another_holds_more() {
+    let mut outbox = Lines::new(64);
+    let mut sequence = 0;
+    for round in 0..2000 {
+        sequence += 1;
+        let raw = if round % 3 == 0 { 10 } else { 100 + round };
+        let before: HashMap<ClientPid, u32> = outbox.lines().map(|(client, held, _)| (client, held)).collect();
+        let most = before.values().copied().max().unwrap_or(0);
+        match put(&mut outbox, raw, sequence) {
+            SlotGrant::Instead { victim, .. } => assert!(before[&victim] > 1 && before[&victim] == most),
+            SlotGrant::Refused { held } => assert!(held + 1 >= most),
+            SlotGrant::Slot(_) => {}
+        }
+        assert!(outbox.len() <= 64);
+    }
+}
+
+#[test]
+fn nothing_of_a_client_is_sent_while_its_offer_rests() {
+    let mut outbox = Lines::new(8);
+    put(&mut outbox, 10, 1);
+    put(&mut outbox, 10, 2);
+    let (who, slot) = take(&mut outbox).unwrap();
+    outbox.offered(who, slot, Instant::now());
+    put(&mut outbox, 10, 3);
+    assert_eq!(take(&mut outbox), None);
+    assert_eq!(outbox.offers().len(), 1);
+    outbox.delivered(who, slot);
+    assert_eq!(send_all(&mut outbox), [(10, 2), (10, 3)]);
+}
+
+#[test]
+fn an_offer_that_is_taken_back_is_the_first_to_be_offered_again_after_a_growing_pause() {
+    let mut outbox = Lines::new(8);
+    put(&mut outbox, 10, 1);
+    put(&mut outbox, 10, 2);
+    let start = Instant::now();
+    for pause in [20, 40, 80] {
+        let (who, slot) = take(&mut outbox).unwrap();
+        assert_eq!(outbox.links.sequence(slot), 1);
+        outbox.offered(who, slot, start);
+        outbox.taken_back(who, slot, 1, start);
+        assert_eq!(take(&mut outbox), None);
+        assert_eq!(outbox.wake_parked(start), Some(start + Duration::from_millis(pause)));
+        outbox.wake_parked(start + Duration::from_millis(pause));
+    }
+    assert_eq!(send_all(&mut outbox), [(10, 1), (10, 2)]);
+}
+
+#[test]
+fn a_line_whose_earlier_request_is_still_with_a_worker_is_set_aside() {
+    let mut outbox = Lines::new(8);
+    put(&mut outbox, 10, 2);
+    put(&mut outbox, 20, 3);
+    let later = Instant::now() + Duration::from_millis(2);
+    let taken = outbox.take_next(|who, _| who != client(10), later).unwrap();
+    assert_eq!(taken.0, client(20));
+    outbox.delivered(taken.0, taken.1);
+    assert_eq!(outbox.take_next(|_, _| false, later), None);
+    put(&mut outbox, 10, 1);
+    assert_eq!(send_all(&mut outbox), [(10, 1), (10, 2)]);
+}
+
+#[test]
+fn a_dropped_line_frees_all_its_slots_but_the_one_in_the_send_call() {
+    let mut outbox = Lines::new(8);
+    for sequence in 1..=4 {
+        put(&mut outbox, 10, sequence);
+    }
+    let (who, slot) = take(&mut outbox).unwrap();
+    assert_eq!(outbox.drop_line(who).len(), 3);
+    assert_eq!(outbox.len(), 1);
+    outbox.free_slot(slot);
+    assert_eq!(outbox.len(), 0);
+    assert!(outbox.is_empty() && !outbox.has_ready());
+}
+
+#[test]
+fn random_histories_keep_count_of_every_slot() {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let mut outbox = Lines::new(32);
+    let mut out: Option<(ClientPid, u32, bool)> = None;
+    let start = Instant::now();
+    for sequence in 1..200_000_u64 {
+        let raw = 10 + i32::try_from(next(9)).unwrap();
+        match next(7) {
+            0..=2 => drop(put(&mut outbox, raw, sequence)),
+            3 if out.is_none() => out = take(&mut outbox).map(|(client, slot)| (client, slot, true)),
+            4 => {
+                if let Some((who, slot, _)) = out.take() {
+                    match (outbox.phase(who) == Some(LinePhase::Sending(slot)), next(3)) {
+                        (false, _) => outbox.free_slot(slot),
+                        (true, 0) => _ = outbox.delivered(who, slot),
+                        (true, 1) => outbox.offered(who, slot, start),
+                        (true, _) => outbox.taken_back(who, slot, 0, start),
+                    }
+                }
+            }
+            5 => {
+                for (who, slot, _) in outbox.offers() {
+                    if next(2) == 0 { _ = outbox.delivered(who, slot) } else { outbox.taken_back(who, slot, 0, start) }
+                }
+                outbox.wake_parked(start + Duration::from_secs(2));
+            }
+            _ if next(10) == 0 => drop(outbox.drop_line(client(raw))),
+            _ => {}
+        }
+        let sending = out.filter(|(who, slot, _)| outbox.phase(*who) != Some(LinePhase::Sending(*slot))).is_some();
+        let held: u32 = outbox.lines().map(|(_, held, _)| held).sum();
+        assert_eq!(outbox.len(), usize::try_from(held).unwrap() + usize::from(sending), "after step {sequence}");
+        for (who, held, phase) in outbox.lines() {
+            let outside = matches!(phase, LinePhase::Sending(_) | LinePhase::Offered { .. });
+            assert_eq!(outbox.waiting(who).len() + usize::from(outside), usize::try_from(held).unwrap());
+            assert_eq!(phase == LinePhase::Ready, outbox.round.contains(&who));
+        }
+    }
+}

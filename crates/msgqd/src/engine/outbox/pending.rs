@@ -1,0 +1,50 @@
+//! An answer on its way into the outbox, and the message that carries it.
+
+use crate::engine::clients::Generation;
+use crate::handler::Reply;
+use msgq_core::frame::Response;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::RESPONSE_MESSAGE_LEN;
+use msgq_core::queue::Queue;
+
+pub(in crate::engine) struct PendingAnswer<'a> {
+    pub(in crate::engine) client: ClientPid,
+    pub(in crate::engine) generation: Generation,
+    pub(in crate::engine) sequence: u64,
+    pub(in crate::engine) received_at_ns: u64,
+    pub(in crate::engine) queue: Queue,
+    /// mtype and body.
+    pub(in crate::engine) message: &'a [u8],
+    pub(in crate::engine) origin: Origin,
+}
+
+/// Where an answer stands in the table until it stands in a response slot.
+///
+/// A daemon that is killed in between leaves it in both, and must leave it in one at least. So its first place is given
+/// up last, but still under the outbox's lock: the courier cannot have sent the answer by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Origin {
+    /// A worker's landing slot. The two are recognised as one by the number of the request.
+    Landing(usize),
+    /// The recall slot. It names the response slot.
+    Recall,
+    /// The table of an earlier daemon.
+    Earlier {
+        /// Its daemon died while it sent it.
+        in_doubt: bool,
+    },
+}
+
+/// Makes the message that carries a reply, over whatever stands in `message`.
+pub(in crate::engine) fn response_message<'a>(
+    message: &'a mut [u8; RESPONSE_MESSAGE_LEN],
+    client: ClientPid,
+    reply: &Reply,
+    response_len: usize,
+) -> &'a [u8] {
+    let Some((first, body)) = message.split_first_chunk_mut() else { return &[] };
+    *first = client.as_mtype().to_ne_bytes();
+    let Some(body) = body.first_chunk_mut() else { return &[] };
+    let len = first.len() + Response::write(body, reply.status(), reply.text(), response_len);
+    message.get(..len).unwrap_or_default()
+}

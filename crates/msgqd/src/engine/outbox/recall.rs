@@ -1,0 +1,74 @@
+//! Taking answers back out of the queue, through the recall slot of the table: after a kill in between it shows whether
+//! the client or this daemon has the answer. Whoever holds the outbox's lock is the only user of that slot; during
+//! recovery it is the one thread that there is.
+
+use super::{LockedOutbox, Outbox};
+use crate::engine::kill_points::kill_point;
+use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
+use msgq_core::queue::Queue;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+impl Outbox {
+    /// Takes one answer of this client back that was offered a moment ago and rests; true when it was there.
+    pub(in crate::engine) fn withdraw(&self, client: ClientPid, queue: &Queue) -> bool {
+        let table = &self.parts.table;
+        let recall = table.recall();
+        self.announce_recall(None);
+        let taken = matches!(table.try_receive(recall, queue, client.as_mtype()), Ok(Some(_)));
+        table.finish_landing(recall);
+        taken
+    }
+
+    /// Notes in the recall slot for which response slot its message is meant.
+    pub(super) fn announce_recall(&self, slot: Option<u32>) {
+        let table = &self.parts.table;
+        if let Some(recall) = table.landing(table.recall()) {
+            recall.sequence.store(slot.map_or(0, |slot| u64::from(slot) + 1), Ordering::SeqCst);
+        }
+    }
+
+    /// The body in the recall slot.
+    pub(super) fn recalled_body<'a>(&self, body: &'a mut [u8; BODY_LEN_LP64], length: usize) -> Option<&'a [u8]> {
+        let table = &self.parts.table;
+        let body = body.get_mut(..length)?;
+        table.read_landed(table.recall(), body).then_some(body)
+    }
+
+    /// True when the recall slot holds the answer that was offered out of `slot`.
+    pub(super) fn is_recalled_body_of(&self, slot: u32, length: usize) -> bool {
+        let mut message = [0; RESPONSE_MESSAGE_LEN];
+        let len = self.parts.table.read_response(slot, &mut message);
+        let mut body = [0; BODY_LEN_LP64];
+        message.get(8..len).is_some_and(|stored| self.recalled_body(&mut body, length) == Some(stored))
+    }
+}
+
+impl LockedOutbox<'_> {
+    /// Takes the offer in `slot` out of the queue.
+    pub(super) fn take_back(&mut self, client: ClientPid, slot: u32, queue: &Queue) {
+        let table = &self.parts().table;
+        let recall = table.recall();
+        self.outbox.announce_recall(Some(slot));
+        match table.try_receive(recall, queue, client.as_mtype()) {
+            Ok(Some(length)) if self.outbox.is_recalled_body_of(slot, length) => {
+                kill_point("taking-back");
+                self.note_taken_back(client, slot);
+            }
+            Ok(Some(_)) => Counters::add(&self.outbox.counters().orphans_junk),
+            Ok(None) => self.count_delivered(client, slot),
+            Err(_) => {}
+        }
+        table.finish_landing(recall);
+    }
+
+    /// The offer in `slot` is the head of its line again.
+    pub(super) fn note_taken_back(&mut self, client: ClientPid, slot: u32) {
+        let Some(header) = self.slot(slot) else { return };
+        Counters::add(&self.outbox.counters().recalled);
+        header.set_state(SlotState::Ready);
+        self.lines.taken_back(client, slot, header.sequence.load(Ordering::Relaxed), Instant::now());
+    }
+}

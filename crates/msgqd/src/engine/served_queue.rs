@@ -1,0 +1,97 @@
+//! Which queue is served: its msqid now, how it is made anew, and who was last seen to send to it.
+//!
+//! One thread at a time replaces a queue that somebody removed, however many notice: see
+//! [`ServedQueue::loss_of`]. Whoever reads the msqid sees a queue that is set up.
+
+use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::queue::{Queue, QueueKey, QueueStat};
+use std::fmt;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Makes the queue anew after somebody removed it; the error is a sentence for the log.
+pub type Recreate = Box<dyn Fn() -> Result<Queue, String> + Send + Sync>;
+
+pub(super) struct ServedQueue {
+    key: Option<QueueKey>,
+    msqid: AtomicI32,
+    recreate: Recreate,
+    replacing: Mutex<()>,
+    /// The last process but this one that was seen to send; 0: none yet.
+    last_sender: AtomicI32,
+}
+
+impl fmt::Debug for ServedQueue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServedQueue")
+            .field("key", &self.key)
+            .field("msqid", &self.msqid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to replace a queue that is gone.
+pub(super) struct QueueLoss<'a> {
+    served: &'a ServedQueue,
+    _replacing: MutexGuard<'a, ()>,
+}
+
+impl ServedQueue {
+    pub(super) fn new(queue: Queue, recreate: Recreate) -> Self {
+        Self {
+            key: queue.key(),
+            msqid: AtomicI32::new(queue.id()),
+            recreate,
+            replacing: Mutex::new(()),
+            last_sender: AtomicI32::new(0),
+        }
+    }
+
+    pub(super) fn current(&self) -> Queue {
+        self.with_id(self.msqid.load(Ordering::Acquire))
+    }
+
+    /// The queue of this key that had this msqid when a request was received; it may be gone.
+    pub(super) fn with_id(&self, msqid: i32) -> Queue {
+        Queue::known(self.key, msqid)
+    }
+
+    /// Keeps who sent last; the daemon's own answers do not count.
+    pub(super) fn note_sender(&self, stat: &QueueStat) {
+        if stat.last_send_pid != nix::unistd::getpid().as_raw() {
+            self.last_sender.store(stat.last_send_pid, Ordering::Relaxed);
+        }
+    }
+
+    /// The last client that was seen to send, which may or may not be who removed the queue.
+    fn describe_last_sender(&self) -> String {
+        let Some(client) = ClientPid::new(self.last_sender.load(Ordering::Relaxed)) else {
+            return "nobody but the server was seen to send to it".to_owned();
+        };
+        match process_name(client) {
+            Some(name) => format!("the last client seen to send to it was PID {client} ({name})"),
+            None => format!("the last client seen to send to it was PID {client}, which is gone or hidden"),
+        }
+    }
+
+    /// `None` when `lost` has been replaced already. Waits while another thread replaces it.
+    pub(super) fn loss_of(&self, lost: &Queue) -> Option<QueueLoss<'_>> {
+        let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.current().id() == lost.id()).then_some(QueueLoss { served: self, _replacing: replacing })
+    }
+}
+
+impl QueueLoss<'_> {
+    /// Who may have removed it, for the log.
+    pub(super) fn suspect(&self) -> String {
+        self.served.describe_last_sender()
+    }
+
+    /// Makes the queue anew; from then on it is the one that is served.
+    pub(super) fn replace(self) -> Result<Queue, String> {
+        let queue = (self.served.recreate)()?;
+        self.served.msqid.store(queue.id(), Ordering::Release);
+        Ok(queue)
+    }
+}

@@ -1,0 +1,37 @@
+//! What the engine is told when it starts.
+
+use msgq_core::inflight::Geometry;
+use std::time::Duration;
+
+/// What the engine needs to know. A reload changes the handler, the number of workers and the two durations
+/// ([`super::Engine::reconfigure`]); all else is fixed for its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Threads that receive and handle, at the start.
+    pub workers: usize,
+    /// The most that there can ever be.
+    pub worker_room: usize,
+    /// Answers that may wait for room in the queue.
+    pub outbox_capacity: u32,
+    /// How long an answer may wait for its client, at the start.
+    pub response_ttl: Duration,
+    /// How long a worker may look for a request before it blocks, at the start.
+    pub spin_limit: Duration,
+    /// The longest body that can be received, in bytes: `kernel.msgmax`.
+    pub message_room: usize,
+    /// Clients that are watched at the same time, each by one descriptor.
+    pub client_limit: usize,
+}
+
+impl EngineSettings {
+    /// The table that an engine with these settings needs.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        Geometry {
+            workers: self.worker_room.max(self.workers),
+            capacity: self.outbox_capacity,
+            message_room: self.message_room,
+            clients: u32::try_from(self.client_limit).unwrap_or(u32::MAX),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The janitor: reaps dead clients, keeps the queue free of what nobody will read, and moves what rests too long into
+//! the outbox while others wait for room.
+//!
+//! It sleeps in epoll: the death of a client wakes it, and so does a worker that found the queue full. Beside that it
+//! looks at the queue's fill, often under pressure and twice a second otherwise, and scans the messages only when there
+//! are some. A scan looks at the oldest messages only, since each look is a walk from the head, and is bounded in time,
+//! so that no flood can hold it.
+
+mod resting;
+mod scan;
+
+use super::group::Waker;
+use crate::engine::shared::Shared;
+use msgq_core::identity::ClientPid;
+use msgq_core::inflight::Counters;
+use msgq_core::queue::MessageBuffer;
+use resting::RestingAnswers;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+pub(in crate::engine) struct Janitor {
+    shared: Arc<Shared>,
+    courier: Waker,
+    buffer: MessageBuffer,
+    seen: HashMap<ClientPid, RestingAnswers>,
+    last_scan: Option<Instant>,
+    last_expiry: Instant,
+    can_copy: bool,
+}
+
+/// What a look at the queue came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum QueueFill {
+    Empty,
+    Resting,
+    MoreJunk,
+}
+
+const UNDER_PRESSURE: Duration = Duration::from_millis(5);
+const WHILE_SOMETHING_RESTS: Duration = Duration::from_millis(100);
+const IDLE: Duration = Duration::from_millis(500);
+const SCAN_PAUSE_UNDER_PRESSURE: Duration = Duration::from_millis(20);
+const SCAN_PAUSE: Duration = Duration::from_millis(500);
+/// All scans and removals of one round.
+const ROUND_TIME: Duration = Duration::from_millis(20);
+const PURGE_LIMIT: usize = 4096;
+const EXPIRY_PAUSE: Duration = Duration::from_secs(1);
+const CANCEL_LIMIT: Duration = Duration::from_secs(1);
+
+impl Janitor {
+    pub(in crate::engine) fn new(shared: Arc<Shared>, courier: Waker) -> Self {
+        let buffer = MessageBuffer::with_body_room(shared.message_room);
+        Self {
+            shared,
+            courier,
+            buffer,
+            seen: HashMap::new(),
+            last_scan: None,
+            last_expiry: Instant::now(),
+            can_copy: true,
+        }
+    }
+
+    pub(in crate::engine) fn run(mut self) {
+        let mut pause = IDLE;
+        let mut dead = Vec::new();
+        while !self.shared.lifecycle.is_stopping() {
+            self.shared.clients.wait_for_deaths(pause, &mut dead);
+            // Under pressure rounds follow each other anyway: nobody pays for another alarm.
+            if pause > UNDER_PRESSURE {
+                self.shared.alarm.rearm();
+            } else {
+                self.shared.alarm.mute();
+            }
+            for client in dead.drain(..) {
+                self.reap(client);
+            }
+            let next = self.round();
+            // Armed before the last look, so that whoever comes after that look sounds it again.
+            if pause <= UNDER_PRESSURE && next > UNDER_PRESSURE {
+                self.shared.alarm.rearm();
+                pause = self.round();
+            } else {
+                pause = next;
+            }
+            self.shared.heartbeat.beat(&self.shared.table);
+        }
+    }
+
+    /// Looks after outbox and queue; returns how long the next round can wait.
+    fn round(&mut self) -> Duration {
+        let outbox_used = self.tend_outbox();
+        let queue = self.tend_queue(outbox_used);
+        match (outbox_used || self.shared.congestion.is_crowded(), queue) {
+            (true, _) | (_, QueueFill::MoreJunk) => UNDER_PRESSURE,
+            (false, QueueFill::Resting) => WHILE_SOMETHING_RESTS,
+            (false, QueueFill::Empty) => IDLE,
+        }
+    }
+
+    /// The order is an argument. First the death is noted: from then on no worker and no answer for the dead one gets
+    /// through. Then those that got through before are waited for: direct sends and the courier. Then all that is there
+    /// is dropped. Nothing can come after.
+    fn reap(&mut self, client: ClientPid) {
+        let shared = Arc::clone(&self.shared);
+        shared.clients.forget_dead(client);
+        shared.clients.wait_for_direct_sends(client);
+        self.cancel_send(client);
+        let dropped = shared.outbox.drop_line(client, &shared.counters().client_gone);
+        let removed = self.remove(client.as_mtype(), PURGE_LIMIT, &shared.counters().orphans_dead_client);
+        self.seen.remove(&client);
+        if dropped + removed > 0 {
+            shared.events.reaped.info(|| {
+                format!("client {client} died before it read {} answer(s), which were removed", dropped.max(removed))
+            });
+        }
+    }
+
+    /// The courier may be in a send to this client for as long as there is no room.
+    fn cancel_send(&self, client: ClientPid) {
+        let limit = Instant::now() + CANCEL_LIMIT;
+        let send_call = &self.shared.outbox.send_call;
+        send_call.cancel_for(client);
+        while send_call.is_for(client) && Instant::now() < limit {
+            self.courier.wake();
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        send_call.cancel_nobody();
+    }
+
+    /// True when something waits in the outbox.
+    fn tend_outbox(&mut self) -> bool {
+        let is_used = self.shared.outbox.tend();
+        if is_used && self.last_expiry.elapsed() >= EXPIRY_PAUSE {
+            self.last_expiry = Instant::now();
+            self.shared.outbox.expire(self.shared.reloadable.response_ttl());
+        }
+        is_used
+    }
+
+    fn tend_queue(&mut self, outbox_used: bool) -> QueueFill {
+        let started = Instant::now();
+        loop {
+            let Ok(stat) = self.shared.served.current().stat() else { return QueueFill::Empty };
+            self.shared.note_queue(&stat);
+            if stat.messages == 0 {
+                self.seen.clear();
+                return QueueFill::Empty;
+            }
+            let pressure = outbox_used || self.shared.congestion.is_crowded();
+            let pause = if pressure { SCAN_PAUSE_UNDER_PRESSURE } else { SCAN_PAUSE };
+            let is_due = self.last_scan.is_none_or(|last| last.elapsed() >= pause);
+            if !self.can_copy || !is_due {
+                return QueueFill::Resting;
+            }
+            // As long as a scan finds junk there may be more behind it.
+            if self.scan(pressure) == 0 {
+                self.last_scan = Some(Instant::now());
+                return QueueFill::Resting;
+            }
+            if started.elapsed() >= ROUND_TIME {
+                self.last_scan = None;
+                return QueueFill::MoreJunk;
+            }
+        }
+    }
+
+    /// Removes messages of a type, at most `limit`.
+    fn remove(&mut self, mtype: i64, limit: usize, counter: &AtomicU64) -> usize {
+        let queue = self.shared.served.current();
+        let mut removed = 0;
+        while removed < limit && matches!(queue.try_receive(mtype, &mut self.buffer), Ok(true)) {
+            Counters::add(counter);
+            removed += 1;
+        }
+        removed
+    }
+}
