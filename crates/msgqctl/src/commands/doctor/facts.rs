@@ -10,6 +10,7 @@ pub(super) use configuration::Configuration;
 pub(super) use daemon::{DaemonElsewhere, Identification};
 pub(super) use programs::{CommandError, ask_program};
 pub(super) use systemd_files::{effective_setting, files_of_logind};
+pub(super) use unit::SystemdUnit;
 
 use crate::system::sysvipc::{ListedQueue, find_listed_queue};
 use crate::target::{QueueOptions, SYSTEM_CONFIG};
@@ -18,7 +19,7 @@ use daemon::DaemonFacts;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
 use msgq_core::time::unix_time_s;
 use std::path::Path;
-use unit::SystemdUnit;
+use unit::find_unit;
 
 /// The machine, the queue and its server at one moment.
 pub(super) struct Facts {
@@ -30,7 +31,8 @@ pub(super) struct Facts {
     /// The queue as its users may see it.
     pub(super) stat: Option<Result<QueueStat, QueueError>>,
     pub(super) daemon: DaemonFacts,
-    pub(super) unit: SystemdUnit,
+    /// The error says why there is none to look at.
+    pub(super) unit: Result<SystemdUnit, String>,
     /// Seconds since 1970.
     pub(super) now_s: i64,
 }
@@ -47,7 +49,7 @@ impl Facts {
         let owner_uid = queue.map_or_else(|| nix::unistd::geteuid().as_raw(), |queue| queue.uid);
         let daemon = key.map_or_else(DaemonFacts::none, |key| DaemonFacts::gather(key, owner_uid));
         let is_packaged = configuration.path() == Some(Path::new(SYSTEM_CONFIG)) || key == Some(QueueKey::DEFAULT);
-        let unit = SystemdUnit::find(&daemon, is_packaged);
+        let unit = find_unit(&daemon, is_packaged);
         let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
         Self { key, configuration, queue, stat, daemon, unit, now_s }
     }
@@ -55,6 +57,11 @@ impl Facts {
     /// The key in words, for sentences.
     pub(super) fn key_name(&self) -> String {
         self.key.map_or_else(|| "with an unknown key".to_owned(), |key| key.to_string())
+    }
+
+    /// The unit that systemctl can work on, where there is one.
+    pub(super) fn unit_name(&self) -> Option<&str> {
+        Some(&self.unit.as_ref().ok()?.name)
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn check_daemon(facts: &Facts) -> CheckOutcome {
 }
 
 /// How a check of the daemon ends when no daemon can be seen.
-pub(super) fn without_daemon(facts: &Facts) -> CheckOutcome {
+pub(super) fn no_daemon_seen(facts: &Facts) -> CheckOutcome {
     match facts.daemon.lock() {
         LockState::Hidden => CheckOutcome::not_checked("this user may not see whether a daemon runs; root may"),
         _ => CheckOutcome::not_applicable("no daemon can be seen from here"),
@@ -51,7 +51,7 @@ fn hangs(facts: &Facts, pid: i32) -> CheckOutcome {
     let mend = match facts.daemon.pid() {
         Some(pid) if is_process_stopped(pid) => format!("kill -CONT {pid}"),
         // One that hangs may not hear SIGTERM.
-        Some(pid) if facts.unit.installed_name().is_none() => format!("kill -KILL {pid}; {}", start_command(facts)),
+        Some(pid) if facts.unit_name().is_none() => format!("kill -KILL {pid}; {}", start_command(facts)),
         _ => restart_command(facts),
     };
     CheckOutcome::problem(

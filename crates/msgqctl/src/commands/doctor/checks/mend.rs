@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// The command that starts the daemon.
 pub(super) fn start_command(facts: &Facts) -> String {
-    if let Some(name) = facts.unit.installed_name() {
+    if let Some(name) = facts.unit_name() {
         return format!("systemctl start {name}");
     }
     let configuration = facts.configuration.path().map(|path| format!(" --config {}", shell_word(path)));
@@ -14,7 +14,7 @@ pub(super) fn start_command(facts: &Facts) -> String {
 
 /// The command that has the daemon start anew, or start at all.
 pub(super) fn restart_command(facts: &Facts) -> String {
-    match (facts.unit.installed_name(), facts.daemon.pid()) {
+    match (facts.unit_name(), facts.daemon.pid()) {
         (Some(name), _) => format!("systemctl restart {name}"),
         (None, Some(pid)) => {
             format!("kill {pid} && tail --pid={pid} --follow /dev/null; {}", start_command(facts))

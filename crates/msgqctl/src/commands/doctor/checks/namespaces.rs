@@ -1,6 +1,6 @@
 //! Whether the daemon and this shell see the same queues and the same numbers of processes.
 
-use super::daemon::without_daemon;
+use super::daemon::no_daemon_seen;
 use crate::commands::doctor::facts::{DaemonElsewhere, Facts, Identification};
 use crate::commands::doctor::outcome::CheckOutcome;
 use crate::system::procfs::process_namespace;
@@ -15,7 +15,7 @@ pub(super) fn check_ipc_namespace(facts: &Facts) -> CheckOutcome {
         // The name of the lock file holds the namespace.
         (LockState::Held(_), _) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
         (_, Some(elsewhere)) => other_ipc(facts, elsewhere, own),
-        (LockState::Hidden | LockState::Free, None) => without_daemon(facts),
+        (LockState::Hidden | LockState::Free, None) => no_daemon_seen(facts),
     }
 }
 
@@ -39,7 +39,7 @@ fn other_ipc(facts: &Facts, elsewhere: DaemonElsewhere, own: u64) -> CheckOutcom
 
 pub(super) fn check_pid_namespace(facts: &Facts) -> CheckOutcome {
     match facts.daemon.identification {
-        Identification::NoDaemon => without_daemon(facts),
+        Identification::NoDaemon => no_daemon_seen(facts),
         Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
         Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
             "whether PID {pid} is the daemon here too is hidden from this user; root sees it"

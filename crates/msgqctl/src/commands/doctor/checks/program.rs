@@ -1,6 +1,6 @@
 //! Which version of the program runs, and which is installed.
 
-use super::daemon::without_daemon;
+use super::daemon::no_daemon_seen;
 use super::mend::restart_command;
 use crate::commands::doctor::facts::{CommandError, Facts, ask_program};
 use crate::commands::doctor::outcome::CheckOutcome;
@@ -18,7 +18,7 @@ const DELETED: &[u8] = b" (deleted)";
 /// The program that the daemon runs; the error is how a check ends that cannot see it.
 fn running_program(facts: &Facts) -> Result<(i32, Vec<u8>), CheckOutcome> {
     let Some(pid) = facts.daemon.pid() else {
-        return Err(without_daemon(facts));
+        return Err(no_daemon_seen(facts));
     };
     match std::fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => Ok((pid, program.as_os_str().as_bytes().to_vec())),
@@ -55,7 +55,7 @@ fn running_version(facts: &Facts) -> Option<String> {
 
 pub(super) fn check_versions(facts: &Facts) -> CheckOutcome {
     if facts.daemon.pid().is_none() {
-        return without_daemon(facts);
+        return no_daemon_seen(facts);
     }
     let Some(running) = running_version(facts) else {
         return CheckOutcome::not_checked("the daemon's version stands in its table, which cannot be read");
@@ -87,7 +87,7 @@ pub(super) fn check_package(facts: &Facts) -> CheckOutcome {
     let package = escape(package.as_bytes());
     let is_of_package = match running_program(facts) {
         Ok((_, program)) => program.strip_suffix(DELETED).unwrap_or(&program) == PACKAGED,
-        Err(_) => facts.unit.installed_name().is_some(),
+        Err(_) => facts.unit_name().is_some(),
     };
     if facts.daemon.pid().is_some() && !is_of_package {
         return CheckOutcome::not_applicable("the daemon's program is not the package's");

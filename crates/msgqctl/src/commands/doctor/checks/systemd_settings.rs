@@ -1,7 +1,7 @@
 //! Whether settings of logind or of the unit would take the queue away, or hide it.
 
 use super::queue::no_queue;
-use crate::commands::doctor::facts::{Facts, effective_setting, files_of_logind};
+use crate::commands::doctor::facts::{Facts, SystemdUnit, effective_setting, files_of_logind};
 use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::shown_path;
 use crate::system::names::Named;
@@ -74,13 +74,12 @@ pub(super) fn check_dynamic_user(facts: &Facts) -> CheckOutcome {
 }
 
 fn must_be_no(facts: &Facts, setting: &str, why: &str) -> CheckOutcome {
-    let unit = &facts.unit;
-    let name = match &unit.name {
-        Ok(name) => name,
+    let SystemdUnit { name, files, properties } = match &facts.unit {
+        Ok(unit) => unit,
         Err(reason) => return CheckOutcome::not_applicable(reason),
     };
-    let written = effective_setting(&unit.files, "Service", setting);
-    let in_effect = unit.properties.as_ref().and_then(|known| known.as_ref().ok()?.get(setting));
+    let written = effective_setting(files, "Service", setting);
+    let in_effect = properties.as_ref().and_then(|known| known.as_ref().ok()?.get(setting));
     let is_yes = |value: &String| value == "yes";
     match (in_effect, written) {
         (in_effect, Ok(Some(written))) if written.is_true() == Some(true) => {

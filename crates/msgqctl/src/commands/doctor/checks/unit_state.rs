@@ -1,14 +1,14 @@
 //! Whether systemd runs the unit now, and will after the next boot.
 
-use crate::commands::doctor::facts::Facts;
+use crate::commands::doctor::facts::{Facts, SystemdUnit};
 use crate::commands::doctor::outcome::CheckOutcome;
 use std::collections::HashMap;
 use std::convert::identity;
 
 /// The unit's name and what systemd says of it; the error is how a check ends that needs them.
 fn known_unit(facts: &Facts) -> Result<(&str, &HashMap<String, String>), CheckOutcome> {
-    let name = facts.unit.name.as_deref().map_err(CheckOutcome::not_applicable)?;
-    match &facts.unit.properties {
+    let SystemdUnit { name, properties, .. } = facts.unit.as_ref().map_err(CheckOutcome::not_applicable)?;
+    match properties {
         None => Err(CheckOutcome::not_applicable("systemd is not the init here")),
         Some(Err(reason)) => Err(CheckOutcome::not_checked(reason)),
         Some(Ok(properties)) => Ok((name, properties)),

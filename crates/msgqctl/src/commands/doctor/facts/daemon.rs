@@ -6,8 +6,8 @@ use msgq_core::identity::{ClientHandle, ClientPid};
 use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_state};
 use msgq_core::queue::QueueKey;
+use std::fs::read_dir;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 
 /// What is known of the daemon.
 pub(crate) struct DaemonFacts {
@@ -105,15 +105,12 @@ fn identify(files: &DaemonFiles, table: Option<&Table>) -> Identification {
 fn find_elsewhere(key: QueueKey, owner_uid: u32) -> Option<DaemonElsewhere> {
     let prefix = format!("queue-{key}-ipc");
     let own = ipc_namespace();
-    let mut files: Vec<PathBuf> = Vec::new();
-    for directory in candidate_directories(owner_uid) {
-        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-        files.extend(entries.map(|entry| entry.path()));
-    }
-    files.iter().find_map(|path| {
+    let directories = candidate_directories(owner_uid).into_iter().filter_map(|directory| read_dir(directory).ok());
+    let mut files = directories.flatten().flatten().map(|entry| entry.path());
+    files.find_map(|path| {
         let name = path.file_name()?.to_str()?;
         let namespace: u64 = name.strip_prefix(&prefix)?.strip_suffix(".lock")?.parse().ok()?;
-        match lock_state(path) {
+        match lock_state(&path) {
             LockState::Held(pid) if namespace != own => Some(DaemonElsewhere { pid, namespace }),
             _ => None,
         }

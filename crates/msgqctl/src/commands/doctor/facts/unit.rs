@@ -15,48 +15,34 @@ const SYSTEMD: &str = "/run/systemd/system";
 const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload,PrivateIPC,\
                           RemoveIPC,DynamicUser";
 
-/// The unit that runs the daemon, or should.
+/// The unit that runs the daemon, or should: one that systemctl can work on.
 pub(crate) struct SystemdUnit {
-    /// The error says why there is none to look at.
-    pub(crate) name: Result<String, String>,
+    pub(crate) name: String,
     pub(crate) files: Vec<PathBuf>,
     /// As systemd has them in effect; `None` where it is not the init, and the error says why it does not tell.
     pub(crate) properties: Option<Result<HashMap<String, String>, String>>,
 }
 
-impl SystemdUnit {
-    fn none(reason: impl Into<String>) -> Self {
-        Self { name: Err(reason.into()), files: Vec::new(), properties: None }
-    }
-
-    /// That of the daemon which runs, or else the one that should; `is_packaged` when that is the unit of the package.
-    pub(crate) fn find(daemon: &DaemonFacts, is_packaged: bool) -> Self {
-        let name = match (daemon.pid(), daemon.lock()) {
-            (Some(pid), _) => match unit_of_process(pid) {
-                Some(name) => name,
-                None => return Self::none(format!("systemd does not run the daemon (PID {pid})")),
-            },
-            (None, LockState::Held(_)) => return Self::none("the daemon lives in another PID namespace"),
-            (None, _) => match daemon.elsewhere.and_then(|elsewhere| unit_of_process(elsewhere.pid)) {
-                Some(name) => name,
-                None if is_packaged => PACKAGED.to_owned(),
-                None => return Self::none("it is not known which unit should serve this queue"),
-            },
-        };
-        let files = files_of_unit(&name);
-        let properties = Path::new(SYSTEMD).is_dir().then(|| properties_of_unit(&name));
-        let is_loaded =
-            matches!(&properties, Some(Ok(known)) if known.get("LoadState").is_some_and(|it| it != "not-found"));
-        if files.is_empty() && !is_loaded {
-            return Self::none(format!("no unit {name} is installed"));
+/// That of the daemon which runs, or else the one that should; `is_packaged` when that is the unit of the package. The
+/// error is a sentence that says why there is none to look at.
+pub(crate) fn find_unit(daemon: &DaemonFacts, is_packaged: bool) -> Result<SystemdUnit, String> {
+    let name = match (daemon.pid(), daemon.lock()) {
+        (Some(pid), _) => unit_of_process(pid).ok_or_else(|| format!("systemd does not run the daemon (PID {pid})"))?,
+        (None, LockState::Held(_)) => return Err("the daemon lives in another PID namespace".to_owned()),
+        (None, _) => {
+            let of_other = daemon.elsewhere.and_then(|elsewhere| unit_of_process(elsewhere.pid));
+            let packaged = is_packaged.then(|| PACKAGED.to_owned());
+            of_other.or(packaged).ok_or("it is not known which unit should serve this queue")?
         }
-        Self { name: Ok(name), files, properties }
+    };
+    let files = files_of_unit(&name);
+    let properties = Path::new(SYSTEMD).is_dir().then(|| properties_of_unit(&name));
+    let is_loaded =
+        matches!(&properties, Some(Ok(known)) if known.get("LoadState").is_some_and(|it| it != "not-found"));
+    if files.is_empty() && !is_loaded {
+        return Err(format!("no unit {name} is installed"));
     }
-
-    /// The unit's name, where it is one that systemctl can work on.
-    pub(crate) fn installed_name(&self) -> Option<&str> {
-        self.name.as_deref().ok()
-    }
+    Ok(SystemdUnit { name, files, properties })
 }
 
 /// From the control group (cgroups(7)), which shows for every process to everybody.
