@@ -1,15 +1,15 @@
 //! Why a command failed, and the exit code that this is worth.
 
 use crate::daemon::{closing_note, closing_sentence};
-use crate::permission;
-use crate::sysvipc;
+use crate::system::permission::permission_advice;
+use crate::system::sysvipc::find_listed_queue;
 use msgq_core::client::CallError;
 use msgq_core::orphan::SweepError;
 use msgq_core::queue::{QueueError, QueueKey};
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// Exit codes, as `--help` documents them.
+/// How a run ended; each is an exit code that `--help` documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     Ok,
@@ -54,9 +54,9 @@ impl Failure {
             return Self::new(Status::NoQueue, format!("{error}; {}", no_queue_advice(key)));
         }
         if error.is_permission() {
-            let note = sysvipc::find(key).and_then(|row| closing_note(key, row.uid));
+            let note = find_listed_queue(key).and_then(|row| closing_note(key, row.uid));
             let closed = note.map(|note| closing_sentence(&note));
-            let advice = closed.map_or_else(|| permission::advice(key), |closed| format!("it is {closed}"));
+            let advice = closed.map_or_else(|| permission_advice(key), |closed| format!("it is {closed}"));
             return Self::new(Status::Permission, format!("{error}; {advice}"));
         }
         Self::new(Status::Other, error.to_string())

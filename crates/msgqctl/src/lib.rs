@@ -6,23 +6,21 @@
 
 mod cli;
 mod commands;
-mod complete;
+mod completion;
 mod daemon;
 mod failure;
 mod messages;
-mod names;
 mod output;
-mod permission;
-mod procfs;
-mod sysvipc;
+mod system;
 mod target;
 
 pub use cli::command;
-pub use complete::script as completion_script;
+pub use completion::script::completion_script;
 
 use clap::Parser;
 use cli::Arguments;
 use commands::Outcome;
+use completion::script::answer_completion;
 use failure::{Failure, Status};
 use output::{Style, complain, print_report};
 use std::ffi::OsString;
@@ -33,7 +31,7 @@ use std::process::ExitCode;
 /// Asked by a completion script, it prints candidates instead.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match complete::answer(command, &arguments) {
+    match answer_completion(&arguments, command) {
         Ok(true) => return ExitCode::from(Status::Ok.code()),
         Ok(false) => {}
         Err(error) => {

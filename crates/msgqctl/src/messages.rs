@@ -7,7 +7,7 @@ use msgq_core::process::ClientPid;
 use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use serde::Serialize;
 
-/// How far a look at the messages came.
+/// How many messages of a queue were looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Browsed {
     pub(crate) looked_at: usize,
@@ -28,7 +28,7 @@ pub(crate) fn browse_messages(
     Ok(Browsed { looked_at: browse.looked_at(), is_complete: browse.is_complete()? })
 }
 
-/// What a message is.
+/// What a message is, as its type, length and client number show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MessageKind {
@@ -48,14 +48,14 @@ impl MessageKind {
     }
 }
 
-/// A message and what can be said about it.
+/// A message taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Described<'a> {
     pub(crate) kind: MessageKind,
     /// Whom it names: who asks, or who is to read it. `None` for a number that no process can have.
     pub(crate) client: Option<ClientPid>,
     pub(crate) status: Option<i32>,
-    /// Of junk the whole body.
+    /// The text of a request or response; of junk the whole body.
     pub(crate) text: &'a [u8],
 }
 

@@ -10,4 +10,4 @@ mod words;
 pub(crate) use layout::{fit, height, pad, widest, width};
 pub(crate) use report::{Report, Style, Text, complain, print_report, write_text};
 pub(crate) use styled::{Colour, StyledText};
-pub(crate) use words::{counted, fill_bar, moment_with_age, program_label, rough_age, utc};
+pub(crate) use words::{counted, fill_bar, moment_with_age, program_label, rough_age, shown_path, utc};

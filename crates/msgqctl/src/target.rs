@@ -43,7 +43,7 @@ impl QueueOptions {
     }
 }
 
-/// The queue that a command works on.
+/// The queue that a command works on, and the key that led to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) key: QueueKey,
@@ -55,7 +55,7 @@ impl Target {
         self.queue.stat().map_err(|error| self.failure(&error))
     }
 
-    /// What an error of this queue's is worth.
+    /// An error of this queue's as the failure of a command.
     pub(crate) fn failure(&self, error: &QueueError) -> Failure {
         Failure::of_queue(self.key, error)
     }

@@ -1,7 +1,7 @@
 //! `completions`: prints a completion script.
 
 use super::{Outcome, RunCommand};
-use crate::complete;
+use crate::completion::script::completion_script;
 use crate::failure::{Failure, Status};
 use crate::output::{Style, StyledText, Text};
 use crate::target::QueueOptions;
@@ -21,7 +21,7 @@ pub(crate) struct CompletionsArguments {
 
 impl RunCommand for CompletionsArguments {
     fn run_command(&self, _: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
-        let script = complete::script(self.shell)
+        let script = completion_script(self.shell)
             .map_err(|error| Failure::new(Status::Other, format!("no script for {}: {error}", self.shell)))?;
         Ok(Outcome::done(ScriptReport { shell: self.shell.to_string(), script }))
     }

@@ -8,9 +8,9 @@ use super::{Outcome, RunCommand};
 use crate::daemon::{ServerPhase, age_ms, in_hand_slots, outbox_slots, read_table, watched_clients};
 use crate::failure::Failure;
 use crate::messages::{MessageKind, browse_messages, describe_message};
-use crate::names::process_state;
 use crate::output::Style;
-use crate::procfs;
+use crate::system::names::process_state;
+use crate::system::procfs::{is_process_stopped, queue_call_of, user_of_process};
 use crate::target::{QueueOptions, Target};
 use clap::Args;
 use msgq_core::escape::escape;
@@ -59,9 +59,9 @@ fn process_report(pid: i32, msqid: i64) -> ExplainReport {
         pid,
         state: process_state(pid),
         program: ClientPid::new(pid).and_then(process_name),
-        user: procfs::user(pid),
-        is_stopped: procfs::is_stopped(pid),
-        waits: procfs::waits(pid, |waits_on| waits_on == msqid),
+        user: user_of_process(pid),
+        is_stopped: is_process_stopped(pid),
+        waits: queue_call_of(pid, |waits_on| waits_on == msqid),
         is_complete: true,
         ..ExplainReport::default()
     }

@@ -21,7 +21,7 @@ pub(crate) struct LatencyReport {
 }
 
 impl LatencyReport {
-    /// One line, in microseconds.
+    /// One line for people, in microseconds.
     pub(crate) fn line(&self) -> String {
         let all_ns = [self.min, self.p50, self.p90, self.p99, self.p999, self.max];
         let [min, p50, p90, p99, p999, max] = all_ns.map(|ns| format!("{}.{}", ns / 1000, ns % 1000 / 100));
@@ -35,7 +35,7 @@ pub(crate) fn latency_histogram() -> Result<Histogram<u64>, Failure> {
     histogram.map_err(|error| Failure::new(Status::Other, error.to_string()))
 }
 
-/// `None` when nothing was measured.
+/// Percentiles of what was measured; `None` when that is nothing.
 pub(crate) fn latency_percentiles(latencies_ns: &Histogram<u64>) -> Option<LatencyReport> {
     let at = |quantile| latencies_ns.value_at_quantile(quantile);
     (!latencies_ns.is_empty()).then(|| LatencyReport {

@@ -1,6 +1,6 @@
 //! What the values of options may be, where several commands take them: clients, and spans of time as people write them.
 
-use crate::complete;
+use crate::completion::candidates::client_candidates;
 use crate::failure::{Failure, Status};
 use clap_complete::ArgValueCandidates;
 use msgq_core::client::MAX_REQUEST_TEXT_LEN;
@@ -21,9 +21,9 @@ pub(super) fn check_request_text(text: &[u8]) -> Result<(), Failure> {
     Err(Failure::new(Status::Usage, message))
 }
 
-/// The clients that a shell offers for it.
+/// The clients of the queue, which a shell offers where a PID is wanted.
 pub(super) fn clients() -> ArgValueCandidates {
-    ArgValueCandidates::new(complete::clients)
+    ArgValueCandidates::new(client_candidates)
 }
 
 pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {

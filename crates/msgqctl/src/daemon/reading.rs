@@ -4,7 +4,7 @@ use super::files::DaemonFiles;
 use super::phase::{ServerPhase, silence, successor};
 use super::report::{DaemonReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, RequestInHand};
 use super::slots::{age_ms, in_hand_slots, outbox_slots};
-use crate::names::process_state;
+use crate::system::names::process_state;
 use msgq_core::process::{ClientPid, process_name};
 use msgq_core::queue::{QueueKey, QueueStat};
 use msgq_core::table::{HistogramSnapshot, SlotHeader, Table};
@@ -65,7 +65,7 @@ fn rate(table: &Table, now_ns: u64, served: u64, span: Duration) -> Option<f64> 
     per_second(served.saturating_sub(before), ago)
 }
 
-/// To a tenth; `None` for no time at all.
+/// A rate, to a tenth; `None` where no time has passed.
 fn per_second(number: u64, time: Duration) -> Option<f64> {
     let tenths = (u128::from(number) * 10_000).checked_div(time.as_millis())?;
     Some(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)

@@ -17,34 +17,34 @@ pub(crate) struct DaemonReport {
     pub(crate) handler_trouble: Option<String>,
     pub(crate) pid: i32,
     pub(crate) started_at_s: u64,
-    /// The last error that it logged.
+    /// The last error that it logged, if any.
     pub(crate) last_error: Option<LastError>,
-    /// `null` when it does not run any more.
+    /// Seconds since its start; `null` when it does not run any more.
     pub(crate) uptime_s: Option<u64>,
-    /// Since the last sign of life.
+    /// Milliseconds since its last sign of life.
     pub(crate) silent_ms: u64,
-    /// When it last gave one.
+    /// When it last gave a sign of life.
     pub(crate) seen_alive_at_s: u64,
     /// Answers that went out, directly or late.
     pub(crate) served: u64,
     pub(crate) rates: Rates,
-    /// Shown by name beside this.
+    /// All counters since its start; JSON shows them by name beside this.
     #[serde(skip)]
     pub(crate) counters: CountersSnapshot,
     pub(crate) in_hand: Vec<RequestInHand>,
     pub(crate) outbox: OutboxReport,
     /// From receipt to hand-over to the kernel; `null` before the first answer.
     pub(crate) latency: Option<LatencySummary>,
-    /// Of the operator's logic alone.
+    /// How long the operator's logic took; `null` before the first request.
     pub(crate) handler_latency: Option<LatencySummary>,
     pub(crate) table_file: String,
 }
 
-/// A line of its log.
+/// An error that the daemon logged.
 #[derive(Debug, Serialize)]
 pub(crate) struct LastError {
     pub(crate) at_s: u64,
-    /// At most 256 bytes of it.
+    /// The line, of which the table keeps at most 256 bytes.
     pub(crate) text: String,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct RequestInHand {
     pub(crate) client: i32,
     pub(crate) program: Option<String>,
     pub(crate) state: &'static str,
-    /// Its number since the start.
+    /// The request's number since the daemon's start.
     pub(crate) request: u64,
     pub(crate) age_ms: u64,
 }
@@ -74,11 +74,11 @@ pub(crate) struct RequestInHand {
 pub(crate) struct OutboxReport {
     pub(crate) answers: usize,
     pub(crate) capacity: u32,
-    /// Who holds the most comes first.
+    /// One row for each client, who holds the most first.
     pub(crate) clients: Vec<OutboxRow>,
 }
 
-/// Answers for one client.
+/// The answers in the outbox for one client.
 #[derive(Debug, Serialize)]
 pub(crate) struct OutboxRow {
     pub(crate) client: i32,
@@ -88,7 +88,7 @@ pub(crate) struct OutboxRow {
     pub(crate) oldest_ms: u64,
 }
 
-/// Of all since the start, each rounded up by at most an eighth.
+/// Percentiles of all latencies since the start, in microseconds, each rounded up by at most an eighth.
 #[derive(Debug, Serialize)]
 pub(crate) struct LatencySummary {
     pub(crate) count: u64,

@@ -4,7 +4,7 @@ use std::io;
 use unicode_width::UnicodeWidthChar;
 
 const USUAL_WIDTH: usize = 80;
-/// Beyond it lines are hard to read.
+/// The widest lines: beyond it they are hard to read.
 const MAX_WIDTH: usize = 240;
 const CUT: &str = "...";
 
@@ -32,7 +32,7 @@ pub(crate) fn columns_of(character: char) -> usize {
     character.width().unwrap_or(0)
 }
 
-/// Columns that a text takes.
+/// Columns that a text takes on a terminal.
 pub(crate) fn width_of(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }

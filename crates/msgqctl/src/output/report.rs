@@ -10,7 +10,7 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// A result that can be shown to people.
 pub(crate) trait Text {
-    /// All that is to be printed.
+    /// The result in lines; none where there is nothing to say.
     fn text(&self) -> StyledText;
 }
 
@@ -35,7 +35,7 @@ struct Envelope<'a, T> {
     result: &'a T,
 }
 
-/// How results look.
+/// How results are printed: as text, as text in colours, or as JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,

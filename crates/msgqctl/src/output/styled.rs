@@ -8,7 +8,7 @@ const INDENT: usize = 14;
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
 
-/// How a field stands out.
+/// How the value of a field stands out on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
     Red,
@@ -28,16 +28,16 @@ impl Colour {
     }
 }
 
-/// Lines for people. The text itself holds no control characters.
+/// Lines for people, none of which holds a control character.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StyledText(Vec<StyledLine>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct StyledLine {
     text: String,
-    /// Bytes at the start that are a heading.
+    /// Bytes of the heading at the start, which is shown in bold.
     heading_len: usize,
-    /// Of all that is no heading.
+    /// Colour of what follows the heading.
     colour: Option<Colour>,
 }
 
@@ -77,13 +77,13 @@ impl StyledText {
         self.0.len()
     }
 
-    /// As much of it as fits into a screen.
+    /// The first rows, each as much of it as fits into the columns of a screen.
     pub(crate) fn cut(&self, columns: usize, rows: usize) -> Self {
         let cut = |line: &StyledLine| StyledLine { text: fit(&line.text, columns), ..*line };
         Self(self.0.iter().take(rows).map(cut).collect())
     }
 
-    /// With the escape sequences of a terminal.
+    /// The lines with a terminal's escape sequences for colours.
     pub(crate) fn painted(&self) -> String {
         self.0.iter().map(|line| line.painted() + "\n").collect()
     }
@@ -100,7 +100,7 @@ impl StyledLine {
     }
 }
 
-/// Without any colours.
+/// The lines as they are, without any colours.
 impl fmt::Display for StyledText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| writeln!(formatter, "{}", line.text))

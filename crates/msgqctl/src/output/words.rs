@@ -1,11 +1,14 @@
 //! Numbers, ages and moments in words.
 
 use super::layout::fit;
+use msgq_core::escape::escape;
 use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 const BAR_WIDTH: u64 = 20;
 
-/// `1 response`, `2 responses`.
+/// A number with its noun: `1 response`, `2 responses`.
 pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
@@ -16,7 +19,12 @@ pub(crate) fn program_label(name: Option<&str>) -> String {
     fit(name.unwrap_or("-"), 20)
 }
 
-/// Milliseconds in the unit that fits.
+/// A path, or a name that somebody chose, in a sentence.
+pub(crate) fn shown_path(path: &Path) -> String {
+    escape(path.as_os_str().as_bytes())
+}
+
+/// A span of time, in milliseconds, in the unit that fits: `7 ms`, `35 s`, `2 min`.
 pub(crate) fn rough_age(milliseconds: u64) -> String {
     if milliseconds < 10_000 { format!("{milliseconds} ms") } else { rough_age_s(milliseconds / 1000) }
 }

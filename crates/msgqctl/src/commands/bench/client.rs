@@ -18,13 +18,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// So many answers in a row that did not come show that nobody serves.
+/// As many answers in a row that do not come in time show that nobody serves.
 const MAX_TIMEOUTS_IN_A_ROW: u32 = 3;
 
 /// The variable that tells a program which `bench` starts its [`Role`].
 pub(super) const ROLE: &str = "MSGQCTL_BENCH_CLIENT";
 
-/// So often a client tells how many requests it has sent.
+/// The time between two tellings of how many requests a client has sent.
 const TELL_PAUSE: Duration = Duration::from_millis(200);
 
 /// Which client, and of whom: the PID of the one who counts, and whether that one shows progress.

@@ -34,7 +34,7 @@ impl Progress {
         self.bar.is_some()
     }
 
-    /// So many more requests were sent.
+    /// Counts requests that were sent since the last call, and draws.
     pub(super) fn show(&mut self, requests: u64) {
         self.requests += requests;
         let Some(bar) = &self.bar else { return };

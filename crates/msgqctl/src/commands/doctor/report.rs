@@ -1,3 +1,6 @@
+//! The result of `doctor`: its JSON and its text.
+
+use super::outcome::{Check, CheckOutcome, Finding};
 use crate::output::{Colour, StyledText, Text, counted};
 use serde::Serialize;
 
@@ -20,64 +23,6 @@ pub(crate) struct DoctorSummary {
     pub(crate) not_applicable: usize,
 }
 
-/// One check and how it ended.
-#[derive(Debug, Serialize)]
-pub(crate) struct Check {
-    /// A word in `snake_case`, for programs.
-    pub(crate) check: &'static str,
-    /// What is looked at, for people.
-    pub(crate) title: &'static str,
-    #[serde(flatten)]
-    pub(crate) outcome: CheckOutcome,
-}
-
-/// How a check ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub(crate) enum CheckOutcome {
-    /// Something does not work, or will not.
-    Problem(Finding),
-    /// It works, and could stop to, or surprise somebody.
-    Warning(Finding),
-    /// What was seen.
-    Fine { what: String },
-    /// It applies, and could not be looked at.
-    NotChecked { reason: String },
-    /// It cannot matter here.
-    NotApplicable { reason: String },
-}
-
-/// What is not well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
-    pub(crate) what: String,
-    pub(crate) why: String,
-    /// Commands for root's shell, in this order.
-    pub(crate) mend: Vec<String>,
-}
-
-impl CheckOutcome {
-    pub(crate) fn problem(what: impl Into<String>, why: impl Into<String>, mend: Vec<String>) -> Self {
-        Self::Problem(Finding { what: what.into(), why: why.into(), mend })
-    }
-
-    pub(crate) fn warning(what: impl Into<String>, why: impl Into<String>, mend: Vec<String>) -> Self {
-        Self::Warning(Finding { what: what.into(), why: why.into(), mend })
-    }
-
-    pub(crate) fn fine(what: impl Into<String>) -> Self {
-        Self::Fine { what: what.into() }
-    }
-
-    pub(crate) fn not_checked(reason: impl Into<String>) -> Self {
-        Self::NotChecked { reason: reason.into() }
-    }
-
-    pub(crate) fn not_applicable(reason: impl Into<String>) -> Self {
-        Self::NotApplicable { reason: reason.into() }
-    }
-}
-
 impl DoctorReport {
     pub(crate) fn new(key: Option<String>, checks: Vec<Check>) -> Self {
         let mut summary = DoctorSummary::default();
@@ -97,9 +42,7 @@ impl DoctorReport {
     pub(crate) fn is_all_well(&self) -> bool {
         self.summary.problems + self.summary.warnings + self.summary.not_checked == 0
     }
-}
 
-impl DoctorReport {
     /// What was not looked at, by heading and reason: many checks may share one.
     fn left_out(&self) -> Vec<(&'static str, Vec<&'static str>, &str)> {
         let mut groups: Vec<(&str, Vec<&str>, &str)> = Vec::new();

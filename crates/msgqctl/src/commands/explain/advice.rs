@@ -3,7 +3,7 @@
 use super::report::{ClientIdentity, ExplainReport};
 use crate::daemon::ServerPhase;
 use crate::output::{counted, rough_age};
-use crate::procfs::Waits;
+use crate::system::procfs::QueueCall;
 
 /// From here on a request that is in hand is worth a word on the handler.
 const SLOW_MS: u64 = 10_000;
@@ -21,7 +21,7 @@ pub(super) fn verdict_on_client(report: &ExplainReport) -> String {
         );
     }
     match report.waits {
-        Some(Waits::Msgrcv { msgtyp, .. }) if msgtyp != i64::from(report.pid) && msgtyp != 0 => format!(
+        Some(QueueCall::Msgrcv { msgtyp, .. }) if msgtyp != i64::from(report.pid) && msgtyp != 0 => format!(
             "{who} waits for messages of type {msgtyp}, but answers to it have its own number {} as their type: its \
              program must wait for that",
             report.pid
@@ -58,7 +58,7 @@ fn of_the_dead(report: &ExplainReport, who: &str) -> String {
 
 fn of_the_living(report: &ExplainReport, who: &str) -> String {
     // Whatever else is under way, it would not read that either.
-    if has_answers(report) && !matches!(report.waits, Some(Waits::Msgrcv { .. })) {
+    if has_answers(report) && !matches!(report.waits, Some(QueueCall::Msgrcv { .. })) {
         return unread(report, who);
     }
     if let Some(held) = report.in_hand.first() {
@@ -114,11 +114,11 @@ fn unread(report: &ExplainReport, who: &str) -> String {
         what.push_str(&format!(" (of a server that {})", down(report)));
     }
     match report.waits {
-        Some(Waits::Msgsnd { .. }) => format!(
+        Some(QueueCall::Msgsnd { .. }) => format!(
             "{who} waits for room to send while {what}: its program must read its answers before it asks again; \
              `msgqctl purge --pid {pid} --force` drops those in the queue"
         ),
-        Some(Waits::Msgrcv { .. }) => format!("{who} is about to read: {what}"),
+        Some(QueueCall::Msgrcv { .. }) => format!("{who} is about to read: {what}"),
         None => format!(
             "{who} does not read: {what}; see what it does instead, or drop those in the queue with `msgqctl purge \
              --pid {pid} --force`"
@@ -132,11 +132,11 @@ fn verb(number: usize) -> &'static str {
 
 fn nothing(report: &ExplainReport, who: &str) -> String {
     match report.waits {
-        Some(Waits::Msgrcv { .. }) => format!(
+        Some(QueueCall::Msgrcv { .. }) => format!(
             "{who} waits for an answer, and none is on its way: its request was refused, its answer was dropped or \
              read by somebody else, or it never asked; `journalctl -u msgqd` tells of what was refused or dropped"
         ),
-        Some(Waits::Msgsnd { .. }) => {
+        Some(QueueCall::Msgsnd { .. }) => {
             format!("{who} waits for room in the queue to send; `msgqctl stat` says who holds it")
         }
         None => format!("{who} is alive; nothing waits for it and nothing of it waits"),

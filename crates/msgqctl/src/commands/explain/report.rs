@@ -1,9 +1,9 @@
 //! The story of one client, as JSON and as text.
 
 use crate::daemon::ServerPhase;
-use crate::names::Named;
 use crate::output::{Colour, StyledText, Text, counted, program_label, rough_age};
-use crate::procfs::Waits;
+use crate::system::names::Named;
+use crate::system::procfs::QueueCall;
 use serde::Serialize;
 
 /// Rows of requests and answers that the text shows at most; JSON shows all.
@@ -16,10 +16,10 @@ pub(super) struct ExplainReport {
     pub(super) state: &'static str,
     pub(super) program: Option<String>,
     pub(super) user: Option<Named>,
-    /// By a signal or a debugger.
+    /// True while a signal or a debugger holds it.
     pub(super) is_stopped: bool,
     /// The call on this queue that it waits in; `null` also where this user may not look.
-    pub(super) waits: Option<Waits>,
+    pub(super) waits: Option<QueueCall>,
     pub(super) identity: ClientIdentity,
     /// What its server does; `null` where that is not known.
     pub(super) server: Option<ServerPhase>,
@@ -52,12 +52,12 @@ pub(super) enum ClientIdentity {
     Unknown,
 }
 
-/// A request in the queue.
+/// A request of this client that waits in the queue.
 #[derive(Debug, Serialize)]
 pub(super) struct WaitingRequest {
-    /// Among the requests, from 1.
+    /// Its place among the requests, from 1.
     pub(super) place: usize,
-    /// Among all messages, from 0.
+    /// Its place among all messages, from 0.
     pub(super) index: usize,
     pub(super) text_escaped: String,
 }
@@ -66,12 +66,12 @@ pub(super) struct WaitingRequest {
 #[derive(Debug, Serialize)]
 pub(super) struct HeldSlot {
     pub(super) state: &'static str,
-    /// Its number since the start.
+    /// The request's number since the daemon's start.
     pub(super) request: u64,
     pub(super) age_ms: u64,
 }
 
-/// Answers in the queue.
+/// The answers for this client that rest in the queue.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RestingAnswers {
     pub(super) messages: usize,
@@ -128,8 +128,8 @@ impl ExplainReport {
             words.push_str(", stopped");
         }
         match self.waits {
-            Some(Waits::Msgrcv { msgtyp, .. }) => words.push_str(&format!(", waits in msgrcv for type {msgtyp}")),
-            Some(Waits::Msgsnd { .. }) => words.push_str(", waits in msgsnd for room"),
+            Some(QueueCall::Msgrcv { msgtyp, .. }) => words.push_str(&format!(", waits in msgrcv for type {msgtyp}")),
+            Some(QueueCall::Msgsnd { .. }) => words.push_str(", waits in msgsnd for room"),
             None => {}
         }
         words

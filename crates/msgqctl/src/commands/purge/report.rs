@@ -16,7 +16,7 @@ pub(super) struct PurgeReport {
     /// Nothing was changed; `removed` is what would go.
     pub(super) is_dry_run: bool,
     pub(super) is_complete: bool,
-    /// How many were removed.
+    /// How many responses were removed, and their bytes.
     pub(super) messages: usize,
     pub(super) bytes: usize,
     pub(super) removed: Vec<RemovedClient>,
@@ -36,12 +36,12 @@ pub(super) struct RemovedClient {
     pub(super) bytes: usize,
 }
 
-/// Responses of a living client.
+/// Responses that stay, since their client lives or may live.
 #[derive(Debug, Serialize)]
 pub(super) struct KeptClient {
     pub(super) mtype: i64,
     pub(super) program: Option<String>,
-    /// `null` where the kernel cannot show them.
+    /// How many were seen; `null` where the kernel cannot show them.
     pub(super) messages: Option<usize>,
 }
 
@@ -115,10 +115,10 @@ pub(super) struct RequestsReport {
     /// Nothing was changed; the rest is what would go.
     pub(super) is_dry_run: bool,
     pub(super) is_complete: bool,
-    /// How many were removed.
+    /// How many requests were removed, and their bytes.
     pub(super) messages: usize,
     pub(super) bytes: usize,
-    /// Who waits for answers in vain.
+    /// Who asked, and now waits for answers in vain.
     pub(super) clients: Vec<Abandoned>,
 }
 

@@ -1,7 +1,7 @@
 //! Who holds what of a queue and its server, as JSON and as a table.
 
-use crate::names::Named;
 use crate::output::{StyledText, fit, height, pad, rough_age, widest, width};
+use crate::system::names::Named;
 use serde::Serialize;
 
 /// Rows that the text shows where no screen bounds them; JSON shows all.
@@ -23,19 +23,19 @@ pub(super) struct ClientHoldings {
     pub(super) user: Option<Named>,
     pub(super) program: Option<String>,
     pub(super) state: &'static str,
-    /// Messages for it in the queue.
+    /// How many messages for it are in the queue.
     pub(super) resting: usize,
     pub(super) resting_bytes: usize,
-    /// Its requests that the daemon works on.
+    /// How many of its requests the daemon works on.
     pub(super) in_hand: usize,
-    /// Its answers in the outbox. One that is offered rests in the queue too, and counts in both.
+    /// How many of its answers are in the outbox. One that is offered rests in the queue too, and counts in both.
     pub(super) outbox: usize,
-    /// Since the oldest request was received of which the daemon holds something; `null` where it holds nothing.
+    /// Milliseconds since the oldest request was received of which the daemon holds something; `null` where it holds nothing.
     pub(super) oldest_ms: Option<u64>,
 }
 
 impl ClientHoldings {
-    /// Of all kinds together.
+    /// How much is held for it, of all kinds together.
     pub(super) fn held(&self) -> usize {
         self.resting + self.in_hand + self.outbox
     }

@@ -6,8 +6,8 @@ use super::server::server_report;
 use super::verdict::{StatVerdict, verdict_on_queue, with_closed_door};
 use crate::daemon::{DaemonReport, closing_note, closing_sentence};
 use crate::failure::Failure;
-use crate::names::{Named, process_state};
-use crate::procfs;
+use crate::system::names::{Named, process_state};
+use crate::system::procfs::uid_of_process;
 use crate::target::Target;
 use msgq_core::orphan::{Resting, Survey, reader_of};
 use msgq_core::process::{ClientPid, process_name};
@@ -113,7 +113,7 @@ fn no_holdings(mtype: i64) -> ClientHoldings {
     ClientHoldings { mtype, pid, state: "impossible", ..ClientHoldings::default() }
 }
 
-/// One of whom nothing rests in the queue.
+/// A client of whom the daemon holds something, and nothing rests in the queue.
 fn known(pid: i32) -> ClientHoldings {
     let program = ClientPid::new(pid).and_then(process_name);
     ClientHoldings { program, state: process_state(pid), ..no_holdings(pid.into()) }
@@ -123,7 +123,7 @@ fn known(pid: i32) -> ClientHoldings {
 fn name_users(holders: &mut [ClientHoldings]) {
     let mut users: HashMap<u32, Named> = HashMap::new();
     for holder in holders {
-        let uid = holder.pid.and_then(procfs::uid);
+        let uid = holder.pid.and_then(uid_of_process);
         holder.user = uid.map(|uid| users.entry(uid).or_insert_with(|| Named::user(uid)).clone());
     }
 }

@@ -22,14 +22,14 @@ impl Text for Exposition {
 }
 
 impl Exposition {
-    /// Of a queue that is not there.
+    /// The metrics of a queue that is not there.
     pub(crate) fn without_queue(key: QueueKey) -> Self {
         let mut exposition = Self { metrics: String::new(), key: key.to_string() };
         exposition.up(false);
         exposition
     }
 
-    /// Of a queue, and of the daemon that serves it.
+    /// The metrics of a queue, and of the daemon that serves it.
     pub(crate) fn of_queue(report: &StatReport) -> Self {
         let mut exposition = Self { metrics: String::new(), key: report.queue.key.clone() };
         let server = &report.server;
@@ -115,7 +115,7 @@ fn seconds(milliseconds: u64) -> String {
     format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
 }
 
-/// The value of a label.
+/// Text as the value of a label.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -2,8 +2,8 @@
 
 use super::holdings::{ClientHoldings, holdings_table};
 use crate::daemon::DaemonReport;
-use crate::names::Named;
 use crate::output::{Colour, StyledText, Text, counted, fill_bar, moment_with_age, program_label};
+use crate::system::names::Named;
 use msgq_core::time::unix_time_s;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub(super) struct LastCall {
     pub(super) at_s: i64,
 }
 
-/// What rests in the queue.
+/// The messages in the queue.
 #[derive(Debug, Serialize)]
 pub(super) struct Waiting {
     pub(super) is_complete: bool,
@@ -63,7 +63,7 @@ pub(super) struct Waiting {
     pub(super) clients: Vec<RestingClient>,
 }
 
-/// Responses for one client.
+/// The messages in the queue for one client.
 #[derive(Debug, Serialize)]
 pub(super) struct RestingClient {
     pub(super) mtype: i64,
@@ -92,7 +92,7 @@ pub(super) struct ServerReport {
     pub(super) note: String,
     /// All counters of the daemon by name; `null` where `unknown` says why.
     pub(super) counters: Option<BTreeMap<&'static str, u64>>,
-    /// `null` where `unknown` says why.
+    /// What the daemon's table tells; `null` where `unknown` says why.
     #[serde(rename = "inside")]
     pub(super) daemon: Option<DaemonReport>,
     /// Why the daemon's inside is not shown; `null` where it is, or where there is no daemon.

@@ -13,10 +13,10 @@ const CROWDED_PERCENT: u64 = 75;
 /// From here on a request that is in hand is worth a word on the handler.
 const SLOW_MS: u64 = 10_000;
 
-/// Whether all is well.
+/// What `stat` says first: whether all is well, and what to do if not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StatVerdict {
-    /// A word in `snake_case`.
+    /// Its kind, a word in `snake_case` for programs.
     pub(super) condition: &'static str,
     pub(super) sentence: String,
 }

@@ -23,7 +23,7 @@ const REST_OF_LINE: &str = "\x1b[K";
 /// termios(3): switches a special key off.
 const NO_KEY: u8 = 0;
 
-/// What is to happen next.
+/// What the user, a signal or the clock asks for next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     Look,

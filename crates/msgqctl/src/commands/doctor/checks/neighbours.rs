@@ -1,9 +1,10 @@
 //! Other programs that take requests off the queue while a msgqd serves it.
 
-use super::facts::{Facts, Identification};
-use crate::commands::doctor::report::CheckOutcome;
+use super::queue::no_queue;
+use crate::commands::doctor::facts::{Facts, Identification};
+use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::counted;
-use crate::procfs::{self, Takes, namespace};
+use crate::system::procfs::{RequestTaking, process_namespace, request_taking};
 use msgq_core::instance::ipc_namespace;
 use msgq_core::process::{ClientPid, process_name};
 use std::time::{Duration, Instant};
@@ -13,16 +14,16 @@ const LOOKS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(20);
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Who was seen.
+/// The programs that were seen to wait for requests, and how many could not be looked at.
 #[derive(Default)]
-struct Seen {
+struct RequestTakers {
     takers: Vec<i32>,
     hidden: usize,
 }
 
-pub(super) fn look(facts: &Facts) -> CheckOutcome {
-    let Some(queue) = facts.queue else { return CheckOutcome::not_applicable("there is no queue") };
-    let daemon = match facts.identification() {
+pub(super) fn check_other_programs(facts: &Facts) -> CheckOutcome {
+    let Some(queue) = facts.queue else { return no_queue() };
+    let daemon = match facts.daemon.identification {
         Identification::Same(pid) => Some(pid),
         Identification::NoDaemon => None,
         Identification::Other(_) | Identification::Unproven(_) => {
@@ -49,32 +50,31 @@ pub(super) fn look(facts: &Facts) -> CheckOutcome {
     }
 }
 
-fn watch(msqid: i64, daemon: Option<i32>) -> Seen {
+fn watch(msqid: i64, daemon: Option<i32>) -> RequestTakers {
     let deadline = Instant::now() + LIMIT;
-    let mut seen = Seen::default();
-    for round in 0..LOOKS {
-        if round > 0 {
-            std::thread::sleep(PAUSE);
-        }
-        seen = once(msqid, daemon, deadline);
+    let mut seen = look_once(msqid, daemon, deadline);
+    for _ in 1..LOOKS {
         if !seen.takers.is_empty() || Instant::now() > deadline {
             break;
         }
+        std::thread::sleep(PAUSE);
+        seen = look_once(msqid, daemon, deadline);
     }
     seen
 }
 
-fn once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> Seen {
-    let mut seen = Seen::default();
+fn look_once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> RequestTakers {
+    let mut seen = RequestTakers::default();
     let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
     let pids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
     for pid in pids.filter(|pid| Some(*pid) != daemon) {
-        match procfs::takes_requests(pid, msqid) {
+        match request_taking(pid, msqid) {
             // Another namespace has other queues with the same numbers.
-            Takes::Yes if namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
-            Takes::Yes => seen.takers.push(pid),
-            Takes::No => {}
-            Takes::Hidden => seen.hidden += 1,
+            RequestTaking::Yes
+                if process_namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
+            RequestTaking::Yes => seen.takers.push(pid),
+            RequestTaking::No => {}
+            RequestTaking::Hidden => seen.hidden += 1,
         }
         if Instant::now() > deadline {
             break;

@@ -1,8 +1,9 @@
 //! Which version of the program runs, and which is installed.
 
-use super::command::{CommandError, ask};
-use super::facts::Facts;
-use crate::commands::doctor::report::CheckOutcome;
+use super::daemon::no_daemon_seen;
+use super::mend::restart_command;
+use crate::commands::doctor::facts::{CommandError, Facts, ask_program};
+use crate::commands::doctor::outcome::CheckOutcome;
 use msgq_core::escape::escape;
 use msgq_core::table::TableError;
 use std::os::unix::ffi::OsStrExt;
@@ -16,8 +17,8 @@ const DELETED: &[u8] = b" (deleted)";
 
 /// The program that the daemon runs; the error is how a check ends that cannot see it.
 fn running_program(facts: &Facts) -> Result<(i32, Vec<u8>), CheckOutcome> {
-    let Some(pid) = facts.daemon_pid() else {
-        return Err(facts.without_daemon());
+    let Some(pid) = facts.daemon.pid() else {
+        return Err(no_daemon_seen(facts));
     };
     match std::fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => Ok((pid, program.as_os_str().as_bytes().to_vec())),
@@ -27,7 +28,7 @@ fn running_program(facts: &Facts) -> Result<(i32, Vec<u8>), CheckOutcome> {
     }
 }
 
-pub(super) fn replaced(facts: &Facts) -> CheckOutcome {
+pub(super) fn check_replaced_program(facts: &Facts) -> CheckOutcome {
     let (pid, program) = match running_program(facts) {
         Ok(running) => running,
         Err(outcome) => return outcome,
@@ -37,24 +38,24 @@ pub(super) fn replaced(facts: &Facts) -> CheckOutcome {
         Some(former) => CheckOutcome::warning(
             format!("the daemon (PID {pid}) runs a program that was replaced on disk: {}", escape(former)),
             "an upgrade takes effect, mended faults included, only after a restart",
-            vec![facts.restart_command()],
+            vec![restart_command(facts)],
         ),
     }
 }
 
 /// The version of the daemon as its table tells, which one with another layout does too.
 fn running_version(facts: &Facts) -> Option<String> {
-    facts.daemon_pid()?;
-    match facts.table.as_ref()? {
+    facts.daemon.pid()?;
+    match facts.daemon.table.as_ref()? {
         Ok(table) => Some(table.header().about().version),
         Err(TableError::OtherLayout { version }) => Some(version.clone()),
         Err(_) => None,
     }
 }
 
-pub(super) fn versions(facts: &Facts) -> CheckOutcome {
-    if facts.daemon_pid().is_none() {
-        return facts.without_daemon();
+pub(super) fn check_versions(facts: &Facts) -> CheckOutcome {
+    if facts.daemon.pid().is_none() {
+        return no_daemon_seen(facts);
     }
     let Some(running) = running_version(facts) else {
         return CheckOutcome::not_checked("the daemon's version stands in its table, which cannot be read");
@@ -65,32 +66,33 @@ pub(super) fn versions(facts: &Facts) -> CheckOutcome {
     CheckOutcome::warning(
         format!("the daemon runs version {running}, and msgqctl is {OWN_VERSION}"),
         "msgqctl may misread what the daemon writes, or not know it",
-        vec![facts.restart_command()],
+        vec![restart_command(facts)],
     )
 }
 
-pub(super) fn package(facts: &Facts) -> CheckOutcome {
-    let packaged = match ask("dpkg-query", &["--show", "--showformat", "${db:Status-Status} ${Version}", PACKAGE]) {
-        Ok(answer) => answer,
-        Err(CommandError::Missing) => return CheckOutcome::not_applicable("there is no dpkg-query here"),
-        // It ends so when it knows no such package (dpkg-query(1)).
-        Err(CommandError::Failed { status, .. }) if status.code() == Some(1) => {
-            return CheckOutcome::not_applicable(format!("the package {PACKAGE} is not installed"));
-        }
-        Err(error) => return CheckOutcome::not_checked(error.to_string()),
-    };
+pub(super) fn check_package(facts: &Facts) -> CheckOutcome {
+    let packaged =
+        match ask_program("dpkg-query", &["--show", "--showformat", "${db:Status-Status} ${Version}", PACKAGE]) {
+            Ok(answer) => answer,
+            Err(CommandError::Missing) => return CheckOutcome::not_applicable("there is no dpkg-query here"),
+            // It ends so when it knows no such package (dpkg-query(1)).
+            Err(CommandError::Failed { status, .. }) if status.code() == Some(1) => {
+                return CheckOutcome::not_applicable(format!("the package {PACKAGE} is not installed"));
+            }
+            Err(error) => return CheckOutcome::not_checked(error.to_string()),
+        };
     let Some(("installed", package)) = packaged.trim().split_once(' ') else {
         return CheckOutcome::not_applicable(format!("the package {PACKAGE} is not installed"));
     };
     let package = escape(package.as_bytes());
     let is_of_package = match running_program(facts) {
         Ok((_, program)) => program.strip_suffix(DELETED).unwrap_or(&program) == PACKAGED,
-        Err(_) => facts.unit.installed_name().is_some(),
+        Err(_) => facts.unit_name().is_some(),
     };
-    if facts.daemon_pid().is_some() && !is_of_package {
+    if facts.daemon.pid().is_some() && !is_of_package {
         return CheckOutcome::not_applicable("the daemon's program is not the package's");
     }
-    let (who, running) = match (facts.daemon_pid(), running_version(facts)) {
+    let (who, running) = match (facts.daemon.pid(), running_version(facts)) {
         (Some(_), Some(version)) => ("the daemon runs", version),
         (Some(_), None) => {
             return CheckOutcome::not_checked("the daemon's version stands in its table, which cannot be read");
@@ -103,7 +105,7 @@ pub(super) fn package(facts: &Facts) -> CheckOutcome {
     CheckOutcome::warning(
         format!("the package has version {package}, and {who} {running}"),
         "what was installed is not what is at work: an upgrade takes effect only after a restart",
-        vec![facts.restart_command()],
+        vec![restart_command(facts)],
     )
 }
 

@@ -1,70 +1,38 @@
-//! Completion in a shell: scripts that ask msgqctl, and what it answers.
+//! The clients of a queue as a shell offers them: who has something in it, or is watched by its daemon, the busiest
+//! first. Called by the options that take a PID; errors end in fewer candidates, never in a message.
 
 use crate::daemon::{in_hand_slots, outbox_slots, read_table, watched_clients};
 use crate::messages::{MessageKind, browse_messages, describe_message};
-use crate::names::process_state;
 use crate::output::counted;
+use crate::system::names::process_state;
 use crate::target::{QueueOptions, Target};
-use clap_complete::env::Shells;
-use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
+use clap_complete::CompletionCandidate;
 use msgq_core::process::{ClientPid, process_name};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io;
 use std::path::PathBuf;
 
-/// Set by the scripts to the name of their shell.
-const VARIABLE: &str = "MSGQCTL_COMPLETE";
-const PROGRAM: &str = "msgqctl";
 /// More would help nobody.
 const MAX_CANDIDATES: usize = 100;
-/// The function that a script for zsh defines. Loaded by zsh in the moment of the first completion, the script must also
-/// call it.
-const FIRST_CALL_IN_ZSH: &str = "[ \"$funcstack[1]\" = _msgqctl ] && _clap_dynamic_completer_msgqctl \"$@\"\n";
-
-/// Prints candidates when a completion script asks for them; false when none does.
-///
-/// # Errors
-/// When the shell is unknown, or standard output cannot be written.
-pub(crate) fn answer(command: fn() -> clap::Command, arguments: &[OsString]) -> clap::error::Result<bool> {
-    let directory = std::env::current_dir().ok();
-    CompleteEnv::with_factory(command).var(VARIABLE).try_complete(arguments, directory.as_deref())
-}
-
-/// The script for a shell.
-///
-/// # Errors
-/// When there is none for this shell.
-pub fn script(shell: Shell) -> io::Result<String> {
-    let shells = Shells::builtins();
-    let name = shell.to_string();
-    let completer = shells.completer(&name).ok_or_else(|| io::Error::other("this shell is not known"))?;
-    let mut script = Vec::new();
-    completer.write_registration(VARIABLE, PROGRAM, PROGRAM, PROGRAM, &mut script)?;
-    if shell == Shell::Zsh {
-        script.extend_from_slice(FIRST_CALL_IN_ZSH.as_bytes());
-    }
-    String::from_utf8(script).map_err(io::Error::other)
-}
 
 /// Messages that a client has in the queue, and places in the daemon's table.
 #[derive(Default)]
-struct Share {
+struct ClientShare {
     requests: usize,
     answers: usize,
     held: usize,
 }
 
 /// The clients of the queue that the command line names; none where it cannot be looked at.
-pub(crate) fn clients() -> Vec<CompletionCandidate> {
+pub(crate) fn client_candidates() -> Vec<CompletionCandidate> {
     let Ok(target) = named_queue(std::env::args_os()).open() else { return Vec::new() };
-    let mut clients: Vec<(ClientPid, Share)> = shares(&target).into_iter().collect();
+    let mut clients: Vec<(ClientPid, ClientShare)> = shares(&target).into_iter().collect();
     clients
         .sort_by_key(|(client, share)| (std::cmp::Reverse(share.requests + share.answers + share.held), client.get()));
-    clients.into_iter().take(MAX_CANDIDATES).map(|(client, share)| candidate(client, &share)).collect()
+    clients.into_iter().take(MAX_CANDIDATES).map(|(client, share)| client_candidate(client, &share)).collect()
 }
 
-fn candidate(client: ClientPid, share: &Share) -> CompletionCandidate {
+fn client_candidate(client: ClientPid, share: &ClientShare) -> CompletionCandidate {
     let name = process_name(client).unwrap_or_else(|| "no name".to_owned());
     let words = [(share.requests, "request"), (share.answers, "answer"), (share.held, "place in the table")];
     let counts: Vec<_> =
@@ -74,8 +42,8 @@ fn candidate(client: ClientPid, share: &Share) -> CompletionCandidate {
     CompletionCandidate::new(client.to_string()).help(Some(help.into()))
 }
 
-fn shares(target: &Target) -> HashMap<ClientPid, Share> {
-    let mut shares: HashMap<ClientPid, Share> = HashMap::new();
+fn shares(target: &Target) -> HashMap<ClientPid, ClientShare> {
+    let mut shares: HashMap<ClientPid, ClientShare> = HashMap::new();
     // What was seen before an error is worth showing too.
     let _ = browse_messages(&target.queue, |_, message| {
         let described = describe_message(message.mtype(), message.body());

@@ -1,24 +1,25 @@
 //! Whether systemd runs the unit now, and will after the next boot.
 
-use super::Facts;
-use crate::commands::doctor::report::CheckOutcome;
+use crate::commands::doctor::facts::{Facts, SystemdUnit};
+use crate::commands::doctor::outcome::CheckOutcome;
 use std::collections::HashMap;
+use std::convert::identity;
 
 /// The unit's name and what systemd says of it; the error is how a check ends that needs them.
-fn known(facts: &Facts) -> Result<(&str, &HashMap<String, String>), CheckOutcome> {
-    let name = facts.unit.name.as_deref().map_err(CheckOutcome::not_applicable)?;
-    match &facts.unit.properties {
+fn known_unit(facts: &Facts) -> Result<(&str, &HashMap<String, String>), CheckOutcome> {
+    let SystemdUnit { name, properties, .. } = facts.unit.as_ref().map_err(CheckOutcome::not_applicable)?;
+    match properties {
         None => Err(CheckOutcome::not_applicable("systemd is not the init here")),
         Some(Err(reason)) => Err(CheckOutcome::not_checked(reason)),
         Some(Ok(properties)) => Ok((name, properties)),
     }
 }
 
-pub(in super::super) fn state(facts: &Facts) -> CheckOutcome {
-    let (name, properties) = match known(facts) {
-        Ok(known) => known,
-        Err(outcome) => return outcome,
-    };
+pub(super) fn check_unit_state(facts: &Facts) -> CheckOutcome {
+    known_unit(facts).map_or_else(identity, |(name, properties)| unit_state(name, properties))
+}
+
+fn unit_state(name: &str, properties: &HashMap<String, String>) -> CheckOutcome {
     let property = |name: &str| properties.get(name).map_or("", String::as_str);
     let look = format!("journalctl -u {name} -n 20 --no-pager");
     let problem = |what: String, mend: Vec<String>| CheckOutcome::problem(what, "nobody serves the queue", mend);
@@ -55,8 +56,8 @@ pub(in super::super) fn state(facts: &Facts) -> CheckOutcome {
     }
 }
 
-pub(in super::super) fn enabled(facts: &Facts) -> CheckOutcome {
-    let (name, properties) = match known(facts) {
+pub(super) fn check_unit_enabled(facts: &Facts) -> CheckOutcome {
+    let (name, properties) = match known_unit(facts) {
         Ok(known) => known,
         Err(outcome) => return outcome,
     };

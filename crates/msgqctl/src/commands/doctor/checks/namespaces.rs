@@ -1,27 +1,28 @@
 //! Whether the daemon and this shell see the same queues and the same numbers of processes.
 
-use super::facts::{Elsewhere, Facts, Identification};
-use crate::commands::doctor::report::CheckOutcome;
-use crate::procfs::namespace;
+use super::daemon::no_daemon_seen;
+use crate::commands::doctor::facts::{DaemonElsewhere, Facts, Identification};
+use crate::commands::doctor::outcome::CheckOutcome;
+use crate::system::procfs::process_namespace;
 use msgq_core::instance::{LockState, ipc_namespace};
 
-pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
+pub(super) fn check_ipc_namespace(facts: &Facts) -> CheckOutcome {
     let own = ipc_namespace();
     if own == 0 {
         return CheckOutcome::not_checked("/proc does not show this process's IPC namespace");
     }
-    match (facts.lock(), facts.elsewhere) {
+    match (facts.daemon.lock(), facts.daemon.elsewhere) {
         // The name of the lock file holds the namespace.
         (LockState::Held(_), _) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
         (_, Some(elsewhere)) => other_ipc(facts, elsewhere, own),
-        (LockState::Hidden | LockState::Free, None) => facts.without_daemon(),
+        (LockState::Hidden | LockState::Free, None) => no_daemon_seen(facts),
     }
 }
 
-fn other_ipc(facts: &Facts, elsewhere: Elsewhere, own: u64) -> CheckOutcome {
-    let Elsewhere { pid, namespace: theirs } = elsewhere;
+fn other_ipc(facts: &Facts, elsewhere: DaemonElsewhere, own: u64) -> CheckOutcome {
+    let DaemonElsewhere { pid, namespace: theirs } = elsewhere;
     let mut mend = Vec::new();
-    if namespace(&pid.to_string(), "ipc").is_ok_and(|inode| inode == theirs) {
+    if process_namespace(&pid.to_string(), "ipc").is_ok_and(|inode| inode == theirs) {
         mend.push(format!("nsenter --target {pid} --ipc -- msgqctl --key {} doctor", facts.key_name()));
     }
     mend.push("grep -rs PrivateIPC /etc/systemd/system/ /run/systemd/system/    # and set it to no".to_owned());
@@ -36,19 +37,21 @@ fn other_ipc(facts: &Facts, elsewhere: Elsewhere, own: u64) -> CheckOutcome {
     )
 }
 
-pub(super) fn pid(facts: &Facts) -> CheckOutcome {
-    match facts.identification() {
-        Identification::NoDaemon => facts.without_daemon(),
+pub(super) fn check_pid_namespace(facts: &Facts) -> CheckOutcome {
+    match facts.daemon.identification {
+        Identification::NoDaemon => no_daemon_seen(facts),
         Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
         Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
             "whether PID {pid} is the daemon here too is hidden from this user; root sees it"
         )),
-        Identification::Same(pid) => match (namespace("self", "pid"), namespace(&pid.to_string(), "pid")) {
-            (Ok(own), Ok(theirs)) if own != theirs => {
-                other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
+        Identification::Same(pid) => {
+            match (process_namespace("self", "pid"), process_namespace(&pid.to_string(), "pid")) {
+                (Ok(own), Ok(theirs)) if own != theirs => {
+                    other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
+                }
+                _ => CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself")),
             }
-            _ => CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself")),
-        },
+        }
     }
 }
 

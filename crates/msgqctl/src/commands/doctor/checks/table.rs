@@ -1,11 +1,10 @@
 //! Whether the table is that of a living daemon and of the queue that is there now.
 
-use super::command::shell_word;
-use super::facts::{Facts, shown};
-use crate::commands::doctor::report::CheckOutcome;
-use crate::daemon::ServerPhase;
-use crate::daemon::is_used;
-use crate::output::counted;
+use super::mend::{restart_command, shell_word, start_command};
+use crate::commands::doctor::facts::Facts;
+use crate::commands::doctor::outcome::CheckOutcome;
+use crate::daemon::{ServerPhase, is_used};
+use crate::output::{counted, shown_path};
 use msgq_core::instance::LockState;
 use msgq_core::table::{Table, TableError};
 use std::io::ErrorKind;
@@ -13,19 +12,19 @@ use std::path::Path;
 
 const LOST: &str = "after a crash the next start cannot finish what the table holds: clients would wait in vain";
 
-pub(super) fn look(facts: &Facts) -> CheckOutcome {
-    let Some(found) = &facts.found else { return CheckOutcome::not_applicable("there is no table") };
-    let path = &found.table_path;
-    let lives = matches!(facts.lock(), LockState::Held(_));
-    match &facts.table {
+pub(super) fn check_table(facts: &Facts) -> CheckOutcome {
+    let Some(files) = &facts.daemon.files else { return CheckOutcome::not_applicable("there is no table") };
+    let path = &files.table_path;
+    let lives = matches!(facts.daemon.lock(), LockState::Held(_));
+    match &facts.daemon.table {
         None if lives => CheckOutcome::warning(
-            format!("the daemon keeps no table: there is no {}", shown(path)),
+            format!("the daemon keeps no table: there is no {}", shown_path(path)),
             "what it has in hand is lost if it is killed; its log says why there is none",
-            vec!["df /run /dev/shm".to_owned(), facts.restart_command()],
+            vec!["df /run /dev/shm".to_owned(), restart_command(facts)],
         ),
         None => CheckOutcome::not_applicable("there is no table"),
         Some(Err(TableError::Io(error))) if error.kind() == ErrorKind::PermissionDenied => CheckOutcome::not_checked(
-            format!("this user may not read {}; members of its group may, and root", shown(path)),
+            format!("this user may not read {}; members of its group may, and root", shown_path(path)),
         ),
         Some(Err(error)) => unusable(facts, path, lives, &error.to_string()),
         Some(Ok(table)) if lives => of_living(facts, table, path),
@@ -34,12 +33,12 @@ pub(super) fn look(facts: &Facts) -> CheckOutcome {
 }
 
 fn unusable(facts: &Facts, path: &Path, lives: bool, error: &str) -> CheckOutcome {
-    let what = format!("the table {} cannot be used: {error}", shown(path));
+    let what = format!("the table {} cannot be used: {error}", shown_path(path));
     if lives {
         let why = "msgqctl cannot see inside of the daemon, and a crash would lose what it has in hand";
-        return CheckOutcome::warning(what, why, vec![facts.restart_command()]);
+        return CheckOutcome::warning(what, why, vec![restart_command(facts)]);
     }
-    CheckOutcome::warning(what, LOST, vec![format!("rm {}", shell_word(path)), facts.start_command()])
+    CheckOutcome::warning(what, LOST, vec![format!("rm {}", shell_word(path)), start_command(facts)])
 }
 
 fn of_living(facts: &Facts, table: &Table, path: &Path) -> CheckOutcome {
@@ -53,15 +52,15 @@ fn of_living(facts: &Facts, table: &Table, path: &Path) -> CheckOutcome {
                 queue.msqid
             ),
             "clients talk to a queue that the daemon does not look at",
-            vec![facts.restart_command()],
+            vec![restart_command(facts)],
         ),
-        _ => CheckOutcome::fine(format!("{} is that of the daemon", shown(path))),
+        _ => CheckOutcome::fine(format!("{} is that of the daemon", shown_path(path))),
     }
 }
 
 fn of_dead(facts: &Facts, table: &Table, path: &Path) -> CheckOutcome {
     let about = table.header().about();
-    let name = shown(path);
+    let name = shown_path(path);
     let remove = || vec![format!("rm {}", shell_word(path))];
     if !table.is_of_this_boot() {
         return CheckOutcome::warning(
@@ -77,7 +76,7 @@ fn of_dead(facts: &Facts, table: &Table, path: &Path) -> CheckOutcome {
             remove(),
         );
     }
-    if facts.phase() == Some(ServerPhase::Ended) {
+    if facts.daemon.phase() == Some(ServerPhase::Ended) {
         return CheckOutcome::fine(format!("{name} waits for the next start"));
     }
     let responses = (0..table.geometry().capacity).filter_map(|index| table.response(index));
@@ -89,6 +88,6 @@ fn of_dead(facts: &Facts, table: &Table, path: &Path) -> CheckOutcome {
             counted(held, "message")
         ),
         "the next start finishes what it holds; until then those clients wait",
-        vec![facts.start_command()],
+        vec![start_command(facts)],
     )
 }

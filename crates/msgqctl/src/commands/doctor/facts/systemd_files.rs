@@ -3,7 +3,7 @@
 //! systemd.unit(5) and logind.conf(5): drop-ins of all directories are sorted by their names, of two with one name that
 //! of the earlier directory counts, and of several assignments the last one does.
 
-use super::facts::shown;
+use crate::output::shown_path;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -21,16 +21,16 @@ const UNIT_DIRECTORIES: [&str; 5] = [
 const LOGIND_DIRECTORIES: [&str; 5] =
     ["/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"];
 
-/// An assignment that counts.
+/// The value of a setting and the file that gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Setting {
-    pub(super) value: String,
-    pub(super) file: PathBuf,
+pub(crate) struct FileSetting {
+    pub(crate) value: String,
+    pub(crate) file: PathBuf,
 }
 
-impl Setting {
+impl FileSetting {
     /// As systemd.syntax(7) says it; `None` for what is no truth value.
-    pub(super) fn is_true(&self) -> Option<bool> {
+    pub(crate) fn is_true(&self) -> Option<bool> {
         match self.value.to_ascii_lowercase().as_str() {
             "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
             "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
@@ -40,7 +40,7 @@ impl Setting {
 }
 
 /// The files of a unit in the order in which they count; none when it is not installed.
-pub(super) fn files_of_unit(name: &str) -> Vec<PathBuf> {
+pub(crate) fn files_of_unit(name: &str) -> Vec<PathBuf> {
     let directories = UNIT_DIRECTORIES.map(Path::new);
     let Some(main) = main_file(&directories, name) else { return Vec::new() };
     let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
@@ -49,7 +49,7 @@ pub(super) fn files_of_unit(name: &str) -> Vec<PathBuf> {
 }
 
 /// The files of logind in the order in which they count.
-pub(super) fn files_of_logind() -> Vec<PathBuf> {
+pub(crate) fn files_of_logind() -> Vec<PathBuf> {
     let directories = LOGIND_DIRECTORIES.map(Path::new);
     let main = main_file(&directories, "logind.conf");
     main.into_iter().chain(drop_ins_of(&directories, &["logind.conf.d".to_owned()])).collect()
@@ -71,15 +71,15 @@ fn drop_ins_of(directories: &[&Path], subdirectories: &[String]) -> Vec<PathBuf>
 }
 
 /// The assignment that counts; an empty one takes back those before it. The error is a sentence.
-pub(super) fn effective(files: &[PathBuf], section: &str, name: &str) -> Result<Option<Setting>, String> {
+pub(crate) fn effective_setting(files: &[PathBuf], section: &str, name: &str) -> Result<Option<FileSetting>, String> {
     let mut setting = None;
     for file in files {
         let text = match std::fs::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            read => read.map_err(|error| format!("cannot read {}: {error}", shown(file)))?,
+            read => read.map_err(|error| format!("cannot read {}: {error}", shown_path(file)))?,
         };
         for value in assignments(&text, section, name) {
-            setting = (!value.is_empty()).then(|| Setting { value: value.to_owned(), file: file.clone() });
+            setting = (!value.is_empty()).then(|| FileSetting { value: value.to_owned(), file: file.clone() });
         }
     }
     Ok(setting)
@@ -115,12 +115,12 @@ mod tests {
         let first = file("a", "[Login]\n#RemoveIPC=no\n RemoveIPC = yes\n[Other]\nRemoveIPC=no\n");
         let second = file("b", "[Login]\nRemoveIPC=off\n");
         let third = file("c", "[Login]\nRemoveIPC=\n");
-        let value = |files: &[PathBuf]| effective(files, "Login", "RemoveIPC").unwrap();
+        let value = |files: &[PathBuf]| effective_setting(files, "Login", "RemoveIPC").unwrap();
         let found = value(std::slice::from_ref(&first)).unwrap();
         assert_eq!((found.is_true(), &found.file), (Some(true), &first));
         assert_eq!(value(&[first.clone(), second.clone()]).unwrap().is_true(), Some(false));
         assert_eq!(value(&[first, second, third]), None);
-        assert!(effective(&[directory.path().to_owned()], "Login", "RemoveIPC").is_err());
+        assert!(effective_setting(&[directory.path().to_owned()], "Login", "RemoveIPC").is_err());
     }
 
     #[test]

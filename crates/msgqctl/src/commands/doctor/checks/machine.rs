@@ -1,18 +1,22 @@
-//! Limits and features of the kernel.
+//! Limits and features of the kernel, and whether the wall clock can be right.
 
-use super::command::sysctl;
-use super::facts::Facts;
-use crate::commands::doctor::report::CheckOutcome;
-use crate::sysvipc;
+use super::mend::sysctl;
+use crate::commands::doctor::facts::Facts;
+use crate::commands::doctor::outcome::CheckOutcome;
+use crate::output::utc;
+use crate::system::sysvipc::listed_queues;
 use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue};
 use nix::errno::Errno;
+use std::time::UNIX_EPOCH;
 
 /// Share of `kernel.msgmni`, in percent, from which on it is nearly reached.
 const CROWDED_PERCENT: u64 = 90;
+/// Clocks of one machine differ by less.
+const TOLERANCE_S: i64 = 2;
 
-pub(super) fn msgmax(_: &Facts) -> CheckOutcome {
+pub(super) fn check_msgmax(_: &Facts) -> CheckOutcome {
     let limit = limits::msgmax();
     if limit >= BODY_LEN_LP64 {
         return CheckOutcome::fine(format!("{limit} bytes; a request has at most {BODY_LEN_LP64}"));
@@ -24,8 +28,8 @@ pub(super) fn msgmax(_: &Facts) -> CheckOutcome {
     )
 }
 
-pub(super) fn msgmni(facts: &Facts) -> CheckOutcome {
-    let (Some(limit), Ok(queues)) = (limits::msgmni(), sysvipc::queues()) else {
+pub(super) fn check_msgmni(facts: &Facts) -> CheckOutcome {
+    let (Some(limit), Ok(queues)) = (limits::msgmni(), listed_queues()) else {
         return CheckOutcome::not_checked("/proc does not show the limit, or not the queues");
     };
     let count = u64::try_from(queues.len()).unwrap_or(u64::MAX);
@@ -43,7 +47,7 @@ pub(super) fn msgmni(facts: &Facts) -> CheckOutcome {
 }
 
 /// The kernel looks for the feature before it looks for the queue (`do_msgrcv` in `ipc/msg.c`), so none is needed.
-pub(super) fn msg_copy(_: &Facts) -> CheckOutcome {
+pub(super) fn check_msg_copy(_: &Facts) -> CheckOutcome {
     match Queue::from_msqid(i32::MAX).peek(0, &mut MessageBuffer::new()) {
         Err(error) if error.errno() == Errno::ENOSYS => CheckOutcome::warning(
             "this kernel has no MSG_COPY",
@@ -57,4 +61,31 @@ pub(super) fn msg_copy(_: &Facts) -> CheckOutcome {
         Err(error) => CheckOutcome::not_checked(error.to_string()),
         Ok(_) => CheckOutcome::fine("the kernel has it"),
     }
+}
+
+pub(super) fn check_clock(facts: &Facts) -> CheckOutcome {
+    let queue = facts.queue.unwrap_or_default();
+    let started_at_s = facts.daemon.good_table().map_or(0, |table| table.header().about().started_at_s);
+    let moments = [
+        ("msgqctl was built", built_at_s().unwrap_or(0)),
+        ("the queue was made or changed", queue.last_change_time),
+        ("the last message was sent", queue.last_send_time),
+        ("the last message was received", queue.last_receive_time),
+        ("the daemon started", i64::try_from(started_at_s).unwrap_or(0)),
+    ];
+    let latest = moments.into_iter().max_by_key(|(_, at_s)| *at_s);
+    match latest.filter(|(_, at_s)| *at_s > facts.now_s.saturating_add(TOLERANCE_S)) {
+        None => CheckOutcome::fine(utc(facts.now_s)),
+        Some((event, at_s)) => CheckOutcome::problem(
+            format!("the clock says {}, but {event} at {}", utc(facts.now_s), utc(at_s)),
+            "ages and times of all reports are wrong, and certificates and timers elsewhere too",
+            vec!["timedatectl set-ntp true".to_owned(), "timedatectl status".to_owned()],
+        ),
+    }
+}
+
+/// The date of this program's own file, which the package sets to that of the build.
+fn built_at_s() -> Option<i64> {
+    let modified = std::env::current_exe().ok()?.metadata().ok()?.modified().ok()?;
+    i64::try_from(modified.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }

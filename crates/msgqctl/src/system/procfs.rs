@@ -1,6 +1,7 @@
-//! What /proc tells of a client, where this user may look.
+//! What `/proc` tells of a process, where this user may look: whose it is, whether it is stopped, the queue call that it
+//! waits in, its namespaces and open files. Every room may call it; it sends no signals.
 
-use crate::names::Named;
+use crate::system::names::Named;
 use nix::libc;
 use serde::Serialize;
 use std::io::{self, ErrorKind};
@@ -13,7 +14,7 @@ const MAX_THREADS: usize = 256;
 /// A call that a client waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "call", rename_all = "snake_case")]
-pub(crate) enum Waits {
+pub(crate) enum QueueCall {
     /// For a message of this type.
     Msgrcv { msqid: i64, msgtyp: i64 },
     /// For room.
@@ -21,36 +22,31 @@ pub(crate) enum Waits {
 }
 
 /// Whose process it is.
-pub(crate) fn user(pid: i32) -> Option<Named> {
-    uid(pid).map(Named::user)
+pub(crate) fn user_of_process(pid: i32) -> Option<Named> {
+    uid_of_process(pid).map(Named::user)
 }
 
 /// The number of that user.
-pub(crate) fn uid(pid: i32) -> Option<u32> {
+pub(crate) fn uid_of_process(pid: i32) -> Option<u32> {
     Some(std::fs::metadata(format!("/proc/{pid}")).ok()?.uid())
 }
 
 /// True for one that was stopped by a signal or a debugger.
-pub(crate) fn is_stopped(pid: i32) -> bool {
+pub(crate) fn is_process_stopped(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, fields)| matches!(fields.trim_start().chars().next(), Some('T' | 't')))
 }
 
 /// The queue call that one of its threads waits in; `None` when there is none, or when this user may not look.
-pub(crate) fn waits(pid: i32, is_this_queue: impl Fn(i64) -> bool) -> Option<Waits> {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-    let calls = threads.flatten().take(MAX_THREADS).filter_map(|thread| {
-        let line = std::fs::read_to_string(thread.path().join("syscall")).ok()?;
-        parse(&line)
-    });
-    calls.into_iter().find(|waits| match waits {
-        Waits::Msgrcv { msqid, .. } | Waits::Msgsnd { msqid } => is_this_queue(*msqid),
+pub(crate) fn queue_call_of(pid: i32, is_this_queue: impl Fn(i64) -> bool) -> Option<QueueCall> {
+    queue_calls(pid).flatten().flatten().find(|call| match call {
+        QueueCall::Msgrcv { msqid, .. } | QueueCall::Msgsnd { msqid } => is_this_queue(*msqid),
     })
 }
 
 /// Whether a process takes requests off a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub(crate) enum RequestTaking {
     Yes,
     No,
     /// This user may not look.
@@ -59,12 +55,12 @@ pub(crate) enum Takes {
 
 /// Inode of a namespace (`ipc`, `pid`) of a process or of `self`; EACCES without PTRACE_MODE_READ_FSCREDS
 /// (namespaces(7)).
-pub(crate) fn namespace(process: &str, kind: &str) -> io::Result<u64> {
+pub(crate) fn process_namespace(process: &str, kind: &str) -> io::Result<u64> {
     Ok(std::fs::metadata(format!("/proc/{process}/ns/{kind}"))?.ino())
 }
 
 /// True when a process has this file open.
-pub(crate) fn has_open(pid: i32, file: &Path) -> io::Result<bool> {
+pub(crate) fn has_file_open(pid: i32, file: &Path) -> io::Result<bool> {
     let file = std::fs::metadata(file)?;
     let mut open = std::fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
     let is_it = |path: &Path| std::fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (file.dev(), file.ino()));
@@ -72,31 +68,35 @@ pub(crate) fn has_open(pid: i32, file: &Path) -> io::Result<bool> {
 }
 
 /// Whether one of its threads waits for messages of any type, or of type 1, on this queue.
-pub(crate) fn takes_requests(pid: i32, msqid: i64) -> Takes {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Takes::No };
-    for thread in threads.flatten().take(MAX_THREADS) {
-        match std::fs::read_to_string(thread.path().join("syscall")) {
-            Ok(line) if matches!(parse(&line), Some(Waits::Msgrcv { msqid: on, msgtyp }) if on == msqid && msgtyp <= 1) =>
-            {
-                return Takes::Yes;
+pub(crate) fn request_taking(pid: i32, queue: i64) -> RequestTaking {
+    for call in queue_calls(pid) {
+        match call {
+            Ok(Some(QueueCall::Msgrcv { msqid, msgtyp })) if msqid == queue && msgtyp <= 1 => {
+                return RequestTaking::Yes;
             }
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Takes::Hidden,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return RequestTaking::Hidden,
             _ => {}
         }
     }
-    Takes::No
+    RequestTaking::No
+}
+
+/// The queue call that each of its threads waits in, where it waits in one.
+fn queue_calls(pid: i32) -> impl Iterator<Item = io::Result<Option<QueueCall>>> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().take(MAX_THREADS);
+    threads.map(|thread| Ok(parse_syscall(&std::fs::read_to_string(thread.path().join("syscall"))?)))
 }
 
 /// proc_pid_syscall(5): the number of the call and its arguments in hexadecimal.
-fn parse(line: &str) -> Option<Waits> {
+fn parse_syscall(line: &str) -> Option<QueueCall> {
     let mut words = line.split_whitespace();
     let call: libc::c_long = words.next()?.parse().ok()?;
     let arguments: Vec<u64> =
         words.map_while(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok()).collect();
     let msqid = i64::try_from(*arguments.first()?).ok()?;
     match call {
-        libc::SYS_msgrcv => Some(Waits::Msgrcv { msqid, msgtyp: arguments.get(3)?.cast_signed() }),
-        libc::SYS_msgsnd => Some(Waits::Msgsnd { msqid }),
+        libc::SYS_msgrcv => Some(QueueCall::Msgrcv { msqid, msgtyp: arguments.get(3)?.cast_signed() }),
+        libc::SYS_msgsnd => Some(QueueCall::Msgsnd { msqid }),
         _ => None,
     }
 }
@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn the_call_that_somebody_waits_in_is_read_with_its_queue_and_type() {
         let line = format!("{} 0x5 0x7ffd 0x108 0x1267 0x0 0x0 0x7ffd 0x7f", libc::SYS_msgrcv);
-        assert_eq!(parse(&line), Some(Waits::Msgrcv { msqid: 5, msgtyp: 0x1267 }));
+        assert_eq!(parse_syscall(&line), Some(QueueCall::Msgrcv { msqid: 5, msgtyp: 0x1267 }));
         let line = format!("{} 0x5 0x7ffd 0x108 0x0 0x0 0x0 0x7ffd 0x7f", libc::SYS_msgsnd);
-        assert_eq!(parse(&line), Some(Waits::Msgsnd { msqid: 5 }));
+        assert_eq!(parse_syscall(&line), Some(QueueCall::Msgsnd { msqid: 5 }));
         for line in ["", "running", "0 0x0 0x1", "-1 0x7ffd 0x7f"] {
-            assert_eq!(parse(line), None, "{line}");
+            assert_eq!(parse_syscall(line), None, "{line}");
         }
     }
 }

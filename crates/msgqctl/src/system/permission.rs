@@ -1,7 +1,7 @@
-//! What a user who lacks permission can do about it.
+//! What a user who lacks permission on a queue can do about it, in a sentence. Changes nothing.
 
-use crate::names::Named;
-use crate::sysvipc::{self, Row};
+use crate::system::names::Named;
+use crate::system::sysvipc::{ListedQueue, find_listed_queue};
 use msgq_core::queue::QueueKey;
 use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgroups};
 
@@ -10,7 +10,7 @@ const READ_WRITE: u32 = 0o6;
 
 const ROOT_GROUP: u32 = 0;
 
-/// Who asks.
+/// The user who runs msgqctl, as the queue's group sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Asker {
     name: String,
@@ -21,8 +21,8 @@ struct Asker {
 }
 
 /// A sentence that says what to do.
-pub(crate) fn advice(key: QueueKey) -> String {
-    match sysvipc::find(key) {
+pub(crate) fn permission_advice(key: QueueKey) -> String {
+    match find_listed_queue(key) {
         Some(row) => advise(&row, &Named::user(row.uid).label(), &Named::group(row.gid).label(), &asker(row.gid)),
         None => "become a member of the queue's group; `ipcs -q -c` shows which that is".to_owned(),
     }
@@ -40,7 +40,7 @@ fn asker(gid: u32) -> Asker {
     }
 }
 
-fn advise(owner: &Row, user: &str, group: &str, asker: &Asker) -> String {
+fn advise(owner: &ListedQueue, user: &str, group: &str, asker: &Asker) -> String {
     let who = format!("the queue belongs to user {user} and group {group} with mode {:04o}", owner.mode);
     let name = &asker.name;
     if (owner.mode >> 3) & READ_WRITE != READ_WRITE {
@@ -71,8 +71,8 @@ fn advise(owner: &Row, user: &str, group: &str, asker: &Asker) -> String {
 mod tests {
     use super::*;
 
-    fn owner(mode: u32, uid: u32, gid: u32) -> Row {
-        Row { mode, uid, gid, ..Row::default() }
+    fn owner(mode: u32, uid: u32, gid: u32) -> ListedQueue {
+        ListedQueue { mode, uid, gid, ..ListedQueue::default() }
     }
 
     fn asker(is_member: bool, is_listed: bool) -> Asker {

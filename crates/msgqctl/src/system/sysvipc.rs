@@ -8,7 +8,7 @@ const LIST: &str = "/proc/sysvipc/msg";
 
 /// A queue as the list shows it. Its size is not there; times are seconds since 1970, 0 for never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct ListedQueue {
     pub(crate) key: i32,
     pub(crate) msqid: i32,
     pub(crate) mode: u32,
@@ -21,23 +21,23 @@ pub(crate) struct Row {
 }
 
 /// All queues of this IPC namespace.
-pub(crate) fn queues() -> io::Result<Vec<Row>> {
-    Ok(parse(&std::fs::read_to_string(LIST)?))
+pub(crate) fn listed_queues() -> io::Result<Vec<ListedQueue>> {
+    Ok(parse_queue_list(&std::fs::read_to_string(LIST)?))
 }
 
 /// The queue with this key, where the list can be read.
-pub(crate) fn find(key: QueueKey) -> Option<Row> {
-    queues().ok()?.into_iter().find(|row| row.key == key.raw())
+pub(crate) fn find_listed_queue(key: QueueKey) -> Option<ListedQueue> {
+    listed_queues().ok()?.into_iter().find(|row| row.key == key.raw())
 }
 
-fn parse(list: &str) -> Vec<Row> {
+fn parse_queue_list(list: &str) -> Vec<ListedQueue> {
     let mut lines = list.lines();
     let headings: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
-    lines.filter_map(|line| row(&headings.iter().copied().zip(line.split_whitespace()).collect())).collect()
+    lines.filter_map(|line| parse_queue(&headings.iter().copied().zip(line.split_whitespace()).collect())).collect()
 }
 
-fn row(fields: &HashMap<&str, &str>) -> Option<Row> {
-    Some(Row {
+fn parse_queue(fields: &HashMap<&str, &str>) -> Option<ListedQueue> {
+    Some(ListedQueue {
         key: fields.get("key")?.parse().ok()?,
         msqid: fields.get("msqid")?.parse().ok()?,
         mode: u32::from_str_radix(fields.get("perms")?, 8).ok()? & 0o777,
@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn every_line_is_a_queue_and_columns_are_found_by_their_headings() {
-        let rows = parse(LIST);
+        let rows = parse_queue_list(LIST);
         assert_eq!(rows.len(), 2);
-        let expected = Row {
+        let expected = ListedQueue {
             key: QueueKey::DEFAULT.raw(),
             msqid: 3,
             mode: 0o660,
@@ -77,6 +77,6 @@ mod tests {
         };
         assert_eq!(rows[0], expected);
         assert_eq!((rows[1].key, rows[1].mode), (-1, 0o600));
-        assert_eq!(parse(""), []);
+        assert_eq!(parse_queue_list(""), []);
     }
 }
