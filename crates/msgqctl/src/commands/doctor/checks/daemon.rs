@@ -6,8 +6,8 @@ use crate::commands::doctor::outcome::CheckOutcome;
 use crate::daemon::{ServerPhase, silence};
 use crate::output::shown_path;
 use crate::system::procfs::is_process_stopped;
-use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::LockState;
+use msgq_core::process::{ClientPid, process_name};
 
 pub(super) fn check_daemon(facts: &Facts) -> CheckOutcome {
     let key = facts.key_name();

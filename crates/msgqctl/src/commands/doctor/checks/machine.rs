@@ -5,7 +5,7 @@ use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::utc;
 use crate::system::sysvipc::listed_queues;
-use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue};
 use nix::errno::Errno;

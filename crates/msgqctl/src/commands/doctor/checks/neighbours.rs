@@ -5,8 +5,8 @@ use crate::commands::doctor::facts::{Facts, Identification};
 use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::counted;
 use crate::system::procfs::{RequestTaking, process_namespace, request_taking};
-use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::ipc_namespace;
+use msgq_core::process::{ClientPid, process_name};
 use std::time::{Duration, Instant};
 
 /// A server that is not waiting at the moment of one look is seen by another.

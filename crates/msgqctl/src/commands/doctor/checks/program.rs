@@ -5,7 +5,7 @@ use super::mend::restart_command;
 use crate::commands::doctor::facts::{CommandError, Facts, ask_program};
 use crate::commands::doctor::outcome::CheckOutcome;
 use msgq_core::escape::escape;
-use msgq_core::inflight::TableError;
+use msgq_core::table::TableError;
 use std::os::unix::ffi::OsStrExt;
 
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -8,7 +8,7 @@ use crate::daemon::{ServerPhase, closing_note, closing_sentence};
 use crate::output::shown_path;
 use crate::system::names::Named;
 use crate::system::permission::permission_advice;
-use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use nix::unistd::Group;
 

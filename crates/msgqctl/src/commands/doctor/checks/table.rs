@@ -5,8 +5,8 @@ use crate::commands::doctor::facts::Facts;
 use crate::commands::doctor::outcome::CheckOutcome;
 use crate::daemon::{ServerPhase, is_used};
 use crate::output::{counted, shown_path};
-use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::LockState;
+use msgq_core::table::{Table, TableError};
 use std::io::ErrorKind;
 use std::path::Path;
 

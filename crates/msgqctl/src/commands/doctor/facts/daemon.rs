@@ -2,10 +2,10 @@
 
 use crate::daemon::{DaemonFiles, ServerPhase};
 use crate::system::procfs::has_file_open;
-use msgq_core::identity::{ClientHandle, ClientPid};
-use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_state};
+use msgq_core::process::{ClientHandle, ClientPid};
 use msgq_core::queue::QueueKey;
+use msgq_core::table::{Table, TableError};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
