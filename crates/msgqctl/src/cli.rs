@@ -1,6 +1,6 @@
 //! The command line of msgqctl: the options that every command takes, and the list of the commands.
 
-use crate::commands::{self, Outcome, RunCommand};
+use crate::commands::{self, CommandOutcome, RunCommand};
 use crate::failure::Failure;
 use crate::output::Style;
 use crate::target::{GLOBAL_OPTIONS, QueueOptions};
@@ -44,7 +44,7 @@ macro_rules! list_of_commands {
         }
 
         impl Command {
-            pub(crate) fn run(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure> {
+            pub(crate) fn run(&self, queue: &QueueOptions, style: Style) -> Result<CommandOutcome, Failure> {
                 match self {
                     $(Self::$name(arguments) => arguments.run_command(queue, style),)+
                 }

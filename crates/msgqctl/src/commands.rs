@@ -1,6 +1,6 @@
 //! The subcommands, one room each: its arguments, its work, its JSON and its text.
 //!
-//! A command returns an [`Outcome`], which is printed elsewhere. What cannot wait for the end, a warning or a question,
+//! A command returns an [`CommandOutcome`], which is printed elsewhere. What cannot wait for the end, a warning or a question,
 //! goes to standard error at once.
 
 pub(crate) mod bench;
@@ -23,11 +23,11 @@ use crate::target::QueueOptions;
 /// The arguments of a subcommand, which know how to carry it out.
 pub(crate) trait RunCommand {
     /// Does the work on the queue that was named; `style` is how the outcome will be shown.
-    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure>;
+    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<CommandOutcome, Failure>;
 }
 
 /// What a command that could do its work has to say.
-pub(crate) struct Outcome {
+pub(crate) struct CommandOutcome {
     /// `None` from a command that has shown all it had.
     pub(crate) report: Option<Box<dyn Report>>,
     /// Lines for standard error.
@@ -35,7 +35,7 @@ pub(crate) struct Outcome {
     pub(crate) status: Status,
 }
 
-impl Outcome {
+impl CommandOutcome {
     pub(crate) fn silent() -> Self {
         Self { report: None, diagnostics: Vec::new(), status: Status::Ok }
     }

@@ -19,7 +19,7 @@ pub use completion::script::completion_script;
 
 use clap::Parser;
 use cli::Arguments;
-use commands::Outcome;
+use commands::CommandOutcome;
 use completion::script::answer_completion;
 use failure::{Failure, Status};
 use output::{Style, complain, print_report};
@@ -65,7 +65,7 @@ fn execute(arguments: &Arguments) -> Status {
     }
 }
 
-fn show(outcome: Outcome, style: Style) -> Result<Outcome, Failure> {
+fn show(outcome: CommandOutcome, style: Style) -> Result<CommandOutcome, Failure> {
     if let Some(report) = &outcome.report {
         let printed = print_report(report.as_ref(), style, &mut std::io::stdout().lock());
         let _ = printed.map_err(|error| Failure::of_output(&error))?;

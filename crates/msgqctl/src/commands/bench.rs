@@ -11,7 +11,7 @@ pub(crate) use arguments::BenchArguments;
 
 use super::latency::{latency_histogram, latency_percentiles};
 use super::values::check_request_text;
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::daemon::{read_table, watched_clients};
 use crate::failure::{Failure, Status};
 use crate::output::{Style, complain, counted};
@@ -29,7 +29,7 @@ use std::os::unix::ffi::OsStrExt;
 const RECENTLY_S: i64 = 60;
 
 impl RunCommand for BenchArguments {
-    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<CommandOutcome, Failure> {
         check_request_text(self.text.as_bytes())?;
         let target = queue.open()?;
         if let Some(role) = std::env::var(client::ROLE).ok().and_then(|role| role.parse().ok()) {
@@ -71,7 +71,10 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
     warnings
 }
 
-fn load_outcome(options: &BenchArguments, results: Vec<Result<ClientResult, Failure>>) -> Result<Outcome, Failure> {
+fn load_outcome(
+    options: &BenchArguments,
+    results: Vec<Result<ClientResult, Failure>>,
+) -> Result<CommandOutcome, Failure> {
     let mut latencies_ns = latency_histogram()?;
     let mut totals = RequestTotals::default();
     let mut failures = Vec::new();
@@ -100,5 +103,5 @@ fn load_outcome(options: &BenchArguments, results: Vec<Result<ClientResult, Fail
     }
     let latency_ns = latency_percentiles(&latencies_ns);
     let report = BenchReport { clients: options.clients, rate_per_s: options.rate, totals, latency_ns };
-    Ok(Outcome { diagnostics, status, ..Outcome::done(report) })
+    Ok(CommandOutcome { diagnostics, status, ..CommandOutcome::done(report) })
 }

@@ -1,6 +1,6 @@
 //! `completions`: prints a completion script.
 
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::completion::script::completion_script;
 use crate::failure::{Failure, Status};
 use crate::output::{Style, StyledText, Text};
@@ -20,10 +20,10 @@ pub(crate) struct CompletionsArguments {
 }
 
 impl RunCommand for CompletionsArguments {
-    fn run_command(&self, _: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, _: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         let script = completion_script(self.shell)
             .map_err(|error| Failure::new(Status::Other, format!("no script for {}: {error}", self.shell)))?;
-        Ok(Outcome::done(ScriptReport { shell: self.shell.to_string(), script }))
+        Ok(CommandOutcome::done(ScriptReport { shell: self.shell.to_string(), script }))
     }
 }
 

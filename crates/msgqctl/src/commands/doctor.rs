@@ -8,7 +8,7 @@ mod facts;
 mod outcome;
 mod report;
 
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::failure::{Failure, Status};
 use crate::output::Style;
 use crate::target::QueueOptions;
@@ -37,10 +37,10 @@ Exit codes:
 pub(crate) struct DoctorArguments {}
 
 impl RunCommand for DoctorArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         let facts = Facts::gather(queue);
         let report = DoctorReport::new(facts.key.map(|key| key.to_string()), examine_all(&facts));
         let status = if report.is_all_well() { Status::Ok } else { Status::NotWell };
-        Ok(Outcome { status, ..Outcome::done(report) })
+        Ok(CommandOutcome { status, ..CommandOutcome::done(report) })
     }
 }

@@ -3,7 +3,7 @@
 pub(super) mod queue_door;
 
 use super::values::parse_timeout;
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::daemon::{closing_note, closing_sentence, in_hand_slots, outbox_slots, read_table};
 use crate::failure::{Failure, Status};
 use crate::output::{Style, counted};
@@ -34,7 +34,7 @@ pub(crate) struct DrainArguments {
 }
 
 impl RunCommand for DrainArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         if self.reason.len() > MAX_REASON_LEN {
             let message = format!("the reason has {} bytes; at most {MAX_REASON_LEN} are kept", self.reason.len());
             return Err(Failure::new(Status::Usage, message));
@@ -71,7 +71,7 @@ impl RunCommand for DrainArguments {
 }
 
 /// No msgqd: the mode is changed here and now, where that is allowed.
-fn close_foreign(target: &Target, stat: &QueueStat) -> Result<Outcome, Failure> {
+fn close_foreign(target: &Target, stat: &QueueStat) -> Result<CommandOutcome, Failure> {
     let closed = stat.mode & !WRITE_FOR_OTHERS;
     set_mode(target, closed)?;
     let said = format!(

@@ -4,7 +4,7 @@ mod advice;
 mod report;
 
 use super::values::{client_pid, clients};
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::daemon::{ServerPhase, age_ms, in_hand_slots, outbox_slots, read_table, watched_clients};
 use crate::failure::Failure;
 use crate::messages::{MessageKind, browse_messages, describe_message};
@@ -31,7 +31,7 @@ pub(crate) struct ExplainArguments {
 }
 
 impl RunCommand for ExplainArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         let target = queue.open()?;
         let stat = target.stat()?;
         let mut report = process_report(self.pid, i64::from(stat.msqid));
@@ -49,7 +49,7 @@ impl RunCommand for ExplainArguments {
             Err(reason) => report.unknown.push(format!("what the server holds is not shown: {reason}")),
         }
         report.verdict = advice::verdict_on_client(&report);
-        Ok(Outcome::done(report))
+        Ok(CommandOutcome::done(report))
     }
 }
 

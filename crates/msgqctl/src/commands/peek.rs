@@ -1,7 +1,7 @@
 //! `peek`: lists messages and takes none.
 
 use super::values::{client_pid, clients};
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::failure::Failure;
 use crate::messages::{MessageKind, browse_messages, describe_message};
 use crate::output::{Style, StyledText, Text, counted, fit, pad, width};
@@ -80,7 +80,7 @@ struct MessageRow {
 }
 
 impl RunCommand for PeekArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         let target = queue.open()?;
         let mut processes = Processes::default();
         let mut messages = Vec::new();
@@ -94,7 +94,7 @@ impl RunCommand for PeekArguments {
             }
         })
         .map_err(|error| target.failure(&error))?;
-        Ok(Outcome::done(PeekReport {
+        Ok(CommandOutcome::done(PeekReport {
             is_complete: browsed.is_complete,
             looked_at: browsed.looked_at,
             matched,

@@ -8,13 +8,13 @@ mod responses;
 
 pub(crate) use arguments::PurgeArguments;
 
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::failure::Failure;
 use crate::output::Style;
 use crate::target::QueueOptions;
 
 impl RunCommand for PurgeArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         if self.requests { requests::purge_requests(self, queue) } else { responses::purge_responses(self, queue) }
     }
 }

@@ -1,7 +1,7 @@
 //! `resume`: opens the door that `drain` closed.
 
 use super::drain::queue_door::{self, QueueDoor, door_is, set_mode, wait_for_server};
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::failure::{Failure, Status};
 use crate::output::Style;
 use crate::target::{QueueOptions, Target};
@@ -23,7 +23,7 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 }
 
 impl RunCommand for ResumeArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         let door = QueueDoor::find(queue)?;
         let foreign = if self.mode.is_some() { door.queue } else { door.without_daemon() };
         if let Some((target, _)) = foreign {
@@ -45,7 +45,7 @@ impl RunCommand for ResumeArguments {
     }
 }
 
-fn open_foreign(target: &Target, mode: Option<u32>) -> Result<Outcome, Failure> {
+fn open_foreign(target: &Target, mode: Option<u32>) -> Result<CommandOutcome, Failure> {
     let Some(mode) = mode else {
         let message = "no msgqd serves this queue, so nobody knows which mode it had: say it with --mode, for example \
                        --mode 0660";

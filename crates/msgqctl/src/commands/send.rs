@@ -3,7 +3,7 @@
 mod answers;
 
 use super::values::{check_request_text, parse_timeout};
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::failure::{Failure, Status};
 use crate::output::Style;
 use crate::target::QueueOptions;
@@ -31,7 +31,7 @@ pub(crate) struct SendArguments {
 }
 
 impl RunCommand for SendArguments {
-    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<CommandOutcome, Failure> {
         let text = request_text(self)?;
         let target = queue.open()?;
         let client = Client::new(target.queue);

@@ -9,7 +9,7 @@ mod verdict;
 mod watch;
 
 use super::values::parse_interval;
-use super::{Outcome, RunCommand};
+use super::{CommandOutcome, RunCommand};
 use crate::failure::{Failure, Status};
 use crate::output::Style;
 use crate::target::QueueOptions;
@@ -48,7 +48,7 @@ pub(crate) struct StatArguments {
 }
 
 impl RunCommand for StatArguments {
-    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure> {
+    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<CommandOutcome, Failure> {
         match self.watch {
             Some(interval) => watch_queue(queue, style, interval),
             None if self.prometheus && style == Style::Json => {
@@ -57,20 +57,22 @@ impl RunCommand for StatArguments {
             None if self.prometheus => metrics(queue),
             None => {
                 let (report, diagnostics) = look_at_queue(&queue.open()?)?;
-                Ok(Outcome { diagnostics, ..Outcome::done(report) })
+                Ok(CommandOutcome { diagnostics, ..CommandOutcome::done(report) })
             }
         }
     }
 }
 
-fn metrics(queue: &QueueOptions) -> Result<Outcome, Failure> {
+fn metrics(queue: &QueueOptions) -> Result<CommandOutcome, Failure> {
     let key = queue.resolve_key()?;
     match queue.open().and_then(|target| look_at_queue(&target)) {
-        Ok((report, diagnostics)) => Ok(Outcome { diagnostics, ..Outcome::done(Exposition::of_queue(&report)) }),
+        Ok((report, diagnostics)) => {
+            Ok(CommandOutcome { diagnostics, ..CommandOutcome::done(Exposition::of_queue(&report)) })
+        }
         // That nothing is there is a measurement too.
         Err(Failure { status: status @ Status::NoQueue, message }) => {
             let exposition = Exposition::without_queue(key);
-            Ok(Outcome { diagnostics: vec![message], status, ..Outcome::done(exposition) })
+            Ok(CommandOutcome { diagnostics: vec![message], status, ..CommandOutcome::done(exposition) })
         }
         Err(failure) => Err(failure),
     }

@@ -3,7 +3,7 @@
 use super::arguments::BenchArguments;
 use super::report::{ClientResult, RequestTotals};
 use super::schedule::Schedule;
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::commands::latency::{latency_histogram, nanoseconds};
 use crate::failure::{Failure, Status};
 use crate::target::Target;
@@ -52,7 +52,7 @@ impl FromStr for Role {
     }
 }
 
-pub(super) fn run_client(options: &BenchArguments, role: Role, target: &Target) -> Result<Outcome, Failure> {
+pub(super) fn run_client(options: &BenchArguments, role: Role, target: &Target) -> Result<CommandOutcome, Failure> {
     // Nobody would read the result of a client that outlives the one who counts.
     set_pdeathsig(Signal::SIGKILL).map_err(|errno| Failure::new(Status::Other, format!("prctl: {errno}")))?;
     let mut line = String::new();
@@ -76,7 +76,7 @@ pub(super) fn run_client(options: &BenchArguments, role: Role, target: &Target) 
     let totals = RequestTotals { elapsed_ns: nanoseconds(schedule.start.elapsed()), ..run.totals };
     let recorded = run.latencies_ns.iter_recorded();
     let latencies_ns = recorded.map(|value| (value.value_iterated_to(), value.count_since_last_iteration())).collect();
-    Ok(Outcome::done(ClientResult { totals, failure, latencies_ns }))
+    Ok(CommandOutcome::done(ClientResult { totals, failure, latencies_ns }))
 }
 
 /// One client at work.

@@ -1,6 +1,6 @@
 //! The door of one queue, as `drain` and `resume` find it, and what they say in the end.
 
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::daemon::{DaemonFiles, closing_note_path};
 use crate::failure::{Failure, Status};
 use crate::output::{StyledText, Text};
@@ -31,8 +31,8 @@ impl Text for DoorReport {
     }
 }
 
-pub(in crate::commands) fn door_is(is_closed: bool, sentence: String) -> Outcome {
-    Outcome::done(DoorReport { is_closed, sentence })
+pub(in crate::commands) fn door_is(is_closed: bool, sentence: String) -> CommandOutcome {
+    CommandOutcome::done(DoorReport { is_closed, sentence })
 }
 
 /// A queue that may not be there, and whose daemon would serve it.

@@ -27,7 +27,7 @@ pub(super) struct ExplainReport {
     pub(super) requests_of_all: usize,
     pub(super) in_hand: Vec<HeldSlot>,
     pub(super) outbox: Vec<HeldSlot>,
-    pub(super) resting: RestingAnswers,
+    pub(super) resting: AnswersInQueue,
     pub(super) looked_at: usize,
     /// False when a limit ended the look at the queue, so that there may be more.
     pub(super) is_complete: bool,
@@ -73,7 +73,7 @@ pub(super) struct HeldSlot {
 
 /// The answers for this client that rest in the queue.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct RestingAnswers {
+pub(super) struct AnswersInQueue {
     pub(super) messages: usize,
     pub(super) bytes: usize,
     pub(super) first_status: Option<i32>,
@@ -159,7 +159,7 @@ fn meaning(state: &str, since: &str) -> String {
     format!("{state}, {meaning}; asked for {since} ago")
 }
 
-impl RestingAnswers {
+impl AnswersInQueue {
     fn sentence(&self) -> String {
         let mut value = format!("{} ({} bytes) in the queue", counted(self.messages, "answer"), self.bytes);
         if let Some(text) = &self.first_text_escaped {

@@ -2,7 +2,7 @@
 
 use super::arguments::PurgeArguments;
 use super::report::{Abandoned, RequestsReport, UNFINISHED};
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::failure::{Failure, Status};
 use crate::messages::{browse_messages, describe_message};
 use crate::output::counted;
@@ -32,7 +32,7 @@ impl RequestCounts {
     }
 }
 
-pub(super) fn purge_requests(options: &PurgeArguments, queue: &QueueOptions) -> Result<Outcome, Failure> {
+pub(super) fn purge_requests(options: &PurgeArguments, queue: &QueueOptions) -> Result<CommandOutcome, Failure> {
     let may_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let must_ask = !options.yes && !options.dry_run;
     if must_ask && !may_ask {
@@ -81,7 +81,7 @@ fn is_confirmed(target: &Target, seen: &RequestCounts) -> bool {
     matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-fn requests_outcome(is_dry_run: bool, requests: &RequestCounts) -> Outcome {
+fn requests_outcome(is_dry_run: bool, requests: &RequestCounts) -> CommandOutcome {
     let clients = requests.by_client.iter().map(|(client, requests)| Abandoned {
         pid: client.map(ClientPid::get),
         program: client.and_then(process_name),
@@ -91,5 +91,5 @@ fn requests_outcome(is_dry_run: bool, requests: &RequestCounts) -> Outcome {
     let RequestCounts { messages, bytes, is_complete, .. } = *requests;
     let report = RequestsReport { is_dry_run, is_complete, messages, bytes, clients: clients.collect() };
     let diagnostics = if is_complete { vec![] } else { vec![UNFINISHED.to_owned()] };
-    Outcome { diagnostics, ..Outcome::done(report) }
+    CommandOutcome { diagnostics, ..CommandOutcome::done(report) }
 }

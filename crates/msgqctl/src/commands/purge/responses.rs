@@ -3,7 +3,7 @@
 use super::ages::AnswerAges;
 use super::arguments::PurgeArguments;
 use super::report::{PurgeReport, UNFINISHED};
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::daemon::read_table;
 use crate::failure::{Failure, Status};
 use crate::target::{QueueOptions, Target};
@@ -11,7 +11,7 @@ use msgq_core::orphan::{SweepOptions, SweepReport, SweepScope, Verdict, sweep, s
 use msgq_core::process::{ClientPid, process_name};
 use msgq_core::queue::BrowseLimits;
 
-pub(super) fn purge_responses(options: &PurgeArguments, queue: &QueueOptions) -> Result<Outcome, Failure> {
+pub(super) fn purge_responses(options: &PurgeArguments, queue: &QueueOptions) -> Result<CommandOutcome, Failure> {
     let sweep_options = sweep_options(options)?;
     let target = queue.open()?;
     let mut diagnostics = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn purge_responses(options: &PurgeArguments, queue: &QueueOptions) ->
         let place = if is_selective(options) { diagnostics.len() } else { 0 };
         diagnostics.insert(place, UNFINISHED.to_owned());
     }
-    Ok(Outcome { diagnostics, status, ..Outcome::done(PurgeReport::of_sweep(options.dry_run, &swept)) })
+    Ok(CommandOutcome { diagnostics, status, ..CommandOutcome::done(PurgeReport::of_sweep(options.dry_run, &swept)) })
 }
 
 /// Certain types, or what is old: only what a shorter look shows is removed.

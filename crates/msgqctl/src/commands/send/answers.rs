@@ -1,6 +1,6 @@
 //! What became of one test request, or of many.
 
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::commands::latency::{LatencyReport, latency_histogram, latency_percentiles, nanoseconds};
 use crate::failure::{Failure, Status};
 use crate::output::{StyledText, Text};
@@ -27,7 +27,7 @@ impl Text for AnswerReport {
     }
 }
 
-pub(super) fn single_answer(answer: &Answer) -> Outcome {
+pub(super) fn single_answer(answer: &Answer) -> CommandOutcome {
     let escaped = escape(&answer.text);
     let report = AnswerReport {
         status: answer.status,
@@ -36,9 +36,13 @@ pub(super) fn single_answer(answer: &Answer) -> Outcome {
         latency_ns: nanoseconds(answer.latency),
     };
     if answer.status == 0 {
-        return Outcome::done(report);
+        return CommandOutcome::done(report);
     }
-    Outcome { diagnostics: vec![server_error(answer)], status: Status::ServerError, ..Outcome::done(report) }
+    CommandOutcome {
+        diagnostics: vec![server_error(answer)],
+        status: Status::ServerError,
+        ..CommandOutcome::done(report)
+    }
 }
 
 fn server_error(answer: &Answer) -> String {
@@ -97,7 +101,7 @@ impl RepeatedSend {
         Ok(())
     }
 
-    pub(super) fn outcome(self, asked: u32, ended_by: Option<Failure>) -> Result<Outcome, Failure> {
+    pub(super) fn outcome(self, asked: u32, ended_by: Option<Failure>) -> Result<CommandOutcome, Failure> {
         let answered = self.latencies_ns.len();
         let report = SummaryReport {
             requests: u64::from(asked),
@@ -110,14 +114,18 @@ impl RepeatedSend {
             (Some(failure), _) if answered == 0 => Err(failure),
             (Some(failure), _) => {
                 let message = format!("ended after {answered} answers: {}", failure.message);
-                Ok(Outcome { diagnostics: vec![message], status: failure.status, ..Outcome::done(report) })
+                Ok(CommandOutcome {
+                    diagnostics: vec![message],
+                    status: failure.status,
+                    ..CommandOutcome::done(report)
+                })
             }
             (None, Some(error)) => {
                 let diagnostics =
                     vec![format!("{} of {answered} answers were errors; the first: {error}", self.errors)];
-                Ok(Outcome { diagnostics, status: Status::ServerError, ..Outcome::done(report) })
+                Ok(CommandOutcome { diagnostics, status: Status::ServerError, ..CommandOutcome::done(report) })
             }
-            (None, None) => Ok(Outcome::done(report)),
+            (None, None) => Ok(CommandOutcome::done(report)),
         }
     }
 }

@@ -4,7 +4,7 @@ mod screen;
 
 use super::look::look_at_queue;
 use super::report::StatReport;
-use crate::commands::Outcome;
+use crate::commands::CommandOutcome;
 use crate::failure::{Failure, Status};
 use crate::output::{Colour, Style, StyledText, Text as _, complain, print_report, write_text};
 use crate::target::QueueOptions;
@@ -13,12 +13,12 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 /// Shows reports until it is asked to end.
-pub(super) fn watch_queue(queue: &QueueOptions, style: Style, interval: Duration) -> Result<Outcome, Failure> {
+pub(super) fn watch_queue(queue: &QueueOptions, style: Style, interval: Duration) -> Result<CommandOutcome, Failure> {
     let ended = match style {
         Style::Plain | Style::Coloured if io::stdout().is_terminal() => on_screen(queue, style, interval),
         style => one_after_the_other(queue, style, interval),
     };
-    ended.map(|()| Outcome::silent())
+    ended.map(|()| CommandOutcome::silent())
 }
 
 /// What was seen; or why nothing was, where that may change while one watches.
