@@ -12,11 +12,11 @@ pub const INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RateLimit {
     name: &'static str,
-    state: Mutex<State>,
+    state: Mutex<LimitState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimitState {
     burst_left: u32,
     last_line: Option<Instant>,
     suppressed: u64,
@@ -26,7 +26,7 @@ impl RateLimit {
     /// A bound for events called `name` in the log.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, state: Mutex::new(State { burst_left: BURST, last_line: None, suppressed: 0 }) }
+        Self { name, state: Mutex::new(LimitState { burst_left: BURST, last_line: None, suppressed: 0 }) }
     }
 
     /// What the events are called in the log.

@@ -88,11 +88,15 @@ pub struct UnixConfig {
     pub is_idempotent: bool,
 }
 
-const KINDS: [(&str, Kind); 4] =
-    [("echo", Kind::Echo), ("exec", Kind::Exec), ("worker", Kind::Worker), ("unix", Kind::Unix)];
+const KINDS: [(&str, HandlerKind); 4] = [
+    ("echo", HandlerKind::Echo),
+    ("exec", HandlerKind::Exec),
+    ("worker", HandlerKind::Worker),
+    ("unix", HandlerKind::Unix),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum HandlerKind {
     Echo,
     Exec,
     Worker,
@@ -108,15 +112,15 @@ const CONCURRENCY: u64 = 4;
 const TIME_MS: RangeInclusive<u64> = 1..=86_400_000;
 
 pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
-    let kind = or(raw.kind.as_ref(), |value| one_of(value, &KINDS), Kind::Echo)?;
+    let kind = or(raw.kind.as_ref(), |value| one_of(value, &KINDS), HandlerKind::Echo)?;
     refuse_foreign(raw, kind)?;
     let at = raw.kind.as_ref().map_or(section, Spanned::span);
     let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIME_MS, TIMEOUT)?;
     let max_concurrency = concurrency(raw.max_concurrency.as_ref())?;
     let is_idempotent = raw.idempotent.as_ref().is_some_and(|value| *value.get_ref());
     Ok(match kind {
-        Kind::Echo => HandlerConfig::Echo,
-        Kind::Exec => HandlerConfig::Exec(ExecConfig {
+        HandlerKind::Echo => HandlerConfig::Echo,
+        HandlerKind::Exec => HandlerConfig::Exec(ExecConfig {
             program: program(raw, at)?,
             timeout,
             max_concurrency,
@@ -126,7 +130,7 @@ pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Resu
                 false,
             )?,
         }),
-        Kind::Worker => HandlerConfig::Worker(WorkerConfig {
+        HandlerKind::Worker => HandlerConfig::Worker(WorkerConfig {
             program: program(raw, at)?,
             timeout,
             max_concurrency,
@@ -138,7 +142,7 @@ pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Resu
                 .transpose()?,
             is_idempotent,
         }),
-        Kind::Unix => HandlerConfig::Unix(UnixConfig {
+        HandlerKind::Unix => HandlerConfig::Unix(UnixConfig {
             socket: socket(raw, at)?,
             timeout,
             max_concurrency,
@@ -155,8 +159,8 @@ pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Resu
 }
 
 /// A setting that has no effect is a misunderstanding.
-fn refuse_foreign(raw: &raw::Handler, kind: Kind) -> Result<(), Invalid> {
-    use Kind::{Exec, Unix, Worker};
+fn refuse_foreign(raw: &raw::Handler, kind: HandlerKind) -> Result<(), Invalid> {
+    use HandlerKind::{Exec, Unix, Worker};
     let present = [
         ("command", span(raw.command.as_ref()), &[Exec, Worker][..]),
         ("environment", span(raw.environment.as_ref()), &[Exec, Worker]),

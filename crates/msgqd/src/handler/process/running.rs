@@ -214,7 +214,7 @@ pub(in crate::handler) fn reap_left_behind() {
 }
 
 /// How a process ended, to follow "the command": "ended with exit status 3", "was killed by signal SIGSEGV".
-pub(in crate::handler) fn describe(status: ExitStatus) -> String {
+pub(in crate::handler) fn describe_exit(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit status {code}"),
         (_, Some(signal)) => match nix::sys::signal::Signal::try_from(signal) {

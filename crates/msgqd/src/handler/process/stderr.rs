@@ -91,7 +91,7 @@ impl Stderr {
         for _ in 0..READS_AT_ONCE {
             let Some(pipe) = &self.pipe else { return };
             match read_chunk(pipe, &mut page) {
-                Ok(Chunk::Bytes(len)) => self.take(page.get(..len).unwrap_or_default()),
+                Ok(Chunk::Bytes(len)) => self.add_bytes(page.get(..len).unwrap_or_default()),
                 Ok(Chunk::Empty) => return,
                 // A pipe that cannot be read is of no more use than one that has ended.
                 Ok(Chunk::End) | Err(_) => self.pipe = None,
@@ -104,7 +104,7 @@ impl Stderr {
         self.first_line.as_deref().unwrap_or(&self.line)
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    fn add_bytes(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
             let room = LINE_LIMIT - self.line.len();
