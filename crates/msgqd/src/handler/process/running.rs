@@ -1,6 +1,6 @@
 //! One process of the operator's, from its start until nothing of it is left.
 
-use super::io::{Chunk, after, poll_until, read_chunk};
+use super::io::{after, poll_until, read_available};
 use super::stderr::{Stderr, StderrLog};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
@@ -159,15 +159,7 @@ impl Process {
     }
 
     fn take_output(&mut self, on_output: &mut dyn FnMut(&[u8])) {
-        let mut page = [0; 4096];
-        for _ in 0..READS_AT_ONCE {
-            let Some(stdout) = &self.stdout else { return };
-            match read_chunk(stdout, &mut page) {
-                Ok(Chunk::Bytes(len)) => on_output(page.get(..len).unwrap_or_default()),
-                Ok(Chunk::Empty) => return,
-                Ok(Chunk::End) | Err(_) => self.stdout = None,
-            }
-        }
+        read_available(&mut self.stdout, on_output);
     }
 
     fn kill_and_reap(&mut self) -> Option<ExitStatus> {
@@ -193,9 +185,6 @@ impl Drop for Process {
         self.kill_and_reap();
     }
 }
-
-/// Reads in a row before anything else is looked at, of a page each.
-const READS_AT_ONCE: usize = 16;
 
 fn set_up(child: &Child) -> io::Result<OwnedFd> {
     if let Some(stdin) = &child.stdin {
