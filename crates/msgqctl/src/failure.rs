@@ -1,12 +1,16 @@
-use crate::door;
+//! Why a command failed, and the exit code that this is worth.
+
+use crate::daemon::{closing_note, closing_sentence};
 use crate::permission;
 use crate::sysvipc;
 use msgq_core::client::CallError;
 use msgq_core::orphan::SweepError;
 use msgq_core::queue::{QueueError, QueueKey};
+use serde::{Deserialize, Serialize};
+use std::io;
 
 /// Exit codes, as `--help` documents them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Status {
     Ok,
     ServerError,
@@ -20,14 +24,6 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 7] =
-        [Self::Ok, Self::ServerError, Self::Usage, Self::NoQueue, Self::Timeout, Self::Permission, Self::Other];
-
-    /// The status with this exit code; any other code is worth a failure.
-    pub(crate) fn from_code(code: u8) -> Self {
-        Self::ALL.into_iter().find(|status| status.code() == code).unwrap_or(Self::Other)
-    }
-
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -42,7 +38,7 @@ impl Status {
 }
 
 /// Why a command could not do its work: one message that says what to do next, and the exit code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) status: Status,
     pub(crate) message: String,
@@ -58,7 +54,8 @@ impl Failure {
             return Self::new(Status::NoQueue, format!("{error}; {}", no_queue_advice(key)));
         }
         if error.is_permission() {
-            let closed = sysvipc::find(key).and_then(|row| door::note(key, row.uid)).map(|note| door::sentence(&note));
+            let note = sysvipc::find(key).and_then(|row| closing_note(key, row.uid));
+            let closed = note.map(|note| closing_sentence(&note));
             let advice = closed.map_or_else(|| permission::advice(key), |closed| format!("it is {closed}"));
             return Self::new(Status::Permission, format!("{error}; {advice}"));
         }
@@ -73,6 +70,10 @@ impl Failure {
             CallError::TextTooLong { .. } | CallError::TextHasNul { .. } => Self::new(Status::Usage, error.to_string()),
             _ => Self::new(Status::Other, error.to_string()),
         }
+    }
+
+    pub(crate) fn of_output(error: &io::Error) -> Self {
+        Self::new(Status::Other, format!("cannot write the result to standard output: {error}"))
     }
 
     pub(crate) fn of_sweep(key: QueueKey, error: &SweepError) -> Self {

@@ -1,12 +1,47 @@
-use crate::cli::Arguments;
+//! Which queue a command works on: the options that name it, its key, and the queue itself.
+
 use crate::failure::{Failure, Status};
+use clap::{Args, ValueHint};
 use msgq_core::config::Config;
-use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+/// Heading of the options that every command takes.
+pub(crate) const GLOBAL_OPTIONS: &str = "Global options";
+
 /// The daemon's configuration as the package installs it.
 pub(crate) const SYSTEM_CONFIG: &str = "/etc/msgqd/msgqd.toml";
+
+/// The options that choose the queue.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct QueueOptions {
+    /// Use the queue with this key, decimal or hexadecimal with 0x; overrides the configuration
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "KEY", allow_negative_numbers = true)]
+    pub(crate) key: Option<QueueKey>,
+
+    /// Take the key from this configuration file. Default: /etc/msgqd/msgqd.toml where it can be read, else 0x12345678
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl QueueOptions {
+    /// The key that they name; the queue need not be there.
+    pub(crate) fn resolve_key(&self) -> Result<QueueKey, Failure> {
+        if let Some(key) = self.key {
+            return Ok(key);
+        }
+        let path = self.config.clone().or_else(readable_system_config);
+        path.map_or(Ok(QueueKey::DEFAULT), |path| key_from(&path))
+    }
+
+    /// The queue with this key.
+    pub(crate) fn open(&self) -> Result<Target, Failure> {
+        let key = self.resolve_key()?;
+        let queue = Queue::open(key).map_err(|error| Failure::of_queue(key, &error))?;
+        Ok(Target { key, queue })
+    }
+}
 
 /// The queue that a command works on.
 #[derive(Debug, Clone, Copy)]
@@ -15,26 +50,15 @@ pub(crate) struct Target {
     pub(crate) queue: Queue,
 }
 
-pub(crate) fn open(arguments: &Arguments) -> Result<Target, Failure> {
-    open_named(arguments.key, arguments.config.clone())
-}
-
-pub(crate) fn open_named(key: Option<QueueKey>, config: Option<PathBuf>) -> Result<Target, Failure> {
-    let key = key_of(key, config)?;
-    let queue = Queue::open(key).map_err(|error| Failure::of_queue(key, &error))?;
-    Ok(Target { key, queue })
-}
-
-pub(crate) fn key(arguments: &Arguments) -> Result<QueueKey, Failure> {
-    key_of(arguments.key, arguments.config.clone())
-}
-
-fn key_of(key: Option<QueueKey>, config: Option<PathBuf>) -> Result<QueueKey, Failure> {
-    if let Some(key) = key {
-        return Ok(key);
+impl Target {
+    pub(crate) fn stat(&self) -> Result<QueueStat, Failure> {
+        self.queue.stat().map_err(|error| self.failure(&error))
     }
-    let Some(path) = config.or_else(readable_system_config) else { return Ok(QueueKey::DEFAULT) };
-    key_from(&path)
+
+    /// What an error of this queue's is worth.
+    pub(crate) fn failure(&self, error: &QueueError) -> Failure {
+        Failure::of_queue(self.key, error)
+    }
 }
 
 /// A user who may not read the daemon's configuration is no worse off than without one.

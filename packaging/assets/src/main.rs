@@ -35,10 +35,10 @@ fn write_all(output: &Path, written: &Path) -> io::Result<()> {
         _ => fs::create_dir_all(&man_pages)?,
     }
     man::write(msgqd::cli::command(), "8", "System Administration", &man_pages)?;
-    man::write(msgqctl::cli::command(), "1", "User Commands", &man_pages)?;
+    man::write(msgqctl::command(), "1", "User Commands", &man_pages)?;
     let directory = output.join("completions");
     completions::write("msgqd", |shell| completions::of_command(shell, msgqd::cli::command()), &directory)?;
-    completions::write("msgqctl", msgqctl::complete::script, &directory)?;
+    completions::write("msgqctl", msgqctl::completion_script, &directory)?;
     copy_pages(written, &man_pages)
 }
 

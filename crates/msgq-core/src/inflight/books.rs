@@ -1,8 +1,8 @@
 //! The books: what was counted, by whom.
 
-use super::counters::{Counters, CountersSnapshot};
-use super::histogram::{Histogram, HistogramSnapshot};
-use super::{Table, counters, histogram};
+use super::block::Table;
+use super::counters::{self, Counters, CountersSnapshot};
+use super::histogram::{self, Histogram, HistogramSnapshot};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters and histograms, as one thread writes them.
@@ -68,7 +68,7 @@ impl Table {
     }
 
     fn books_at(&self, index: usize) -> Books<'_> {
-        let (counters, latency, handler_latency) = self.layout.books(index);
+        let (counters, latency, handler_latency) = self.offsets.books(index);
         Books {
             counters: self.region.shared(counters).unwrap_or(&counters::NOWHERE),
             latency: self.region.shared(latency).unwrap_or(&histogram::NOWHERE),

@@ -1,15 +1,18 @@
+//! What is counted, and what each count means.
+
+use crate::memory::{Shared, shared_struct};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// Counters of the daemon. They only grow, and are written without locks.
-        ///
-        /// The books balance: `received + adopted + recovered` equals the sum of all fates ([`CountersSnapshot::fates`]) and what
-        /// is in hand or in the outbox at that moment.
-        #[derive(Debug)]
-        #[repr(C)]
-        pub struct Counters {
-            $($(#[doc = $doc])+ pub $name: AtomicU64,)+
+        shared_struct! {
+            /// Counters of the daemon. They only grow, and are written without locks.
+            ///
+            /// The books balance: `received + adopted + recovered` equals the sum of all fates
+            /// ([`CountersSnapshot::fates`]) and what is in hand or in the outbox at that moment.
+            pub struct Counters {
+                $($(#[doc = $doc])+ pub $name: AtomicU64,)+
+            }
         }
 
         /// What the counters said at one moment.
@@ -19,7 +22,7 @@ macro_rules! counters {
         }
 
         /// Stands in for counters that cannot be reached, so that counting never fails.
-        pub(super) static NOWHERE: Counters = Counters { $($name: AtomicU64::new(0),)+ };
+        pub(super) static NOWHERE: Counters = Counters::ZERO;
 
         impl Counters {
             /// Reads all counters, each by itself.

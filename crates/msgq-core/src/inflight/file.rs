@@ -1,8 +1,10 @@
 //! The table as a file: making it, finding what an earlier daemon left, and reading it from outside.
 
-use super::header::{LAYOUT, MAGIC};
-use super::layout::Layout;
-use super::{About, Geometry, Table, layout_of};
+use super::block::{Table, offsets_of};
+use super::geometry::Geometry;
+use super::header::{About, MAGIC, TableHeader};
+use super::offsets::Offsets;
+use super::stamp::LAYOUT;
 use crate::memory::Region;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
@@ -60,15 +62,15 @@ impl Table {
     /// # Errors
     /// When the file exists, or its memory cannot be had.
     pub fn create(path: &Path, geometry: Geometry, about: &About) -> io::Result<Self> {
-        let layout = layout_of(geometry)?;
+        let offsets = offsets_of(geometry)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o640).custom_flags(libc::O_NOFOLLOW);
         let file = options.open(path)?;
-        let len = layout.total_len();
+        let len = offsets.total_len();
         // Reserved at once: a hole that cannot be filled later would be a SIGBUS.
         fallocate(&file, FallocateFlags::empty(), 0, i64::try_from(len).map_err(io::Error::other)?)?;
-        let table = Self { region: Region::file(&file, len)?, layout };
-        table.header().write(&geometry, boot_id(), about);
+        let table = Self { region: Region::file(&file, len)?, offsets };
+        table.header().write(&geometry, LAYOUT, boot_id(), about);
         Ok(table)
     }
 
@@ -92,12 +94,12 @@ impl Table {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
-        let mut head = vec![0; Layout::HEADER_LEN];
+        let mut head = vec![0; Offsets::HEADER_LEN];
         let read = read_fully(&mut file, &mut head)?;
         let head = head.get(..read).unwrap_or_default();
-        let layout = check(head, file.metadata()?.len())?;
+        let offsets = check(head, file.metadata()?.len())?;
         check_boot(head)?;
-        let table = Self { region: Region::file(&file, layout.total_len())?, layout };
+        let table = Self { region: Region::file(&file, offsets.total_len())?, offsets };
         Ok(Some(table))
     }
 
@@ -120,10 +122,10 @@ impl Table {
     /// # Errors
     /// [`TableError`] when they are no table of this version and its own length.
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
-        let layout = check(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
-        let region = Region::anonymous(layout.total_len(), true)?;
+        let offsets = check(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        let region = Region::anonymous(offsets.total_len(), true)?;
         region.write(0, bytes);
-        Ok(Self { region, layout })
+        Ok(Self { region, offsets })
     }
 
     /// True unless it was written before the machine was started.
@@ -134,34 +136,34 @@ impl Table {
 }
 
 /// Checks the first bytes of a file of `len` bytes.
-fn check(head: &[u8], len: u64) -> Result<Layout, TableError> {
+fn check(head: &[u8], len: u64) -> Result<Offsets, TableError> {
     let region = header_region(head)?;
-    let header = region.shared::<super::TableHeader>(0).ok_or(TableError::NoTable)?;
+    let header = region.shared::<TableHeader>(0).ok_or(TableError::NoTable)?;
     if header.magic.load(Ordering::Acquire) != MAGIC {
         return Err(TableError::NoTable);
     }
     if header.layout.load(Ordering::Relaxed) != LAYOUT {
         return Err(TableError::OtherLayout { version: header.about().version });
     }
-    let layout = header.geometry().and_then(Layout::new).ok_or(TableError::NoTable)?;
-    let expected = u64::try_from(layout.total_len()).unwrap_or(u64::MAX);
-    if len == expected { Ok(layout) } else { Err(TableError::WrongLength { len, expected }) }
+    let offsets = header.geometry().and_then(Offsets::new).ok_or(TableError::NoTable)?;
+    let expected = u64::try_from(offsets.total_len()).unwrap_or(u64::MAX);
+    if len == expected { Ok(offsets) } else { Err(TableError::WrongLength { len, expected }) }
 }
 
 fn header_region(head: &[u8]) -> Result<Region, TableError> {
-    let head = head.get(..Layout::HEADER_LEN).ok_or(TableError::NoTable)?;
-    let region = Region::anonymous(Layout::HEADER_LEN, true)?;
+    let head = head.get(..Offsets::HEADER_LEN).ok_or(TableError::NoTable)?;
+    let region = Region::anonymous(Offsets::HEADER_LEN, true)?;
     region.write(0, head);
     Ok(region)
 }
 
 fn check_boot(head: &[u8]) -> Result<(), TableError> {
     let region = header_region(head)?;
-    let header = region.shared::<super::TableHeader>(0).ok_or(TableError::NoTable)?;
+    let header = region.shared::<TableHeader>(0).ok_or(TableError::NoTable)?;
     if is_of_this_boot(header) { Ok(()) } else { Err(TableError::OtherBoot) }
 }
 
-fn is_of_this_boot(header: &super::TableHeader) -> bool {
+fn is_of_this_boot(header: &TableHeader) -> bool {
     header.boot_id.iter().map(|word| word.load(Ordering::Relaxed)).eq(boot_id())
 }
 

@@ -1,6 +1,9 @@
-use super::Geometry;
-use super::counters::CountersSnapshot;
+//! The head of a table: what it is, whose it is, and what its daemon does.
+
+use super::geometry::Geometry;
 use super::history::History;
+use crate::escape::escape;
+use crate::memory::{Shared, shared_struct};
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// `msgqdTBL` in the byte order of the machine.
@@ -9,90 +12,35 @@ const TEXT_WORDS: usize = 4;
 /// Of a sentence.
 const SENTENCE_WORDS: usize = 32;
 
-/// Changes with everything that a reader of another version would misread: names and number of the counters, sizes of
-/// the parts, and this room's own version of the meaning of all else.
-pub(super) const LAYOUT: u64 = {
-    let mut hash = fnv(0xcbf2_9ce4_8422_2325, b"slots 2");
-    let mut index = 0;
-    while index < CountersSnapshot::NAMES.len() {
-        hash = fnv(hash, CountersSnapshot::NAMES[index].as_bytes());
-        index += 1;
+shared_struct! {
+    /// In front of the table: what it is, whose it is, and what its daemon does.
+    pub struct TableHeader {
+        pub(super) magic: AtomicU64,
+        pub(super) layout: AtomicU64,
+        pub(super) boot_id: [AtomicU64; 2],
+        ipc_namespace: AtomicU64,
+        key: AtomicI32,
+        msqid: AtomicI32,
+        owner: AtomicI32,
+        phase: AtomicU32,
+        owner_identity: AtomicU64,
+        started_at_s: AtomicU64,
+        beat_at_ns: AtomicU64,
+        workers: AtomicU32,
+        capacity: AtomicU32,
+        clients: AtomicU32,
+        message_room: AtomicU64,
+        version: [AtomicU64; TEXT_WORDS],
+        handler: [AtomicU64; TEXT_WORDS],
+        trouble: [AtomicU64; SENTENCE_WORDS],
+        last_error_at_s: AtomicU64,
+        last_error: [AtomicU64; SENTENCE_WORDS],
+        history: History,
     }
-    let sizes = [
-        size_of::<TableHeader>(),
-        size_of::<super::Counters>(),
-        size_of::<super::Histogram>(),
-        size_of::<super::SlotHeader>(),
-        size_of::<super::ClientEntry>(),
-    ];
-    let mut index = 0;
-    while index < sizes.len() {
-        hash = fnv(hash, &sizes[index].to_ne_bytes());
-        index += 1;
-    }
-    hash
-};
-
-/// FNV-1a over bytes and their number.
-const fn fnv(mut hash: u64, bytes: &[u8]) -> u64 {
-    let mut index = 0;
-    while index < bytes.len() {
-        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
-        index += 1;
-    }
-    (hash ^ bytes.len() as u64).wrapping_mul(0x0100_0000_01b3)
 }
 
-/// In front of the table: what it is, whose it is, and what its daemon does.
-#[derive(Debug)]
-#[repr(C)]
-pub struct TableHeader {
-    pub(super) magic: AtomicU64,
-    pub(super) layout: AtomicU64,
-    pub(super) boot_id: [AtomicU64; 2],
-    ipc_namespace: AtomicU64,
-    key: AtomicI32,
-    msqid: AtomicI32,
-    owner: AtomicI32,
-    phase: AtomicU32,
-    owner_identity: AtomicU64,
-    started_at_s: AtomicU64,
-    beat_at_ns: AtomicU64,
-    workers: AtomicU32,
-    capacity: AtomicU32,
-    clients: AtomicU32,
-    message_room: AtomicU64,
-    version: [AtomicU64; TEXT_WORDS],
-    handler: [AtomicU64; TEXT_WORDS],
-    trouble: [AtomicU64; SENTENCE_WORDS],
-    last_error_at_s: AtomicU64,
-    last_error: [AtomicU64; SENTENCE_WORDS],
-    history: History,
-}
-
-pub(super) static NOWHERE: TableHeader = TableHeader {
-    magic: AtomicU64::new(0),
-    layout: AtomicU64::new(0),
-    boot_id: [const { AtomicU64::new(0) }; 2],
-    ipc_namespace: AtomicU64::new(0),
-    key: AtomicI32::new(0),
-    msqid: AtomicI32::new(0),
-    owner: AtomicI32::new(0),
-    phase: AtomicU32::new(0),
-    owner_identity: AtomicU64::new(0),
-    started_at_s: AtomicU64::new(0),
-    beat_at_ns: AtomicU64::new(0),
-    workers: AtomicU32::new(0),
-    capacity: AtomicU32::new(0),
-    clients: AtomicU32::new(0),
-    message_room: AtomicU64::new(0),
-    version: [const { AtomicU64::new(0) }; TEXT_WORDS],
-    handler: [const { AtomicU64::new(0) }; TEXT_WORDS],
-    trouble: [const { AtomicU64::new(0) }; SENTENCE_WORDS],
-    last_error_at_s: AtomicU64::new(0),
-    last_error: [const { AtomicU64::new(0) }; SENTENCE_WORDS],
-    history: History::new(),
-};
+/// Stands in for a header that cannot be reached.
+pub(super) static NOWHERE: TableHeader = TableHeader::ZERO;
 
 /// What a daemon does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +78,8 @@ pub struct About {
 }
 
 impl TableHeader {
-    pub(super) fn write(&self, geometry: &Geometry, boot_id: [u64; 2], about: &About) {
+    /// Writes all of it; `layout` is the stamp of this version.
+    pub(super) fn write(&self, geometry: &Geometry, layout: u64, boot_id: [u64; 2], about: &About) {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         for (to, from) in self.boot_id.iter().zip(boot_id) {
             to.store(from, Ordering::Relaxed);
@@ -148,7 +97,7 @@ impl TableHeader {
         write_text(&self.version, &about.version);
         self.set_handler(&about.handler);
         self.set_phase(Phase::Starting);
-        self.layout.store(LAYOUT, Ordering::Relaxed);
+        self.layout.store(layout, Ordering::Relaxed);
         // Last: whoever sees it sees a header that is complete.
         self.magic.store(MAGIC, Ordering::Release);
     }
@@ -264,5 +213,5 @@ fn write_text(words: &[AtomicU64], text: &str) {
 
 fn read_text(words: &[AtomicU64]) -> String {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
-    crate::escape::escape(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+    escape(bytes.split(|byte| *byte == 0).next().unwrap_or_default())
 }

@@ -1,17 +1,21 @@
+//! How long things took.
+
+use crate::memory::{Shared, shared_struct};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Buckets for each power of two; a value is known to within 1/8.
 const STEPS: u32 = 8;
 const BUCKETS: usize = 320;
 
-/// Durations in nanoseconds in buckets that grow by 1/8 of a power of two, up to 18 minutes. Written without locks.
-#[derive(Debug)]
-#[repr(C)]
-pub struct Histogram {
-    buckets: [AtomicU64; BUCKETS],
+shared_struct! {
+    /// Durations in nanoseconds in buckets that grow by 1/8 of a power of two, up to 18 minutes. Written without locks.
+    pub struct Histogram {
+        buckets: [AtomicU64; BUCKETS],
+    }
 }
 
-pub(super) static NOWHERE: Histogram = Histogram { buckets: [const { AtomicU64::new(0) }; BUCKETS] };
+/// Stands in for a histogram that cannot be reached, so that counting never fails.
+pub(super) static NOWHERE: Histogram = Histogram::ZERO;
 
 fn bucket_of(nanoseconds: u64) -> usize {
     let power = nanoseconds.max(u64::from(STEPS)).ilog2();

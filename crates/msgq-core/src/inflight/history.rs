@@ -1,3 +1,6 @@
+//! How many answers went out lately.
+
+use crate::memory::shared_struct;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -5,29 +8,24 @@ use std::time::Duration;
 const SAMPLES: usize = 64;
 const PAUSE_NS: u64 = 1_000_000_000;
 
-/// How many answers had gone out at about each second of the last minute, so that whoever looks once can tell rates.
-/// One thread writes.
-#[derive(Debug)]
-#[repr(C)]
-pub struct History {
-    written: AtomicU64,
-    samples: [Sample; SAMPLES],
+shared_struct! {
+    /// How many answers had gone out at about each second of the last minute, so that whoever looks once can tell rates.
+    /// One thread writes.
+    pub struct History {
+        written: AtomicU64,
+        samples: [Sample; SAMPLES],
+    }
 }
 
-#[derive(Debug)]
-#[repr(C)]
-struct Sample {
-    /// `CLOCK_MONOTONIC`; 0: none.
-    at_ns: AtomicU64,
-    served: AtomicU64,
+shared_struct! {
+    struct Sample {
+        /// `CLOCK_MONOTONIC`; 0: none.
+        at_ns: AtomicU64,
+        served: AtomicU64,
+    }
 }
 
 impl History {
-    pub(super) const fn new() -> Self {
-        let samples = [const { Sample { at_ns: AtomicU64::new(0), served: AtomicU64::new(0) } }; SAMPLES];
-        Self { written: AtomicU64::new(0), samples }
-    }
-
     /// Notes that so many answers had gone out at this moment (nanoseconds of `CLOCK_MONOTONIC`), unless the last note
     /// is younger than a second.
     pub fn note(&self, now_ns: u64, served: impl FnOnce() -> u64) {
@@ -69,6 +67,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Shared;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -78,7 +77,7 @@ mod tests {
 
     #[test]
     fn notes_are_a_second_apart_and_the_oldest_make_room() {
-        let history = History::new();
+        let history = History::ZERO;
         assert_eq!(history.before(SECOND, Duration::ZERO), None);
         for half in 10..410 {
             history.note(half * SECOND / 2, || half);
@@ -91,7 +90,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_old_enough_the_oldest_note_counts() {
-        let history = History::new();
+        let history = History::ZERO;
         history.note(5 * SECOND, || 7);
         history.note(6 * SECOND, || 9);
         assert_eq!(history.before(6 * SECOND + 1, Duration::from_secs(60)).map(|(_, served)| served), Some(7));

@@ -1,6 +1,8 @@
 //! Receiving into landing slots, and what a slot says about a message after its reader was killed.
 
-use super::{RESPONSE_MESSAGE_LEN, SlotHeader, SlotState, Table};
+use super::block::Table;
+use super::geometry::RESPONSE_MESSAGE_LEN;
+use super::slot::{SlotHeader, SlotState};
 use crate::frame::BODY_LEN_LP64;
 use crate::queue::{Queue, QueueError};
 use crate::sysv::MTYPE_LEN;
@@ -28,18 +30,18 @@ impl Table {
     /// The landing slot of a worker, or the recall slot; `None` when there is no such slot.
     #[must_use]
     pub fn landing(&self, index: usize) -> Option<&SlotHeader> {
-        self.region.shared(self.layout.landing(index)?)
+        self.region.shared(self.offsets.landing(index)?)
     }
 
     /// The landing slots of all workers.
     pub fn landings(&self) -> impl Iterator<Item = &SlotHeader> {
-        (0..self.layout.geometry().workers).filter_map(|worker| self.landing(worker))
+        (0..self.offsets.geometry().workers).filter_map(|worker| self.landing(worker))
     }
 
     /// The index of the recall slot. Whoever holds the outbox's lock is its only user.
     #[must_use]
     pub fn recall(&self) -> usize {
-        self.layout.geometry().workers
+        self.offsets.geometry().workers
     }
 
     /// Receives the next message that `msgtyp` selects straight into a landing slot, waits for one, and returns the
@@ -64,15 +66,15 @@ impl Table {
     }
 
     fn receive_with(&self, index: usize, queue: &Queue, msgtyp: i64, flags: i32) -> Result<usize, Errno> {
-        let offset = self.layout.landing_message(index).ok_or(Errno::EFAULT)?;
+        let offset = self.offsets.landing_message(index).ok_or(Errno::EFAULT)?;
         self.region.write(offset, &PREPARED);
-        let len = self.layout.geometry().message_room + MTYPE_LEN;
+        let len = self.offsets.geometry().message_room + MTYPE_LEN;
         self.region.receive(offset, len, queue.id(), msgtyp, flags)
     }
 
     /// Stores a message that was received elsewhere, as far as a reader would look at it.
     pub fn store_landed(&self, index: usize, mtype: i64, body: &[u8]) {
-        let Some(offset) = self.layout.landing_message(index) else { return };
+        let Some(offset) = self.offsets.landing_message(index) else { return };
         self.region.write(offset, &PREPARED);
         self.region.write(offset + MTYPE_LEN, body.get(..POISONED_LEN).unwrap_or(body));
         self.region.write(offset, &mtype.to_ne_bytes());
@@ -82,7 +84,7 @@ impl Table {
     #[must_use]
     pub fn landed_mtype(&self, index: usize) -> i64 {
         let mut bytes = [0; MTYPE_LEN];
-        let is_there = self.layout.landing_message(index).is_some_and(|offset| self.region.read(offset, &mut bytes));
+        let is_there = self.offsets.landing_message(index).is_some_and(|offset| self.region.read(offset, &mut bytes));
         if is_there { i64::from_ne_bytes(bytes) } else { 0 }
     }
 
@@ -98,7 +100,7 @@ impl Table {
     /// The slot is done with its message and free for the next. The message goes first: a message in a slot that says
     /// ARMED is one that was just received.
     pub fn finish_landing(&self, index: usize) {
-        if let Some(offset) = self.layout.landing_message(index) {
+        if let Some(offset) = self.offsets.landing_message(index) {
             self.region.write(offset, &0_i64.to_ne_bytes());
         }
         if let Some(slot) = self.landing(index) {
@@ -109,7 +111,7 @@ impl Table {
     /// Copies the start of the body in a landing slot to `body`; false when it does not hold as much.
     #[must_use]
     pub fn read_landed(&self, index: usize, body: &mut [u8]) -> bool {
-        self.layout.landing_message(index).is_some_and(|offset| self.region.read(offset + MTYPE_LEN, body))
+        self.offsets.landing_message(index).is_some_and(|offset| self.region.read(offset + MTYPE_LEN, body))
     }
 
     /// The PID that a request in a landing slot names, whatever it is worth; 0 when its body is too short.
@@ -124,7 +126,7 @@ impl Table {
     /// slot's `body_len`, which until then was that of the request.
     pub fn write_landing_response(&self, index: usize, message: &[u8]) {
         let message = message.get(..RESPONSE_MESSAGE_LEN).unwrap_or(message);
-        if let (Some(offset), Some(slot)) = (self.layout.landing_response(index), self.landing(index)) {
+        if let (Some(offset), Some(slot)) = (self.offsets.landing_response(index), self.landing(index)) {
             self.region.write(offset, message);
             slot.set_body_len(message.len().saturating_sub(MTYPE_LEN));
         }
@@ -133,7 +135,7 @@ impl Table {
     /// Copies the framed response out of a landing slot and returns its length, mtype included; 0 when there is none.
     #[must_use]
     pub fn read_landing_response(&self, index: usize, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
-        let (Some(slot), Some(offset)) = (self.landing(index), self.layout.landing_response(index)) else { return 0 };
+        let (Some(slot), Some(offset)) = (self.landing(index), self.offsets.landing_response(index)) else { return 0 };
         if self.region.read(offset, message) { MTYPE_LEN + slot.body_len().min(BODY_LEN_LP64) } else { 0 }
     }
 }

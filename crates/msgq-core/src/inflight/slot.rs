@@ -1,25 +1,29 @@
+//! Slots: the state of a request on its way, in front of the message itself.
+
+use crate::memory::shared_struct;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
-/// What stands in front of every slot.
-#[derive(Debug)]
-#[repr(C, align(64))]
-pub struct SlotHeader {
-    state: AtomicU32,
-    client: AtomicI32,
-    /// Number of the request in the order of receipt; 0: none yet.
-    pub sequence: AtomicU64,
-    /// When the request was received, in nanoseconds of `CLOCK_MONOTONIC`.
-    pub received_at_ns: AtomicU64,
-    body_len: AtomicU32,
-    /// The queue that the request came from.
-    pub msqid: AtomicI32,
-    /// Which holder of the client's number asked, as the engine counts them.
-    pub generation: AtomicU32,
-    /// How often a daemon died with this request in hand.
-    pub crashes: AtomicU32,
-    /// 1: it is not known whether this answer was sent by a daemon that died while it sent it.
-    pub doubtful: AtomicU32,
-    reserved: [AtomicU32; 3],
+shared_struct! {
+    /// What stands in front of every slot.
+    #[repr(align(64))]
+    pub struct SlotHeader {
+        state: AtomicU32,
+        client: AtomicI32,
+        /// Number of the request in the order of receipt; 0: none yet.
+        pub sequence: AtomicU64,
+        /// When the request was received, in nanoseconds of `CLOCK_MONOTONIC`.
+        pub received_at_ns: AtomicU64,
+        body_len: AtomicU32,
+        /// The queue that the request came from.
+        pub msqid: AtomicI32,
+        /// Which holder of the client's number asked, as the engine counts them.
+        pub generation: AtomicU32,
+        /// How often a daemon died with this request in hand.
+        pub crashes: AtomicU32,
+        /// 1: it is not known whether this answer was sent by a daemon that died while it sent it.
+        pub doubtful: AtomicU32,
+        reserved: [AtomicU32; 3],
+    }
 }
 
 /// Where a slot is on its way.

@@ -36,8 +36,9 @@ fn there_is_nothing_behind_the_last_slot() {
 
 #[test]
 fn a_table_for_4096_responses_stays_under_2_mib() {
-    let layout = Layout::new(Geometry { workers: 2, capacity: 4096, message_room: 8192, clients: 16_384 }).unwrap();
-    assert!(layout.total_len() < 2 << 20, "{}", layout.total_len());
+    let offsets =
+        offsets::Offsets::new(Geometry { workers: 2, capacity: 4096, message_room: 8192, clients: 16_384 }).unwrap();
+    assert!(offsets.total_len() < 2 << 20, "{}", offsets.total_len());
 }
 
 #[test]

@@ -13,12 +13,12 @@
 //!
 //! Whoever changes a phase through this room changes the round with it, so that the two cannot disagree.
 
+mod chain;
+
+use chain::{Chain, Links};
 use msgq_core::identity::ClientPid;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
-
-/// No slot.
-const NONE: u32 = u32::MAX;
 
 /// What is to be done with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +41,7 @@ pub(super) enum LinePhase {
 #[derive(Debug, Clone, Copy)]
 struct Line {
     phase: LinePhase,
-    head: u32,
-    tail: u32,
+    chain: Chain,
     /// Slots in the line, the one that is sent or offered included.
     held: u32,
     /// Pause before the next offer, doubled with each one that was not read.
@@ -53,13 +52,6 @@ impl Line {
     fn weight(&self) -> u32 {
         self.held - u32::from(matches!(self.phase, LinePhase::Sending(_)))
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Link {
-    before: u32,
-    after: u32,
-    sequence: u64,
 }
 
 /// What [`Lines::admit`] decided.
@@ -87,7 +79,8 @@ pub(super) enum SlotGrant {
 #[derive(Debug)]
 pub(super) struct Lines {
     lines: HashMap<ClientPid, Line>,
-    links: Vec<Link>,
+    links: Links,
+    capacity: usize,
     free: Vec<u32>,
     round: VecDeque<ClientPid>,
     offers: Vec<ClientPid>,
@@ -103,7 +96,8 @@ impl Lines {
         let room = usize::try_from(capacity).unwrap_or(usize::MAX);
         Self {
             lines: HashMap::with_capacity(room),
-            links: vec![Link { before: NONE, after: NONE, sequence: 0 }; room],
+            links: Links::new(room),
+            capacity: room,
             free: (0..capacity).rev().collect(),
             round: VecDeque::with_capacity(room),
             offers: Vec::new(),
@@ -131,7 +125,7 @@ impl Lines {
 
     /// Slots in use.
     pub(super) fn len(&self) -> usize {
-        self.links.len() - self.free.len()
+        self.capacity - self.free.len()
     }
 
     /// True when nothing waits.
@@ -164,8 +158,9 @@ impl Lines {
             return SlotGrant::Slot(slot);
         }
         let own = self.lines.get(&client).map_or(0, Line::weight);
-        let heaviest = self.lines.iter().filter(|(_, line)| line.tail != NONE).max_by_key(|(_, line)| line.weight());
-        match heaviest.map(|(other, line)| (*other, line.weight(), line.tail)) {
+        let heaviest =
+            self.lines.iter().filter(|(_, line)| !line.chain.is_empty()).max_by_key(|(_, line)| line.weight());
+        match heaviest.and_then(|(other, line)| Some((*other, line.weight(), line.chain.last()?))) {
             Some((victim, weight, slot)) if weight > own + 1 => {
                 self.unlink(victim, slot);
                 SlotGrant::Instead { slot, victim, held: weight - 1 }
@@ -176,13 +171,9 @@ impl Lines {
 
     /// Puts an admitted slot into the client's line, by the number of its request.
     pub(super) fn insert(&mut self, client: ClientPid, slot: u32, sequence: u64) {
-        let line = self.line(client);
+        let (line, links) = self.line(client);
         line.held += 1;
-        let mut before = line.tail;
-        while let Some(link) = self.link(before).filter(|link| link.sequence > sequence) {
-            before = link.before;
-        }
-        self.link_after(client, before, slot, sequence);
+        links.insert_by_sequence(&mut line.chain, slot, sequence);
         if matches!(self.phase(client), Some(LinePhase::Parked(_))) {
             self.set_phase(client, LinePhase::Ready);
         }
@@ -201,9 +192,8 @@ impl Lines {
         retry_at: Instant,
     ) -> Option<(ClientPid, u32)> {
         while let Some(client) = self.round.pop_front() {
-            let Some(head) = self.lines.get(&client).map(|line| line.head) else { continue };
-            let Some(link) = self.link(head) else { continue };
-            if may_go(client, link.sequence) {
+            let Some(head) = self.lines.get(&client).and_then(|line| line.chain.first()) else { continue };
+            if may_go(client, self.links.sequence(head)) {
                 self.detach(client, head);
                 self.put_phase(client, LinePhase::Sending(head));
                 return Some((client, head));
@@ -219,7 +209,7 @@ impl Lines {
         let Some(line) = self.lines.get_mut(&client) else { return true };
         line.held -= 1;
         line.pause = FIRST_PAUSE;
-        if line.head == NONE {
+        if line.chain.is_empty() {
             self.remove_line(client);
             return true;
         }
@@ -234,7 +224,9 @@ impl Lines {
 
     /// The slot that was taken for the send call was not sent: it is the head of its line again until `retry_at`.
     pub(super) fn not_sent(&mut self, client: ClientPid, slot: u32, sequence: u64, retry_at: Instant) {
-        self.link_after(client, NONE, slot, sequence);
+        if let Some(line) = self.lines.get_mut(&client) {
+            self.links.insert_first(&mut line.chain, slot, sequence);
+        }
         self.set_phase(client, LinePhase::Parked(retry_at));
     }
 
@@ -250,7 +242,7 @@ impl Lines {
     /// ends. False, and nothing is changed, when more waits in the line.
     pub(super) fn let_rest(&mut self, client: ClientPid, slot: u32) -> bool {
         match self.lines.get(&client) {
-            Some(line) if line.head == NONE => self.delivered(client, slot),
+            Some(line) if line.chain.is_empty() => self.delivered(client, slot),
             _ => false,
         }
     }
@@ -261,7 +253,7 @@ impl Lines {
         let mut next: Option<Instant> = None;
         for (client, line) in &self.lines {
             if let LinePhase::Parked(until) = line.phase {
-                if until <= now && line.head != NONE {
+                if until <= now && !line.chain.is_empty() {
                     due.push(*client);
                 } else {
                     next = Some(next.map_or(until, |earliest| earliest.min(until)));
@@ -288,13 +280,7 @@ impl Lines {
 
     /// The slots of a client that wait in its line, oldest first.
     pub(super) fn waiting(&self, client: ClientPid) -> Vec<u32> {
-        let mut slots = Vec::new();
-        let mut slot = self.lines.get(&client).map_or(NONE, |line| line.head);
-        while let Some(link) = self.link(slot) {
-            slots.push(slot);
-            slot = link.after;
-        }
-        slots
+        self.lines.get(&client).map_or_else(Vec::new, |line| self.links.slots(&line.chain).collect())
     }
 
     /// Drops one waiting slot of a client's line and frees it. True when the line ended with it.
@@ -304,48 +290,19 @@ impl Lines {
         !self.lines.contains_key(&client)
     }
 
-    fn line(&mut self, client: ClientPid) -> &mut Line {
-        let round = &mut self.round;
-        self.lines.entry(client).or_insert_with(|| {
+    fn line(&mut self, client: ClientPid) -> (&mut Line, &mut Links) {
+        let Self { lines, links, round, .. } = self;
+        let line = lines.entry(client).or_insert_with(|| {
             round.push_back(client);
-            Line { phase: LinePhase::Ready, head: NONE, tail: NONE, held: 0, pause: FIRST_PAUSE }
-        })
-    }
-
-    fn link(&self, slot: u32) -> Option<Link> {
-        self.links.get(usize::try_from(slot).ok()?).copied()
-    }
-
-    fn link_mut(&mut self, slot: u32) -> Option<&mut Link> {
-        self.links.get_mut(usize::try_from(slot).ok()?)
-    }
-
-    fn link_after(&mut self, client: ClientPid, before: u32, slot: u32, sequence: u64) {
-        let Some(line) = self.lines.get(&client).copied() else { return };
-        let after = self.link(before).map_or(line.head, |link| link.after);
-        if let Some(link) = self.link_mut(slot) {
-            *link = Link { before, after, sequence };
-        }
-        match self.link_mut(before) {
-            Some(link) => link.after = slot,
-            None => self.set_ends(client, Some(slot), None),
-        }
-        match self.link_mut(after) {
-            Some(link) => link.before = slot,
-            None => self.set_ends(client, None, Some(slot)),
-        }
+            Line { phase: LinePhase::Ready, chain: Chain::default(), held: 0, pause: FIRST_PAUSE }
+        });
+        (line, links)
     }
 
     /// Takes a slot out of its line; the line still counts it as held.
     fn detach(&mut self, client: ClientPid, slot: u32) {
-        let Some(Link { before, after, .. }) = self.link(slot) else { return };
-        match self.link_mut(before) {
-            Some(link) => link.after = after,
-            None => self.set_ends(client, Some(after), None),
-        }
-        match self.link_mut(after) {
-            Some(link) => link.before = before,
-            None => self.set_ends(client, None, Some(before)),
+        if let Some(line) = self.lines.get_mut(&client) {
+            self.links.remove(&mut line.chain, slot);
         }
     }
 
@@ -356,13 +313,6 @@ impl Lines {
         line.held -= 1;
         if line.held == 0 {
             self.remove_line(client);
-        }
-    }
-
-    fn set_ends(&mut self, client: ClientPid, head: Option<u32>, tail: Option<u32>) {
-        if let Some(line) = self.lines.get_mut(&client) {
-            line.head = head.unwrap_or(line.head);
-            line.tail = tail.unwrap_or(line.tail);
         }
     }
 

@@ -19,7 +19,7 @@ fn take(outbox: &mut Lines) -> Option<(ClientPid, u32)> {
 fn send_all(outbox: &mut Lines) -> Vec<(i32, u64)> {
     let mut sent = Vec::new();
     while let Some((client, slot)) = take(outbox) {
-        sent.push((client.get(), outbox.link(slot).unwrap().sequence));
+        sent.push((client.get(), outbox.links.sequence(slot)));
         outbox.delivered(client, slot);
     }
     sent
@@ -105,7 +105,7 @@ fn an_offer_that_is_taken_back_is_the_first_to_be_offered_again_after_a_growing_
     let start = Instant::now();
     for pause in [20, 40, 80] {
         let (who, slot) = take(&mut outbox).unwrap();
-        assert_eq!(outbox.link(slot).unwrap().sequence, 1);
+        assert_eq!(outbox.links.sequence(slot), 1);
         outbox.offered(who, slot, start);
         outbox.taken_back(who, slot, 1, start);
         assert_eq!(take(&mut outbox), None);

@@ -1,0 +1,46 @@
+//! The subcommands, one room each: its arguments, its work, its JSON and its text.
+//!
+//! A command returns an [`Outcome`], which is printed elsewhere. What cannot wait for the end, a warning or a question,
+//! goes to standard error at once.
+
+pub(crate) mod bench;
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod drain;
+pub(crate) mod explain;
+mod latency;
+pub(crate) mod peek;
+pub(crate) mod purge;
+pub(crate) mod resume;
+pub(crate) mod send;
+pub(crate) mod stat;
+mod values;
+
+use crate::failure::{Failure, Status};
+use crate::output::{Report, Style};
+use crate::target::QueueOptions;
+
+/// The arguments of a subcommand, which know how to carry it out.
+pub(crate) trait RunCommand {
+    /// Does the work on the queue that was named; `style` is how the outcome will be shown.
+    fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<Outcome, Failure>;
+}
+
+/// What a command that could do its work has to say.
+pub(crate) struct Outcome {
+    /// `None` from a command that has shown all it had.
+    pub(crate) report: Option<Box<dyn Report>>,
+    /// Lines for standard error.
+    pub(crate) diagnostics: Vec<String>,
+    pub(crate) status: Status,
+}
+
+impl Outcome {
+    pub(crate) fn silent() -> Self {
+        Self { report: None, diagnostics: Vec::new(), status: Status::Ok }
+    }
+
+    fn done(report: impl Report + 'static) -> Self {
+        Self { report: Some(Box::new(report)), ..Self::silent() }
+    }
+}

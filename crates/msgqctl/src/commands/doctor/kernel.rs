@@ -1,0 +1,60 @@
+//! Limits and features of the kernel.
+
+use super::command::sysctl;
+use super::facts::Facts;
+use crate::commands::doctor::report::CheckOutcome;
+use crate::sysvipc;
+use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::limits;
+use msgq_core::queue::{MessageBuffer, Queue};
+use nix::errno::Errno;
+
+/// Share of `kernel.msgmni`, in percent, from which on it is nearly reached.
+const CROWDED_PERCENT: u64 = 90;
+
+pub(super) fn msgmax(_: &Facts) -> CheckOutcome {
+    let limit = limits::msgmax();
+    if limit >= BODY_LEN_LP64 {
+        return CheckOutcome::fine(format!("{limit} bytes; a request has at most {BODY_LEN_LP64}"));
+    }
+    CheckOutcome::problem(
+        format!("kernel.msgmax = {limit} is below the {BODY_LEN_LP64} bytes of a request"),
+        "the kernel refuses every request and every answer (EINVAL)",
+        sysctl("kernel.msgmax", u64::try_from(limits::DEFAULT_MSGMAX).unwrap_or(u64::MAX)),
+    )
+}
+
+pub(super) fn msgmni(facts: &Facts) -> CheckOutcome {
+    let (Some(limit), Ok(queues)) = (limits::msgmni(), sysvipc::queues()) else {
+        return CheckOutcome::not_checked("/proc does not show the limit, or not the queues");
+    };
+    let count = u64::try_from(queues.len()).unwrap_or(u64::MAX);
+    let reached = format!("{count} queues exist, and kernel.msgmni allows {limit}");
+    if count.saturating_mul(100) < limit.saturating_mul(CROWDED_PERCENT) {
+        return CheckOutcome::fine(reached);
+    }
+    let mut mend = vec!["ipcs -q -p".to_owned()];
+    mend.extend(sysctl("kernel.msgmni", limit.saturating_mul(2).max(16)));
+    let why = "a server that starts, or whose queue is removed, cannot make its queue (ENOSPC)";
+    if count >= limit && facts.queue.is_none() {
+        return CheckOutcome::problem(reached, why, mend);
+    }
+    CheckOutcome::warning(reached, format!("{why}; `ipcs` shows who left queues behind"), mend)
+}
+
+/// The kernel looks for the feature before it looks for the queue (`do_msgrcv` in `ipc/msg.c`), so none is needed.
+pub(super) fn msg_copy(_: &Facts) -> CheckOutcome {
+    match Queue::from_msqid(i32::MAX).peek(0, &mut MessageBuffer::new()) {
+        Err(error) if error.errno() == Errno::ENOSYS => CheckOutcome::warning(
+            "this kernel has no MSG_COPY",
+            "nobody can look at messages without taking them: `peek` shows nothing, and answers of clients that msgqd \
+             never saw stay in the queue for ever",
+            vec![
+                "grep CONFIG_CHECKPOINT_RESTORE \"/boot/config-$(uname -r)\"    # boot a kernel that has it".to_owned(),
+            ],
+        ),
+        Err(error) if error.is_gone() => CheckOutcome::fine("the kernel has it"),
+        Err(error) => CheckOutcome::not_checked(error.to_string()),
+        Ok(_) => CheckOutcome::fine("the kernel has it"),
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether the daemon and this shell see the same queues and the same numbers of processes.
+
+use super::facts::{Elsewhere, Facts, Identification};
+use crate::commands::doctor::report::CheckOutcome;
+use crate::procfs::namespace;
+use msgq_core::instance::{LockState, ipc_namespace};
+
+pub(super) fn ipc(facts: &Facts) -> CheckOutcome {
+    let own = ipc_namespace();
+    if own == 0 {
+        return CheckOutcome::not_checked("/proc does not show this process's IPC namespace");
+    }
+    match (facts.lock(), facts.elsewhere) {
+        // The name of the lock file holds the namespace.
+        (LockState::Held(_), _) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
+        (_, Some(elsewhere)) => other_ipc(facts, elsewhere, own),
+        (LockState::Hidden | LockState::Free, None) => facts.without_daemon(),
+    }
+}
+
+fn other_ipc(facts: &Facts, elsewhere: Elsewhere, own: u64) -> CheckOutcome {
+    let Elsewhere { pid, namespace: theirs } = elsewhere;
+    let mut mend = Vec::new();
+    if namespace(&pid.to_string(), "ipc").is_ok_and(|inode| inode == theirs) {
+        mend.push(format!("nsenter --target {pid} --ipc -- msgqctl --key {} doctor", facts.key_name()));
+    }
+    mend.push("grep -rs PrivateIPC /etc/systemd/system/ /run/systemd/system/    # and set it to no".to_owned());
+    CheckOutcome::problem(
+        format!(
+            "a msgqd (PID {pid}) serves queue {} in IPC namespace ipc:[{theirs}], and this shell is in ipc:[{own}]",
+            facts.key_name()
+        ),
+        "a queue exists in one IPC namespace only: clients here do not find it; daemon and clients must share one \
+         (PrivateIPC=no, or a container with the host's)",
+        mend,
+    )
+}
+
+pub(super) fn pid(facts: &Facts) -> CheckOutcome {
+    match facts.identification() {
+        Identification::NoDaemon => facts.without_daemon(),
+        Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
+        Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
+            "whether PID {pid} is the daemon here too is hidden from this user; root sees it"
+        )),
+        Identification::Same(pid) => match (namespace("self", "pid"), namespace(&pid.to_string(), "pid")) {
+            (Ok(own), Ok(theirs)) if own != theirs => {
+                other_pid(pid, &format!("it lives in pid:[{theirs}], and this shell in pid:[{own}]"))
+            }
+            _ => CheckOutcome::fine(format!("the daemon has the number {pid} here and for itself")),
+        },
+    }
+}
+
+fn other_pid(pid: i32, how: &str) -> CheckOutcome {
+    CheckOutcome::problem(
+        format!("the daemon, which is PID {pid} for itself, is in another PID namespace: {how}"),
+        "answers are addressed by PID, and the daemon looks whether that process lives: clients with numbers of another \
+         PID namespace are refused, or get answers of others",
+        vec![
+            "docker run --pid=host --ipc=host ...    # or another way to start clients and daemon in one PID namespace"
+                .to_owned(),
+        ],
+    )
+}

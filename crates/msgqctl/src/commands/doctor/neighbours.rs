@@ -1,0 +1,84 @@
+//! Other programs that take requests off the queue while a msgqd serves it.
+
+use super::facts::{Facts, Identification};
+use crate::commands::doctor::report::CheckOutcome;
+use crate::output::counted;
+use crate::procfs::{self, Takes, namespace};
+use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::instance::ipc_namespace;
+use std::time::{Duration, Instant};
+
+/// A server that is not waiting at the moment of one look is seen by another.
+const LOOKS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(20);
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Who was seen.
+#[derive(Default)]
+struct Seen {
+    takers: Vec<i32>,
+    hidden: usize,
+}
+
+pub(super) fn look(facts: &Facts) -> CheckOutcome {
+    let Some(queue) = facts.queue else { return CheckOutcome::not_applicable("there is no queue") };
+    let daemon = match facts.identification() {
+        Identification::Same(pid) => Some(pid),
+        Identification::NoDaemon => None,
+        Identification::Other(_) | Identification::Unproven(_) => {
+            return CheckOutcome::not_checked("the daemon could not be told from others: its number here is not known");
+        }
+    };
+    let seen = watch(i64::from(queue.msqid), daemon);
+    let key = facts.key_name();
+    match seen.takers.first() {
+        Some(pid) => {
+            let name = ClientPid::new(*pid).and_then(process_name).unwrap_or_else(|| "name hidden".to_owned());
+            CheckOutcome::problem(
+                format!("PID {pid} ({name}) takes requests from queue {key}, and is not the msgqd that holds its lock"),
+                "each of two servers gets a part of the requests, and whichever stops first may remove the queue",
+                vec![format!("ps -f -p {pid}"), format!("kill {pid}")],
+            )
+        }
+        // What is hidden from root too, such as the init of some containers, nobody can look at.
+        None if seen.hidden > 0 && !nix::unistd::geteuid().is_root() => CheckOutcome::not_checked(format!(
+            "in which calls {} of other users wait is hidden from this user; root sees it",
+            counted(seen.hidden, "program")
+        )),
+        None => CheckOutcome::fine("nobody else waits for requests"),
+    }
+}
+
+fn watch(msqid: i64, daemon: Option<i32>) -> Seen {
+    let deadline = Instant::now() + LIMIT;
+    let mut seen = Seen::default();
+    for round in 0..LOOKS {
+        if round > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        seen = once(msqid, daemon, deadline);
+        if !seen.takers.is_empty() || Instant::now() > deadline {
+            break;
+        }
+    }
+    seen
+}
+
+fn once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> Seen {
+    let mut seen = Seen::default();
+    let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let pids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
+    for pid in pids.filter(|pid| Some(*pid) != daemon) {
+        match procfs::takes_requests(pid, msqid) {
+            // Another namespace has other queues with the same numbers.
+            Takes::Yes if namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
+            Takes::Yes => seen.takers.push(pid),
+            Takes::No => {}
+            Takes::Hidden => seen.hidden += 1,
+        }
+        if Instant::now() > deadline {
+            break;
+        }
+    }
+    seen
+}

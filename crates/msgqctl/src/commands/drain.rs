@@ -1,0 +1,105 @@
+//! `drain`: closes the door of a queue without stopping its server.
+
+pub(super) mod queue_door;
+
+use super::values::parse_timeout;
+use super::{Outcome, RunCommand};
+use crate::daemon::{closing_note, closing_sentence, in_hand_slots, outbox_slots, read_table};
+use crate::failure::{Failure, Status};
+use crate::names::Named;
+use crate::output::{Style, counted};
+use crate::target::{QueueOptions, Target};
+use clap::Args;
+use msgq_core::door::{self, Closed, MAX_REASON_LEN, WRITE_FOR_OTHERS};
+use msgq_core::queue::QueueStat;
+use msgq_core::time::unix_time_s;
+use queue_door::{POLL_PAUSE, QueueDoor, door_is, set_mode, wait_for_server};
+use std::time::{Duration, Instant};
+
+/// Close the door: no new requests, while what is queued is answered and the server runs on
+///
+/// Takes write permission on the queue from group and others, so that msgsnd fails there with EACCES, also where it
+/// waits already; its owner and root can still send. msgqd keeps the door closed until `resume`, also when it is
+/// restarted or killed meanwhile, and not beyond the next boot. On a queue of another program the mode is changed at
+/// once, where this user may do that.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DrainArguments {
+    /// Wait until nothing is queued, in hand or in the outbox: for 30 seconds at most, or as long as given
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30", value_parser = parse_timeout)]
+    pub(crate) wait: Option<Duration>,
+
+    /// Why, for those who look at `stat` or at the log; at most 200 bytes
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+}
+
+impl RunCommand for DrainArguments {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+        if self.reason.len() > MAX_REASON_LEN {
+            let message = format!("the reason has {} bytes; at most {MAX_REASON_LEN} are kept", self.reason.len());
+            return Err(Failure::new(Status::Usage, message));
+        }
+        let door = QueueDoor::find(queue)?;
+        if let Some((target, stat)) = door.without_daemon() {
+            return close_foreign(&target, &stat);
+        }
+        let path = door.note_path()?;
+        let wish = Closed {
+            by: Named::user(nix::unistd::geteuid().as_raw()).label(),
+            at_s: unix_time_s(),
+            reason: self.reason.clone(),
+        };
+        let is_new = door::write(&path, &wish).map_err(|error| queue_door::cannot_write(&path, &error))?;
+        let known = closing_sentence(&closing_note(door.key, door.owner).unwrap_or(wish));
+        let said = if is_new { known } else { format!("{known}, already") };
+        let Some((target, stat)) = door.served() else {
+            return Ok(door_is(true, format!("{said}; no server runs: the next start comes up with the door closed")));
+        };
+        wait_for_server(&target, |now| now.mode & WRITE_FOR_OTHERS == 0, "close the door")?;
+        let said = match stat.mode & WRITE_FOR_OTHERS {
+            0 if is_new => format!("{said}; its mode {:04o} lets nobody but its owner send anyway", stat.mode),
+            _ => said,
+        };
+        match self.wait {
+            None => Ok(door_is(true, format!("{said}; what is queued is answered"))),
+            Some(limit) => {
+                wait_until_empty(&target, limit)?;
+                Ok(door_is(true, format!("{said}; nothing is queued or in hand any more")))
+            }
+        }
+    }
+}
+
+/// No msgqd: the mode is changed here and now, where that is allowed.
+fn close_foreign(target: &Target, stat: &QueueStat) -> Result<Outcome, Failure> {
+    let closed = stat.mode & !WRITE_FOR_OTHERS;
+    set_mode(target, closed)?;
+    let said = format!(
+        "closed for new requests: no msgqd serves this queue, so its mode was changed from {:04o} to {closed:04o}; open it \
+         with: msgqctl resume --mode {:04o}",
+        stat.mode, stat.mode
+    );
+    Ok(door_is(true, said))
+}
+
+fn wait_until_empty(target: &Target, limit: Duration) -> Result<(), Failure> {
+    let end = Instant::now() + limit;
+    loop {
+        let stat = target.stat()?;
+        let table = read_table(target.key, &stat);
+        let held = table.map_or(0, |(_, table)| in_hand_slots(&table).count() + outbox_slots(&table).count());
+        if stat.messages == 0 && held == 0 {
+            return Ok(());
+        }
+        if Instant::now() >= end {
+            let messages = counted(stat.messages, "message");
+            let message = format!(
+                "the door is closed, but after {} s there are still {messages} in the queue and {held} in hand or in the \
+                 outbox; msgqctl stat shows whose they are",
+                limit.as_secs()
+            );
+            return Err(Failure::new(Status::Timeout, message));
+        }
+        std::thread::sleep(POLL_PAUSE);
+    }
+}

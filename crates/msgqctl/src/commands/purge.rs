@@ -1,0 +1,20 @@
+//! `purge`: removes what nobody will read, or requests that nobody will serve.
+
+mod ages;
+mod arguments;
+mod report;
+mod requests;
+mod responses;
+
+pub(crate) use arguments::PurgeArguments;
+
+use super::{Outcome, RunCommand};
+use crate::failure::Failure;
+use crate::output::Style;
+use crate::target::QueueOptions;
+
+impl RunCommand for PurgeArguments {
+    fn run_command(&self, queue: &QueueOptions, _: Style) -> Result<Outcome, Failure> {
+        if self.requests { requests::purge_requests(self, queue) } else { responses::purge_responses(self, queue) }
+    }
+}

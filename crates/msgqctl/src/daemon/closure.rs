@@ -1,0 +1,40 @@
+//! The note that closes the door of a queue: where it is, what it says, and that in words.
+
+use super::files::DaemonFiles;
+use crate::output::utc;
+use msgq_core::door::{self, Closed};
+use msgq_core::escape::escape;
+use msgq_core::instance::{candidate_directories, closed_path};
+use msgq_core::queue::QueueKey;
+use std::path::PathBuf;
+
+/// Where the daemon of this queue looks for the note: in the directory of its lock and table, or without a daemon in the
+/// first that exists.
+pub(crate) fn closing_note_path(key: QueueKey, owner_uid: u32) -> Option<PathBuf> {
+    let of_daemon = DaemonFiles::find(key, owner_uid).and_then(|files| Some(files.lock_path.parent()?.to_owned()));
+    let directory = of_daemon.or_else(|| candidate_directories(owner_uid).into_iter().find(|path| path.is_dir()))?;
+    Some(closed_path(&directory, key))
+}
+
+/// The note; one that cannot be read closes the door as well.
+pub(crate) fn closing_note(key: QueueKey, owner_uid: u32) -> Option<Closed> {
+    let path = closing_note_path(key, owner_uid)?;
+    match door::read(&path) {
+        Ok(note) => note,
+        Err(error) if path.symlink_metadata().is_ok() => {
+            let reason = format!("{} cannot be read: {error}", path.display());
+            Some(Closed { by: "somebody".to_owned(), at_s: 0, reason })
+        }
+        Err(_) => None,
+    }
+}
+
+/// `closed for new requests since ... by root: reason`
+pub(crate) fn closing_sentence(note: &Closed) -> String {
+    let reason = if note.reason.is_empty() { String::new() } else { format!(": {}", escape(note.reason.as_bytes())) };
+    let since = match i64::try_from(note.at_s) {
+        Ok(at_s) if at_s > 0 => format!(" since {}", utc(at_s)),
+        _ => String::new(),
+    };
+    format!("closed for new requests{since} by {}{reason}", escape(note.by.as_bytes()))
+}

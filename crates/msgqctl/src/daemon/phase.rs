@@ -1,0 +1,56 @@
+//! What a daemon does, as its table and its lock tell.
+
+use msgq_core::inflight::{Phase, Table};
+use msgq_core::instance::LockState;
+use msgq_core::time::{monotonic_ns, unix_time_s};
+use serde::Serialize;
+use std::time::Duration;
+
+/// A daemon that lives writes into its table at least twice a second.
+const SILENCE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where a daemon is between its start and its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ServerPhase {
+    /// It finishes what an earlier one had in hand.
+    Starting,
+    Serving,
+    /// It was asked to end.
+    Draining,
+    /// It is there, but shows no sign of life.
+    Hangs,
+    /// It was killed or crashed.
+    Died,
+    /// It ended in order and kept its queue.
+    Ended,
+}
+
+impl ServerPhase {
+    /// The phase of the daemon with this table and this lock.
+    pub(crate) fn read(table: &Table, lock: LockState) -> Self {
+        match (table.header().phase(), lock) {
+            _ if successor(table, lock).is_some() => Self::Starting,
+            (Some(Phase::Ended), _) => Self::Ended,
+            (_, LockState::Free) => Self::Died,
+            (Some(Phase::Serving), _) if silence(table) > SILENCE_LIMIT => Self::Hangs,
+            (Some(Phase::Serving), _) => Self::Serving,
+            (Some(Phase::Draining), _) => Self::Draining,
+            _ => Self::Starting,
+        }
+    }
+}
+
+/// The daemon that holds the lock and works through the table of an earlier one, until it publishes its own.
+pub(super) fn successor(table: &Table, lock: LockState) -> Option<i32> {
+    let LockState::Held(pid) = lock else { return None };
+    (pid != 0 && pid != table.header().about().owner).then_some(pid)
+}
+
+/// How long the daemon has shown no sign of life. Its start is one too: the first of the janitor's comes after it.
+pub(crate) fn silence(table: &Table) -> Duration {
+    if table.header().beat_at_ns() == 0 {
+        return Duration::from_secs(unix_time_s().saturating_sub(table.header().about().started_at_s));
+    }
+    Duration::from_nanos(monotonic_ns().saturating_sub(table.header().beat_at_ns()))
+}
