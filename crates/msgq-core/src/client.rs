@@ -19,7 +19,7 @@ mod error;
 
 pub use error::{CallError, Phase};
 
-use crate::frame::{self, REQUEST_MTYPE};
+use crate::layout::{self, REQUEST_MTYPE};
 use crate::limits;
 use crate::queue::{MessageBuffer, Queue, QueueError};
 use alarm::Alarm;
@@ -30,7 +30,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 /// The longest text of a request, in bytes. The frame has room for one more, which C servers need for the NUL.
-pub const MAX_REQUEST_TEXT_LEN: usize = frame::TEXT_LEN - 1;
+pub const MAX_REQUEST_TEXT_LEN: usize = layout::TEXT_LEN - 1;
 
 /// Longer timeouts count as this one, so that a deadline is always a moment that exists.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -182,7 +182,7 @@ impl<'a> Call<'a> {
         let (client, queue) = (self.client, self.client.queue);
         let own = gettid().as_raw();
         let mut buffer = client.buffer();
-        let request = frame::encode_request(own, self.text);
+        let request = layout::encode_request(own, self.text);
         let alarm = Alarm::start(self.deadline).map_err(|(what, error)| client.no(what, error))?;
         let started = Instant::now();
         self.wait(Phase::Send, || queue.send(REQUEST_MTYPE, &request))?;
@@ -191,7 +191,7 @@ impl<'a> Call<'a> {
         }
         let latency = started.elapsed();
         drop(alarm);
-        match frame::decode_response(buffer.body()) {
+        match layout::decode_response(buffer.body()) {
             Some(view) => Ok(Answer { status: view.status, text: view.text.to_vec(), latency }),
             None => Err(CallError::MalformedAnswer { queue: client.label(), len: buffer.body().len() }),
         }

@@ -2,16 +2,16 @@
 
 pub mod client;
 pub mod config;
-pub mod door;
+pub mod drain_note;
 pub mod escape;
-pub mod frame;
-pub mod identity;
-pub mod inflight;
 pub mod instance;
+pub mod layout;
 pub mod limits;
 mod memory;
 pub mod orphan;
 pub mod pid_flags;
+pub mod process;
 pub mod queue;
 mod sysv;
+pub mod table;
 pub mod time;

@@ -56,10 +56,10 @@ fn peek_leaves_everything_where_it_is() {
 #[test]
 fn rests_sees_a_message_without_taking_it() {
     let scratch = Scratch::new();
-    assert!(!scratch.0.rests(9).unwrap());
+    assert!(!scratch.0.has_message(9).unwrap());
     scratch.0.try_send(9, b"x").unwrap();
-    assert!(scratch.0.rests(9).unwrap());
-    assert!(!scratch.0.rests(10).unwrap());
+    assert!(scratch.0.has_message(9).unwrap());
+    assert!(!scratch.0.has_message(10).unwrap());
     let stat = scratch.0.stat().unwrap();
     assert_eq!((stat.messages, stat.last_receive_pid), (1, 0));
 }
@@ -80,7 +80,7 @@ fn a_removed_queue_is_gone_for_every_call() {
     queue.remove().unwrap();
     let mut buffer = MessageBuffer::new();
     assert!(queue.stat().unwrap_err().is_gone());
-    assert!(queue.rests(1).unwrap_err().is_gone());
+    assert!(queue.has_message(1).unwrap_err().is_gone());
     assert!(queue.receive(1, &mut buffer).unwrap_err().is_gone());
     assert!(Queue::open(queue.key().unwrap()).unwrap_err().is_gone());
 }
