@@ -32,7 +32,7 @@ pub fn init(level: Level) -> Result<(), log::SetLoggerError> {
 }
 
 /// From now on `listener` is told the text of every error that is logged; it must not log.
-pub fn on_error(listener: impl Fn(&str) + Send + 'static) {
+pub(crate) fn on_error(listener: impl Fn(&str) + Send + 'static) {
     *ERRORS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(listener));
 }
 
@@ -45,7 +45,7 @@ fn tell(record: &Record<'_>) {
 }
 
 /// Changes the level; may be called at any time.
-pub fn set_level(level: Level) {
+pub(crate) fn set_level(level: Level) {
     log::set_max_level(level.to_level_filter());
 }
 

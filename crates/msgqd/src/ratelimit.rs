@@ -1,4 +1,5 @@
-//! A bound for log lines that a client could cause as often as it likes.
+//! A bound for log lines that a client or a program could cause as often as it likes, and the words for what was left
+//! out. Knows neither the lines nor the log.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,11 +13,11 @@ pub const INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RateLimit {
     name: &'static str,
-    state: Mutex<State>,
+    state: Mutex<LimitState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimitState {
     burst_left: u32,
     last_line: Option<Instant>,
     suppressed: u64,
@@ -24,13 +25,11 @@ struct State {
 
 impl RateLimit {
     /// A bound for events called `name` in the log.
-    #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, state: Mutex::new(State { burst_left: BURST, last_line: None, suppressed: 0 }) }
+        Self { name, state: Mutex::new(LimitState { burst_left: BURST, last_line: None, suppressed: 0 }) }
     }
 
     /// What the events are called in the log.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }

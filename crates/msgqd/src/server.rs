@@ -1,4 +1,4 @@
-//! The daemon as a library: a Rust program brings its own handler and gets everything else.
+//! What a program that embeds the server calls: settings one by one, then [`Server::run`]. It decides nothing itself.
 
 use crate::handler::Handler;
 use crate::service::{self, StartError};
@@ -8,32 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Reads the configuration again when a reload is asked for; the error is a sentence for the log.
-pub type Reload = Box<dyn Fn() -> Result<Config, String>>;
+type Reload = Box<dyn Fn() -> Result<Config, String>>;
 
 /// A server that is about to run; made by [`Server::builder`].
-///
-/// ```no_run
-/// use msgqd::handler::{Handler, HandlerRequest, Reply};
-///
-/// struct Shout;
-///
-/// impl Handler for Shout {
-///     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
-///         let mut reply = Reply::new();
-///         reply.push(&request.text.to_ascii_uppercase());
-///         reply
-///     }
-///     fn concurrency(&self) -> usize {
-///         1
-///     }
-///     fn name(&self) -> &'static str {
-///         "shout"
-///     }
-/// }
-///
-/// msgqd::Server::builder().handler(Shout).run()?;
-/// # Ok::<(), msgqd::service::StartError>(())
-/// ```
 #[derive(Default)]
 pub struct Server {
     config: Config,

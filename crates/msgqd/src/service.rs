@@ -57,7 +57,7 @@ impl Reconfigurable {
 ///
 /// # Errors
 /// When the service cannot start: another instance, no permission, a limit of the kernel.
-pub fn run(
+pub(crate) fn run(
     config: Config,
     handler: Option<Arc<dyn Handler>>,
     reload: Option<&dyn Fn() -> Result<Config, String>>,

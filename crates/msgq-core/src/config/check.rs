@@ -27,11 +27,11 @@ impl Invalid {
 
 /// The value when there is one and it passes the check, else the default.
 pub(super) fn or<T, V>(
-    value: Option<&Spanned<V>>,
+    value: &Option<Spanned<V>>,
     check: impl FnOnce(&Spanned<V>) -> Result<T, Invalid>,
     default: T,
 ) -> Result<T, Invalid> {
-    value.map_or(Ok(default), check)
+    value.as_ref().map_or(Ok(default), check)
 }
 
 pub(super) fn number(value: &Spanned<i64>, name: &str, allowed: RangeInclusive<u64>) -> Result<u64, Invalid> {
@@ -61,7 +61,7 @@ pub(super) fn auto_or_number(
 }
 
 pub(super) fn milliseconds(
-    value: Option<&Spanned<i64>>,
+    value: &Option<Spanned<i64>>,
     name: &str,
     allowed: RangeInclusive<u64>,
     default: Duration,

@@ -5,19 +5,19 @@ use std::ops::Range;
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    details: Box<Details>,
+    details: Box<ErrorDetails>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Details {
+struct ErrorDetails {
     name: String,
     message: String,
-    place: Option<Place>,
+    place: Option<ErrorPlace>,
     help: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct ErrorPlace {
     line: usize,
     column: usize,
     text: String,
@@ -28,19 +28,19 @@ struct Place {
 impl ConfigError {
     pub(super) fn unreadable(name: &str, reason: &str) -> Self {
         let message = format!("cannot read this configuration: {reason}");
-        Self::new(Details { name: escape(name.as_bytes()), message, place: None, help: None })
+        Self::new(ErrorDetails { name: escape(name.as_bytes()), message, place: None, help: None })
     }
 
     pub(super) fn at(name: &str, text: &str, span: Range<usize>, message: &str, help: Option<&str>) -> Self {
-        Self::new(Details {
+        Self::new(ErrorDetails {
             name: escape(name.as_bytes()),
             message: message.lines().map(|line| escape(line.as_bytes())).collect::<Vec<_>>().join("; "),
-            place: Some(Place::find(text, span)),
+            place: Some(ErrorPlace::find(text, span)),
             help: help.map(|help| escape(help.as_bytes())),
         })
     }
 
-    fn new(details: Details) -> Self {
+    fn new(details: ErrorDetails) -> Self {
         Self { details: Box::new(details) }
     }
 
@@ -57,7 +57,7 @@ impl ConfigError {
     }
 }
 
-impl Place {
+impl ErrorPlace {
     fn find(text: &str, span: Range<usize>) -> Self {
         let start = floor_char_boundary(text, span.start);
         let before = text.get(..start).unwrap_or_default();
@@ -88,7 +88,7 @@ fn shown(line: &str) -> String {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { name, message, place, help } = &*self.details;
+        let ErrorDetails { name, message, place, help } = &*self.details;
         let Some(place) = place else { return write!(formatter, "{name}: {message}") };
         let margin = " ".repeat(place.line.to_string().len());
         writeln!(formatter, "{name}:{}:{}: {message}", place.line, place.column)?;

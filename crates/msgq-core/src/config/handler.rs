@@ -88,11 +88,15 @@ pub struct UnixConfig {
     pub is_idempotent: bool,
 }
 
-const KINDS: [(&str, Kind); 4] =
-    [("echo", Kind::Echo), ("exec", Kind::Exec), ("worker", Kind::Worker), ("unix", Kind::Unix)];
+const KINDS: [(&str, HandlerKind); 4] = [
+    ("echo", HandlerKind::Echo),
+    ("exec", HandlerKind::Exec),
+    ("worker", HandlerKind::Worker),
+    ("unix", HandlerKind::Unix),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum HandlerKind {
     Echo,
     Exec,
     Worker,
@@ -108,29 +112,25 @@ const CONCURRENCY: u64 = 4;
 const TIME_MS: RangeInclusive<u64> = 1..=86_400_000;
 
 pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
-    let kind = or(raw.kind.as_ref(), |value| one_of(value, &KINDS), Kind::Echo)?;
+    let kind = or(&raw.kind, |value| one_of(value, &KINDS), HandlerKind::Echo)?;
     refuse_foreign(raw, kind)?;
     let at = raw.kind.as_ref().map_or(section, Spanned::span);
-    let timeout = milliseconds(raw.timeout_ms.as_ref(), "timeout_ms", TIME_MS, TIMEOUT)?;
-    let max_concurrency = concurrency(raw.max_concurrency.as_ref())?;
+    let timeout = milliseconds(&raw.timeout_ms, "timeout_ms", TIME_MS, TIMEOUT)?;
+    let max_concurrency = concurrency(&raw.max_concurrency)?;
     let is_idempotent = raw.idempotent.as_ref().is_some_and(|value| *value.get_ref());
     Ok(match kind {
-        Kind::Echo => HandlerConfig::Echo,
-        Kind::Exec => HandlerConfig::Exec(ExecConfig {
+        HandlerKind::Echo => HandlerConfig::Echo,
+        HandlerKind::Exec => HandlerConfig::Exec(ExecConfig {
             program: program(raw, at)?,
             timeout,
             max_concurrency,
-            truncates: or(
-                raw.overlong.as_ref(),
-                |value| one_of(value, &[("error", false), ("truncate", true)]),
-                false,
-            )?,
+            truncates: or(&raw.overlong, |value| one_of(value, &[("error", false), ("truncate", true)]), false)?,
         }),
-        Kind::Worker => HandlerConfig::Worker(WorkerConfig {
+        HandlerKind::Worker => HandlerConfig::Worker(WorkerConfig {
             program: program(raw, at)?,
             timeout,
             max_concurrency,
-            start_timeout: milliseconds(raw.start_timeout_ms.as_ref(), "start_timeout_ms", TIME_MS, START_TIMEOUT)?,
+            start_timeout: milliseconds(&raw.start_timeout_ms, "start_timeout_ms", TIME_MS, START_TIMEOUT)?,
             max_requests: raw
                 .max_requests
                 .as_ref()
@@ -138,16 +138,11 @@ pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Resu
                 .transpose()?,
             is_idempotent,
         }),
-        Kind::Unix => HandlerConfig::Unix(UnixConfig {
+        HandlerKind::Unix => HandlerConfig::Unix(UnixConfig {
             socket: socket(raw, at)?,
             timeout,
             max_concurrency,
-            connect_timeout: milliseconds(
-                raw.connect_timeout_ms.as_ref(),
-                "connect_timeout_ms",
-                TIME_MS,
-                CONNECT_TIMEOUT,
-            )?,
+            connect_timeout: milliseconds(&raw.connect_timeout_ms, "connect_timeout_ms", TIME_MS, CONNECT_TIMEOUT)?,
             user: raw.user.as_ref().map(|value| value.get_ref().clone()),
             is_idempotent,
         }),
@@ -155,22 +150,22 @@ pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Resu
 }
 
 /// A setting that has no effect is a misunderstanding.
-fn refuse_foreign(raw: &raw::Handler, kind: Kind) -> Result<(), Invalid> {
-    use Kind::{Exec, Unix, Worker};
+fn refuse_foreign(raw: &raw::Handler, kind: HandlerKind) -> Result<(), Invalid> {
+    use HandlerKind::{Exec, Unix, Worker};
     let present = [
-        ("command", span(raw.command.as_ref()), &[Exec, Worker][..]),
-        ("environment", span(raw.environment.as_ref()), &[Exec, Worker]),
-        ("working_directory", span(raw.working_directory.as_ref()), &[Exec, Worker]),
-        ("timeout_ms", span(raw.timeout_ms.as_ref()), &[Exec, Worker, Unix]),
-        ("kill_grace_ms", span(raw.kill_grace_ms.as_ref()), &[Exec, Worker]),
-        ("max_concurrency", span(raw.max_concurrency.as_ref()), &[Exec, Worker, Unix]),
-        ("overlong", span(raw.overlong.as_ref()), &[Exec]),
-        ("start_timeout_ms", span(raw.start_timeout_ms.as_ref()), &[Worker]),
-        ("max_requests", span(raw.max_requests.as_ref()), &[Worker]),
-        ("idempotent", span(raw.idempotent.as_ref()), &[Worker, Unix]),
-        ("socket", span(raw.socket.as_ref()), &[Unix]),
-        ("connect_timeout_ms", span(raw.connect_timeout_ms.as_ref()), &[Unix]),
-        ("user", span(raw.user.as_ref()), &[Unix]),
+        ("command", span(&raw.command), &[Exec, Worker][..]),
+        ("environment", span(&raw.environment), &[Exec, Worker]),
+        ("working_directory", span(&raw.working_directory), &[Exec, Worker]),
+        ("timeout_ms", span(&raw.timeout_ms), &[Exec, Worker, Unix]),
+        ("kill_grace_ms", span(&raw.kill_grace_ms), &[Exec, Worker]),
+        ("max_concurrency", span(&raw.max_concurrency), &[Exec, Worker, Unix]),
+        ("overlong", span(&raw.overlong), &[Exec]),
+        ("start_timeout_ms", span(&raw.start_timeout_ms), &[Worker]),
+        ("max_requests", span(&raw.max_requests), &[Worker]),
+        ("idempotent", span(&raw.idempotent), &[Worker, Unix]),
+        ("socket", span(&raw.socket), &[Unix]),
+        ("connect_timeout_ms", span(&raw.connect_timeout_ms), &[Unix]),
+        ("user", span(&raw.user), &[Unix]),
     ];
     for (name, span, kinds) in present {
         if let Some(span) = span.filter(|_| !kinds.contains(&kind)) {
@@ -183,11 +178,11 @@ fn refuse_foreign(raw: &raw::Handler, kind: Kind) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
-    value.map(Spanned::span)
+fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+    value.as_ref().map(Spanned::span)
 }
 
-fn concurrency(value: Option<&Spanned<i64>>) -> Result<usize, Invalid> {
+fn concurrency(value: &Option<Spanned<i64>>) -> Result<usize, Invalid> {
     let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=MAX_WORKERS);
     Ok(usize::try_from(or(value, allowed, CONCURRENCY)?).unwrap_or(1))
 }
@@ -206,7 +201,7 @@ fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invali
     let environment = raw.environment.as_ref().map(Spanned::get_ref).cloned().unwrap_or_default();
     let bad =
         environment.iter().find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'));
-    if let (Some((name, _)), Some(value)) = (bad, raw.environment.as_ref()) {
+    if let (Some((name, _)), Some(value)) = (bad, &raw.environment) {
         let help = "write names without = and values without NUL, for example environment = { LANG = \"C\" }";
         return Err(Invalid::new(value.span(), format!("{name:?} cannot stand in an environment"), help));
     }
@@ -218,7 +213,7 @@ fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invali
             .as_ref()
             .map(|value| absolute(value, "working_directory"))
             .transpose()?,
-        kill_grace: milliseconds(raw.kill_grace_ms.as_ref(), "kill_grace_ms", TIME_MS, KILL_GRACE)?,
+        kill_grace: milliseconds(&raw.kill_grace_ms, "kill_grace_ms", TIME_MS, KILL_GRACE)?,
     })
 }
 

@@ -1,4 +1,6 @@
 //! The configuration as it is written, and the library's errors in words that help.
+//!
+//! The names of the types stand in such errors ("expected struct Queue").
 
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -6,42 +6,42 @@ use log::Level;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// All settings, checked.
+/// All settings, checked. A reload (SIGHUP) replaces all at once or none; two are fixed while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
-    /// `[queue]`
+    /// `[queue]`: which queue is served, and what it looks like.
     pub queue: QueueConfig,
-    /// `[service]`
+    /// `[service]`: how requests are served, and what becomes of them at the end.
     pub service: ServiceConfig,
-    /// `[handler]`
+    /// `[handler]`: what answers the requests.
     pub handler: HandlerConfig,
-    /// `[log]`
+    /// `[log]`: how much is logged.
     pub log: LogConfig,
 }
 
 /// Which queue, and what it looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueConfig {
-    /// Its key.
+    /// The key under which clients find it; fixed while the server runs.
     pub key: KeySetting,
-    /// Its nine permission bits.
+    /// Its nine permission bits, as in chmod(2).
     pub mode: u32,
     /// The group that owns it, by name or number; `None`: the group of the process.
     pub group: Option<String>,
-    /// `msg_qbytes`; `None`: `kernel.msgmnb`.
+    /// Bytes of text that it holds (`msg_qbytes`); `None`: `kernel.msgmnb`.
     pub max_bytes: Option<u64>,
 }
 
-/// How the key is given.
+/// How the key of the queue is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySetting {
     /// As a number.
     Number(QueueKey),
     /// As a file and an id for ftok(3).
     Path {
-        /// A file that exists when the server starts.
+        /// A file that exists when the server starts; its device and inode make the key.
         path: PathBuf,
-        /// The project id.
+        /// The project id, as clients give it to ftok(3); not 0.
         id: u8,
     },
 }
@@ -56,7 +56,7 @@ pub struct KeyError {
 }
 
 impl KeySetting {
-    /// The key itself.
+    /// The key itself; that of a file is another one when the file is made anew.
     ///
     /// # Errors
     /// When its file cannot be looked at.
@@ -70,20 +70,20 @@ impl KeySetting {
     }
 }
 
-/// How the service works.
+/// How requests are served, and what becomes of them at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceConfig {
-    /// Threads that receive and handle.
+    /// Threads that receive requests and have them handled.
     pub workers: Workers,
     /// How long a worker may look for the next request before it blocks.
     pub spin: Spin,
-    /// How long a stop may wait for answers to be made and fetched.
+    /// How long a stop may wait for answers to be made and fetched, from when the queue is closed.
     pub drain_timeout: Duration,
-    /// Answers that may wait for room in the queue.
+    /// Answers that may wait for room in the queue, of all clients together; fixed while the server runs.
     pub outbox_capacity: u32,
-    /// How long an answer may wait for its client.
+    /// How long an answer may wait in the outbox, counted from when its request was taken from the queue.
     pub response_ttl: Duration,
-    /// What is done with a request that a daemon had in hand when it died.
+    /// What the next daemon does with a request that one had in hand when it died.
     pub on_crash: OnCrash,
     /// What becomes of the queue when the daemon is asked to end.
     pub on_stop: QueueFate,
@@ -111,12 +111,12 @@ pub enum QueueFate {
     Keep,
 }
 
-/// How many workers.
+/// How many threads receive requests and have them handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {
-    /// As many as the handler can use.
+    /// As many as the handler works on requests at the same time ([`super::HandlerConfig`]).
     Auto,
-    /// So many.
+    /// So many, 1 to 256.
     Fixed(usize),
 }
 

@@ -20,28 +20,28 @@ pub(super) fn checked_config(raw: &raw::Config) -> Result<Config, Invalid> {
     };
     Ok(Config {
         queue: QueueConfig {
-            key: or(raw.queue.key.as_ref(), key, defaults.queue.key)?,
-            mode: or(raw.queue.mode.as_ref(), mode, defaults.queue.mode)?,
+            key: or(&raw.queue.key, key, defaults.queue.key)?,
+            mode: or(&raw.queue.mode, mode, defaults.queue.mode)?,
             group: raw.queue.group.as_ref().map(group).transpose()?,
             max_bytes: raw.queue.max_bytes.as_ref().map(|value| number(value, "max_bytes", MAX_BYTES)).transpose()?,
         },
         service: ServiceConfig {
-            workers: or(raw.service.workers.as_ref(), workers, defaults.service.workers)?,
-            spin: or(raw.service.spin_us.as_ref(), spin, defaults.service.spin)?,
+            workers: or(&raw.service.workers, workers, defaults.service.workers)?,
+            spin: or(&raw.service.spin_us, spin, defaults.service.spin)?,
             drain_timeout: milliseconds(
-                raw.service.drain_timeout_ms.as_ref(),
+                &raw.service.drain_timeout_ms,
                 "drain_timeout_ms",
                 0..=3_600_000,
                 defaults.service.drain_timeout,
             )?,
-            outbox_capacity: or(raw.service.outbox_capacity.as_ref(), capacity, defaults.service.outbox_capacity)?,
-            response_ttl: or(raw.service.response_ttl_s.as_ref(), seconds, defaults.service.response_ttl)?,
-            on_crash: or(raw.service.on_crash.as_ref(), on_crash, defaults.service.on_crash)?,
-            on_stop: or(raw.service.on_stop.as_ref(), fate, defaults.service.on_stop)?,
-            on_failure: or(raw.service.on_failure.as_ref(), fate, defaults.service.on_failure)?,
+            outbox_capacity: or(&raw.service.outbox_capacity, capacity, defaults.service.outbox_capacity)?,
+            response_ttl: or(&raw.service.response_ttl_s, seconds, defaults.service.response_ttl)?,
+            on_crash: or(&raw.service.on_crash, on_crash, defaults.service.on_crash)?,
+            on_stop: or(&raw.service.on_stop, fate, defaults.service.on_stop)?,
+            on_failure: or(&raw.service.on_failure, fate, defaults.service.on_failure)?,
         },
         handler: checked_handler(&raw.handler, 0..0)?,
-        log: LogConfig { level: or(raw.log.level.as_ref(), level, defaults.log.level)? },
+        log: LogConfig { level: or(&raw.log.level, level, defaults.log.level)? },
     })
 }
 

@@ -3,7 +3,7 @@
 mod output;
 mod slots;
 
-use super::process::{Input, Process, Program, SpawnError, after, describe, reap_left_behind};
+use super::process::{Input, Process, Program, SpawnError, after, describe_exit, reap_left_behind};
 use super::{Handler, HandlerRequest, Outcome, Reply};
 use crate::ratelimit::RateLimit;
 use msgq_core::config::ExecConfig;
@@ -79,7 +79,7 @@ impl Exec {
         let mut output = Output::default();
         match self.run_until(&mut process, deadline, &mut output) {
             Ok(true) => {
-                let status = process.finish(&mut |bytes| output.take(bytes));
+                let status = process.finish(&mut |bytes| output.add_bytes(bytes));
                 self.answer(status, &output, process.stderr.first_line())
             }
             Ok(false) => {
@@ -99,7 +99,7 @@ impl Exec {
     fn run_until(&self, process: &mut Process, deadline: Instant, output: &mut Output) -> io::Result<bool> {
         loop {
             let look = deadline.min(Instant::now() + ABORT_LOOK);
-            let has_exited = process.run_until(look, &mut |bytes| output.take(bytes))?;
+            let has_exited = process.run_until(look, &mut |bytes| output.add_bytes(bytes))?;
             if has_exited || look == deadline || self.is_aborted.load(Ordering::Relaxed) {
                 return Ok(has_exited);
             }
@@ -135,7 +135,7 @@ fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
     let outcome = if status.signal().is_some() { Outcome::Broken } else { Outcome::Failed };
     let complaint = complaint.split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii_end();
     if complaint.is_empty() {
-        return Reply::failure(outcome, &format!("the command {}", describe(status)));
+        return Reply::failure(outcome, &format!("the command {}", describe_exit(status)));
     }
     let mut reply = Reply::failure(outcome, "");
     reply.push(complaint);
@@ -145,7 +145,7 @@ fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
 impl Handler for Exec {
     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
         let deadline = after(request.received_at, self.config.timeout);
-        let Some(_slot) = self.slots.take(deadline) else {
+        let Some(_slot) = self.slots.await_slot(deadline) else {
             let limit = self.config.timeout.as_millis();
             let text = format!("the time limit of {limit} ms passed before the command could be started");
             return Reply::failure(Outcome::TimedOut, &text);

@@ -46,7 +46,7 @@ pub(super) trait Decoder {
     type Frame;
 
     /// Takes the next bytes; `Some` with the last of the frame.
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<Self::Frame>, Nonsense>;
+    fn feed(&mut self, bytes: &[u8]) -> Result<Option<Self::Frame>, Nonsense>;
 
     /// True after the first byte.
     fn has_begun(&self) -> bool;

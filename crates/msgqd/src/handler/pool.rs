@@ -14,6 +14,7 @@ mod health;
 mod keeper;
 mod link;
 mod request;
+mod shared;
 mod state;
 mod unix;
 mod worker;
@@ -23,110 +24,15 @@ pub(super) use worker::worker_pool;
 
 use super::{Handler, HandlerRequest, Reply};
 use keeper::Keeper;
-use link::Link;
-use rustix::event::{EventfdFlags, eventfd};
-use state::State;
+use link::Backend;
+use shared::{Limits, PoolShared};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How links are opened and closed.
-pub(super) trait Backend: Send + Sync + 'static {
-    /// What a link is.
-    type Link: Link;
-
-    /// The kind of handler in the configuration and in the log.
-    const KIND: &'static str;
-    /// One link in a sentence for clients: "worker".
-    const NOUN: &'static str;
-    /// True when links are opened before there is a request for them.
-    const IS_EAGER: bool;
-
-    /// What is behind all links, for the log: "the worker program /usr/local/bin/answer".
-    fn subject(&self) -> String;
-
-    /// Opens a link, up to and with the hello. Gives up when `abort` is readable.
-    ///
-    /// # Errors
-    /// The reason, as a sentence.
-    fn open(&self, abort: BorrowedFd<'_>) -> Result<Self::Link, String>;
-
-    /// Closes a link that no request uses any more; within the time that is left for it when there is a deadline.
-    fn close(&self, link: Self::Link, end: &End, deadline: Option<Instant>);
-
-    /// Time is up: what is still being closed ends at once.
-    fn hurry(&self) {}
-
-    /// The service ends, and all links are closed.
-    fn finish(&self) {}
-}
-
-/// Why a link is closed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    /// It has answered as many requests as it may.
-    Recycled,
-    /// The pool ends.
-    Stopped,
-    /// It ended while no request used it.
-    Gone,
-    /// It failed; a sentence that follows its name, as in "the worker ...".
-    Broken(String),
-}
-
-/// The limits of a pool.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// Links, and so requests at the same time.
-    pub(super) size: usize,
-    /// Time for a request, from when it was taken from the queue.
-    pub(super) timeout: Duration,
-    /// Requests after which a link is replaced.
-    pub(super) max_requests: Option<u64>,
-    /// True when a request may be run a second time.
-    pub(super) is_idempotent: bool,
-}
 
 /// The pool. Dropped, it is stopped without any delay.
 pub(super) struct Pool<B: Backend> {
-    shared: Arc<Shared<B>>,
-}
-
-pub(super) struct Shared<B: Backend> {
-    backend: B,
-    limits: Limits,
-    state: Mutex<State<B::Link>>,
-    /// A link became idle, or will not.
-    ready: Condvar,
-    /// Something changed for keepers that have no link.
-    turn: Condvar,
-    /// Wakes the keeper of each place that has a link.
-    wakes: Vec<OwnedFd>,
-    /// Readable, once and for all, when no request is waited for any more.
-    abort: OwnedFd,
-}
-
-impl<B: Backend> Shared<B> {
-    fn lock(&self) -> MutexGuard<'_, State<B::Link>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Under the lock, so that a keeper that drains its eventfd under the lock loses no wake and keeps no old one.
-    fn wake(&self, place: usize, _state: &MutexGuard<'_, State<B::Link>>) {
-        if let Some(wake) = self.wakes.get(place) {
-            signal(wake);
-        }
-    }
-}
-
-fn new_event() -> io::Result<OwnedFd> {
-    Ok(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)
-}
-
-fn signal(event: &OwnedFd) {
-    // It can only fail when the counter is full, and then the event is readable.
-    let _ = rustix::io::write(event, &1_u64.to_ne_bytes());
+    shared: Arc<PoolShared<B>>,
 }
 
 /// How long the end may take after the deadline, for processes to die of SIGKILL and be reaped.
@@ -138,20 +44,8 @@ impl<B: Backend> Pool<B> {
     /// # Errors
     /// No descriptor or no thread is left.
     pub(super) fn new(backend: B, limits: Limits) -> io::Result<Self> {
-        let limits = Limits { size: limits.size.max(1), ..limits };
-        let wakes = (0..limits.size).map(|_| new_event());
-        let pool = Self {
-            shared: Arc::new(Shared {
-                wakes: wakes.collect::<io::Result<_>>()?,
-                abort: new_event()?,
-                state: Mutex::new(State::new(limits.size, B::IS_EAGER)),
-                backend,
-                limits,
-                ready: Condvar::new(),
-                turn: Condvar::new(),
-            }),
-        };
-        for place in 0..limits.size {
+        let pool = Self { shared: Arc::new(PoolShared::new(backend, limits)?) };
+        for place in 0..pool.shared.limits.size {
             // Without all of them the pool is dropped, and that ends those there are.
             Keeper::spawn(&pool.shared, place)?;
         }
@@ -208,9 +102,7 @@ impl<B: Backend> Handler for Pool<B> {
     }
 
     fn abort(&self) {
-        self.shared.lock().is_aborted = true;
-        signal(&self.shared.abort);
-        self.shared.ready.notify_all();
+        self.shared.abort();
     }
 
     fn stop(&self, deadline: Instant) {

@@ -9,7 +9,7 @@ mod running;
 mod stderr;
 
 pub(super) use io::{Chunk, after, poll_until, read_chunk};
-pub(super) use running::{Process, describe, reap_left_behind};
+pub(super) use running::{Process, describe_exit, reap_left_behind};
 pub(super) use stderr::StderrLog;
 
 use msgq_core::config::ProgramConfig;

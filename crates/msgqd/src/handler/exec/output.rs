@@ -15,7 +15,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    pub(super) fn add_bytes(&mut self, bytes: &[u8]) {
         self.start.extend(bytes.iter().take(KEPT - self.start.len()));
         self.len += bytes.len() as u64;
         self.has_nul |= bytes.contains(&0);

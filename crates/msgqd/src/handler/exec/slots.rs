@@ -20,7 +20,7 @@ impl Slots {
     }
 
     /// Waits for a slot; `None` when there is none before `deadline`, or `deadline` has passed.
-    pub(super) fn take(&self, deadline: Instant) -> Option<Slot<'_>> {
+    pub(super) fn await_slot(&self, deadline: Instant) -> Option<Slot<'_>> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;

@@ -1,13 +1,13 @@
 //! The answer of a handler program.
 
-use super::header::{Line, number, status};
+use super::header::{HeaderLine, number, status};
 use super::{Decoder, Nonsense, TEXT_LIMIT};
 use crate::handler::{Outcome, Reply};
 use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 
 /// A well-formed answer to the request that was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::handler) struct Answer {
+pub(in crate::handler) struct ProgramAnswer {
     pub(super) status: i32,
     /// What of the text an answer to a client has room for.
     pub(super) text: Vec<u8>,
@@ -16,7 +16,7 @@ pub(in crate::handler) struct Answer {
     pub(super) has_nul: bool,
 }
 
-impl Answer {
+impl ProgramAnswer {
     /// For the client; an error when no frame can carry the text.
     pub(in crate::handler) fn into_reply(self) -> Reply {
         if self.len > MAX_RESPONSE_TEXT_LEN as u64 {
@@ -40,18 +40,18 @@ impl Answer {
 #[derive(Debug)]
 pub(in crate::handler) struct AnswerDecoder {
     asked: u64,
-    line: Line,
-    answer: Option<Answer>,
+    line: HeaderLine,
+    answer: Option<ProgramAnswer>,
     read: u64,
 }
 
 impl AnswerDecoder {
     /// For the request with this id.
     pub(in crate::handler) fn new(asked: u64) -> Self {
-        Self { asked, line: Line::default(), answer: None, read: 0 }
+        Self { asked, line: HeaderLine::default(), answer: None, read: 0 }
     }
 
-    fn parse_header(&self) -> Result<Answer, Nonsense> {
+    fn parse_header(&self) -> Result<ProgramAnswer, Nonsense> {
         let (id, status, len) = fields(self.line.bytes()).ok_or_else(|| Nonsense::BadHeader(self.line.escaped()))?;
         if id != self.asked {
             return Err(Nonsense::WrongId { answered: id, asked: self.asked });
@@ -59,7 +59,7 @@ impl AnswerDecoder {
         if len > TEXT_LIMIT {
             return Err(Nonsense::HugeText(len));
         }
-        Ok(Answer { status, len, ..Answer::default() })
+        Ok(ProgramAnswer { status, len, ..ProgramAnswer::default() })
     }
 }
 
@@ -71,12 +71,12 @@ pub(super) fn fields(line: &[u8]) -> Option<(u64, i32, u64)> {
 }
 
 impl Decoder for AnswerDecoder {
-    type Frame = Answer;
+    type Frame = ProgramAnswer;
 
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<Answer>, Nonsense> {
+    fn feed(&mut self, bytes: &[u8]) -> Result<Option<ProgramAnswer>, Nonsense> {
         let mut text = bytes;
         if self.answer.is_none() {
-            let Some(rest) = self.line.take(bytes)? else { return Ok(None) };
+            let Some(rest) = self.line.feed(bytes)? else { return Ok(None) };
             self.answer = Some(self.parse_header()?);
             text = rest;
         }

@@ -5,13 +5,13 @@ use msgq_core::escape::escape;
 
 /// A header line that is still coming in.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct HeaderLine {
     bytes: Vec<u8>,
 }
 
-impl Line {
+impl HeaderLine {
     /// Takes bytes up to the newline; `Some` with what follows it.
-    pub(super) fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, Nonsense> {
+    pub(super) fn feed<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, Nonsense> {
         let end = bytes.iter().position(|byte| *byte == b'\n');
         let piece = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
         let room = HEADER_LIMIT - 1 - self.bytes.len();
@@ -55,14 +55,14 @@ pub(super) fn status(field: &[u8]) -> Option<i32> {
 /// What a handler program says first.
 #[derive(Debug, Default)]
 pub(in crate::handler) struct HelloDecoder {
-    line: Line,
+    line: HeaderLine,
 }
 
 impl Decoder for HelloDecoder {
     type Frame = ();
 
-    fn take(&mut self, bytes: &[u8]) -> Result<Option<()>, Nonsense> {
-        let Some(rest) = self.line.take(bytes)? else { return Ok(None) };
+    fn feed(&mut self, bytes: &[u8]) -> Result<Option<()>, Nonsense> {
+        let Some(rest) = self.line.feed(bytes)? else { return Ok(None) };
         let version = self.line.bytes().strip_prefix(b"msgqd-handler ").and_then(number);
         match version {
             Some(HANDLER_PROTOCOL_VERSION) if rest.is_empty() => Ok(Some(())),

@@ -1,14 +1,14 @@
-use super::answer::{Answer, fields};
+use super::answer::{ProgramAnswer, fields};
 use super::*;
 use crate::handler::Outcome;
 use proptest::prelude::*;
 
-fn decode(asked: u64, bytes: &[u8]) -> Result<Option<Answer>, Nonsense> {
-    AnswerDecoder::new(asked).take(bytes)
+fn decode(asked: u64, bytes: &[u8]) -> Result<Option<ProgramAnswer>, Nonsense> {
+    AnswerDecoder::new(asked).feed(bytes)
 }
 
 fn hello(bytes: &[u8]) -> Result<Option<()>, Nonsense> {
-    HelloDecoder::default().take(bytes)
+    HelloDecoder::default().feed(bytes)
 }
 
 #[test]
@@ -44,9 +44,9 @@ fn bytes_right_after_the_hello_were_not_asked_for() {
 fn a_header_without_an_end_is_refused_as_soon_as_it_is_too_long() {
     let mut decoder = AnswerDecoder::new(1);
     for _ in 0..HEADER_LIMIT - 1 {
-        assert_eq!(decoder.take(b"x"), Ok(None));
+        assert_eq!(decoder.feed(b"x"), Ok(None));
     }
-    assert_eq!(decoder.take(b"x"), Err(Nonsense::LongHeader("x".repeat(HEADER_LIMIT - 1))));
+    assert_eq!(decoder.feed(b"x"), Err(Nonsense::LongHeader("x".repeat(HEADER_LIMIT - 1))));
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn the_answer_to_another_request_is_refused_before_its_text_comes() {
 #[test]
 fn a_text_of_a_mebibyte_is_read_to_its_end_and_one_byte_more_is_refused() {
     let mut decoder = AnswerDecoder::new(1);
-    assert_eq!(decoder.take(b"answer 1 0 1048576\n"), Ok(None));
+    assert_eq!(decoder.feed(b"answer 1 0 1048576\n"), Ok(None));
     for _ in 0..255 {
-        assert_eq!(decoder.take(&[b'x'; 4096]), Ok(None));
+        assert_eq!(decoder.feed(&[b'x'; 4096]), Ok(None));
     }
-    let answer = decoder.take(&[b'x'; 4096]).unwrap().unwrap();
+    let answer = decoder.feed(&[b'x'; 4096]).unwrap().unwrap();
     assert_eq!(answer.text.len(), 255, "no more is kept than can be used");
     let reply = answer.into_reply();
     assert_eq!((reply.status(), reply.outcome()), (-1, Outcome::Broken));
@@ -147,7 +147,7 @@ proptest! {
             prop_assert!(!rest.is_empty(), "no answer at the end of the frame");
             let (piece, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
             rest = after;
-            if let Some(answer) = decoder.take(piece).unwrap() {
+            if let Some(answer) = decoder.feed(piece).unwrap() {
                 break answer;
             }
         };
@@ -165,11 +165,11 @@ proptest! {
         let mut decoder = AnswerDecoder::new(1);
         let mut hello = HelloDecoder::default();
         if begins_right {
-            prop_assert_eq!(decoder.take(b"answer 1 0 "), Ok(None));
-            prop_assert_eq!(hello.take(b"msgqd-handler "), Ok(None));
+            prop_assert_eq!(decoder.feed(b"answer 1 0 "), Ok(None));
+            prop_assert_eq!(hello.feed(b"msgqd-handler "), Ok(None));
         }
-        let _ = pieces.iter().map(|piece| decoder.take(piece)).find(|taken| !matches!(taken, Ok(None)));
-        let _ = pieces.iter().map(|piece| hello.take(piece)).find(|taken| !matches!(taken, Ok(None)));
+        let _ = pieces.iter().map(|piece| decoder.feed(piece)).find(|taken| !matches!(taken, Ok(None)));
+        let _ = pieces.iter().map(|piece| hello.feed(piece)).find(|taken| !matches!(taken, Ok(None)));
     }
 
     #[test]

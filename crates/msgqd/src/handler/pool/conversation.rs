@@ -99,7 +99,7 @@ fn read_some<L: Link, D: Decoder>(link: &L, decoder: &mut D) -> Result<Option<D:
     let Some(reader) = link.reader() else { return Err(closed(decoder)) };
     let mut page = [0; 4096];
     match read_chunk(reader, &mut page) {
-        Ok(Chunk::Bytes(len)) => Ok(decoder.take(page.get(..len).unwrap_or_default())?),
+        Ok(Chunk::Bytes(len)) => Ok(decoder.feed(page.get(..len).unwrap_or_default())?),
         Ok(Chunk::Empty) => Ok(None),
         Ok(Chunk::End) => Err(closed(decoder)),
         Err(error) if error.raw_os_error() == Some(Errno::CONNRESET.raw_os_error()) => Err(closed(decoder)),
@@ -112,7 +112,7 @@ fn closed<D: Decoder>(decoder: &D) -> BreakKind {
 }
 
 #[derive(Debug, Default)]
-struct Ready {
+struct ReadyEvents {
     abort: bool,
     end: bool,
     log: bool,
@@ -125,7 +125,7 @@ fn wait<L: Link>(
     wants_to_write: bool,
     deadline: Instant,
     abort: Option<BorrowedFd<'_>>,
-) -> io::Result<Ready> {
+) -> io::Result<ReadyEvents> {
     let (end, end_event) = link.end();
     // The end stands before what is read: poll looks at them in this order, so what was written before an end that
     // was seen is seen as well.
@@ -141,7 +141,7 @@ fn wait<L: Link>(
     poll_until(&mut fds, deadline)?;
     let mut events = fds.iter().map(|fd| !fd.revents().is_empty());
     let [abort, end, log, readable, writable] = sources.map(|(fd, _)| fd.is_some() && events.next().unwrap_or(false));
-    Ok(Ready { abort, end, log, readable, writable })
+    Ok(ReadyEvents { abort, end, log, readable, writable })
 }
 
 /// Why an idle link cannot be used.

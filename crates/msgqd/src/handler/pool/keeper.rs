@@ -1,9 +1,9 @@
 //! The thread that keeps one place of the pool filled.
 
 use super::health::{Epoch, LONGEST_PAUSE};
-use super::link::{Link, Watch};
-use super::state::{Held, State, Turn};
-use super::{Backend, End, Shared};
+use super::link::{Backend, End, Link, Watch};
+use super::shared::PoolShared;
+use super::state::{HeldLink, PoolState, Turn};
 use crate::handler::process::poll_until;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub(super) struct Keeper<B: Backend> {
-    shared: Arc<Shared<B>>,
+    shared: Arc<PoolShared<B>>,
     place: usize,
 }
 
@@ -22,7 +22,7 @@ const NAP: Duration = Duration::from_secs(3600);
 
 /// Which of the things a keeper watches is ready.
 #[derive(Default, Clone, Copy)]
-struct Ready {
+struct Noticed {
     end: bool,
     log: bool,
 }
@@ -30,7 +30,7 @@ struct Ready {
 /// What a keeper found its link doing.
 enum Tended<L> {
     /// It is to be closed.
-    Ended(Held<L>, End),
+    Ended(HeldLink<L>, End),
     /// It works for a request, and there is something to do when it has.
     Busy,
     /// Nothing that needs the keeper.
@@ -38,7 +38,7 @@ enum Tended<L> {
 }
 
 impl<B: Backend> Keeper<B> {
-    pub(super) fn spawn(shared: &Arc<Shared<B>>, place: usize) -> io::Result<()> {
+    pub(super) fn spawn(shared: &Arc<PoolShared<B>>, place: usize) -> io::Result<()> {
         let keeper = Self { shared: Arc::clone(shared), place };
         shared.lock().keepers += 1;
         let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(move || keeper.run());
@@ -106,7 +106,7 @@ impl<B: Backend> Keeper<B> {
             log::info!("{} is back", self.shared.backend.subject());
         }
         drop(state);
-        self.shared.put_idle(Held { place: self.place, link, epoch, answered: 0, opened_at: Instant::now() });
+        self.shared.put_idle(HeldLink { place: self.place, link, epoch, answered: 0, opened_at: Instant::now() });
         self.shared.turn.notify_all();
     }
 
@@ -122,8 +122,8 @@ impl<B: Backend> Keeper<B> {
     }
 
     /// Sleeps until the link is to be closed.
-    fn attend(&self, mut watch: Watch) -> (Held<B::Link>, End) {
-        let mut ready = Ready::default();
+    fn attend(&self, mut watch: Watch) -> (HeldLink<B::Link>, End) {
+        let mut ready = Noticed::default();
         loop {
             let is_busy = match self.tend(ready, &mut watch) {
                 Tended::Ended(held, end) => return (held, end),
@@ -135,7 +135,7 @@ impl<B: Backend> Keeper<B> {
         }
     }
 
-    fn tend(&self, ready: Ready, watch: &mut Watch) -> Tended<B::Link> {
+    fn tend(&self, ready: Noticed, watch: &mut Watch) -> Tended<B::Link> {
         let mut state = self.shared.lock();
         let returned = state.places.get_mut(self.place).and_then(|place| place.returned.take());
         if let Some((held, end)) = returned {
@@ -157,8 +157,8 @@ impl<B: Backend> Keeper<B> {
     /// An idle link that has something to say, or has ended, or the pool ends.
     fn look_at(
         &self,
-        mut state: MutexGuard<'_, State<B::Link>>,
-        mut held: Held<B::Link>,
+        mut state: MutexGuard<'_, PoolState<B::Link>>,
+        mut held: HeldLink<B::Link>,
         has_ended: bool,
         watch: &mut Watch,
     ) -> Tended<B::Link> {
@@ -184,7 +184,7 @@ impl<B: Backend> Keeper<B> {
         }
     }
 
-    fn sleep(&self, watch: &Watch, is_busy: bool) -> Ready {
+    fn sleep(&self, watch: &Watch, is_busy: bool) -> Noticed {
         let mut fds = Vec::with_capacity(3);
         fds.push(PollFd::from_borrowed_fd(self.wake(), PollFlags::IN));
         if !is_busy {
@@ -194,16 +194,16 @@ impl<B: Backend> Keeper<B> {
         if poll_until(&mut fds, Instant::now() + NAP).is_err() {
             // Out of memory; it is tried again, but not in a hot loop.
             thread::sleep(Duration::from_millis(100));
-            return Ready::default();
+            return Noticed::default();
         }
         let is_ready = |index: usize| fds.get(index).is_some_and(|fd| !fd.revents().is_empty());
-        Ready { end: is_ready(1), log: is_ready(2) }
+        Noticed { end: is_ready(1), log: is_ready(2) }
     }
 }
 
-impl<B: Backend> Shared<B> {
+impl<B: Backend> PoolShared<B> {
     /// Takes a link out of the count of open ones, and counts its end as a failure when it is one.
-    pub(super) fn count_out(&self, state: &mut State<B::Link>, held: &Held<B::Link>, end: &End) {
+    pub(super) fn count_out(&self, state: &mut PoolState<B::Link>, held: &HeldLink<B::Link>, end: &End) {
         state.open -= 1;
         let now = Instant::now();
         let reason = match end {
@@ -220,7 +220,7 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Is the handler down with this?
-    fn judge(&self, state: &mut State<B::Link>) {
+    fn judge(&self, state: &mut PoolState<B::Link>) {
         if state.open > 0 || state.stopping.is_some() {
             return;
         }

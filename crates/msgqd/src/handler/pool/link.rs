@@ -1,8 +1,9 @@
-//! What a pool needs to know of a link.
+//! What a pool needs to know of a link, and of what opens and closes links.
 
 use rustix::event::PollFlags;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 /// A conversation with one handler program. All its descriptors are non-blocking.
 pub(in crate::handler) trait Link: Send + 'static {
@@ -39,4 +40,48 @@ pub(in crate::handler) struct Watch {
     pub(super) end: OwnedFd,
     pub(super) end_event: PollFlags,
     pub(super) log: Option<OwnedFd>,
+}
+
+/// How links are opened and closed.
+pub(in crate::handler) trait Backend: Send + Sync + 'static {
+    /// What a link is.
+    type Link: Link;
+
+    /// The kind of handler in the configuration and in the log.
+    const KIND: &'static str;
+    /// One link in a sentence for clients: "worker".
+    const NOUN: &'static str;
+    /// True when links are opened before there is a request for them.
+    const IS_EAGER: bool;
+
+    /// What is behind all links, for the log: "the worker program /usr/local/bin/answer".
+    fn subject(&self) -> String;
+
+    /// Opens a link, up to and with the hello. Gives up when `abort` is readable.
+    ///
+    /// # Errors
+    /// The reason, as a sentence.
+    fn open(&self, abort: BorrowedFd<'_>) -> Result<Self::Link, String>;
+
+    /// Closes a link that no request uses any more; within the time that is left for it when there is a deadline.
+    fn close(&self, link: Self::Link, end: &End, deadline: Option<Instant>);
+
+    /// Time is up: what is still being closed ends at once.
+    fn hurry(&self) {}
+
+    /// The service ends, and all links are closed.
+    fn finish(&self) {}
+}
+
+/// Why a link is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::handler) enum End {
+    /// It has answered as many requests as it may.
+    Recycled,
+    /// The pool ends.
+    Stopped,
+    /// It ended while no request used it.
+    Gone,
+    /// It failed; a sentence that follows its name, as in "the worker ...".
+    Broken(String),
 }

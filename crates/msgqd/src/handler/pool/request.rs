@@ -1,9 +1,9 @@
 //! One request on its way through the pool.
 
 use super::conversation::{Break, BreakKind, Stale, check_idle, converse};
-use super::link::Link;
-use super::state::Held;
-use super::{Backend, End, Shared};
+use super::link::{Backend, End, Link};
+use super::shared::PoolShared;
+use super::state::HeldLink;
 use crate::handler::framing::{AnswerDecoder, encode_request};
 use crate::handler::process::after;
 use crate::handler::{HandlerRequest, Outcome, Reply};
@@ -18,7 +18,7 @@ enum Refusal {
     Stopping,
 }
 
-impl<B: Backend> Shared<B> {
+impl<B: Backend> PoolShared<B> {
     /// Answers one request.
     pub(super) fn ask(&self, request: &HandlerRequest<'_>) -> Reply {
         let deadline = after(request.received_at, self.limits.timeout);
@@ -48,7 +48,7 @@ impl<B: Backend> Shared<B> {
         }
     }
     /// An idle link that is there and silent.
-    fn claim(&self, deadline: Instant) -> Result<Held<B::Link>, Refusal> {
+    fn claim(&self, deadline: Instant) -> Result<HeldLink<B::Link>, Refusal> {
         loop {
             let mut held = self.await_idle(deadline)?;
             match check_idle(&mut held.link) {
@@ -59,7 +59,7 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    fn await_idle(&self, deadline: Instant) -> Result<Held<B::Link>, Refusal> {
+    fn await_idle(&self, deadline: Instant) -> Result<HeldLink<B::Link>, Refusal> {
         let mut state = self.lock();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -114,7 +114,7 @@ impl<B: Backend> Shared<B> {
     }
 
     /// A link that has answered.
-    fn give_back(&self, mut held: Held<B::Link>) {
+    fn give_back(&self, mut held: HeldLink<B::Link>) {
         held.answered += 1;
         let is_used_up = self.limits.max_requests.is_some_and(|limit| held.answered >= limit);
         let mut state = self.lock();
@@ -131,7 +131,7 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    pub(super) fn put_idle(&self, held: Held<B::Link>) {
+    pub(super) fn put_idle(&self, held: HeldLink<B::Link>) {
         let place = held.place;
         let mut state = self.lock();
         state.idle.push(held);
@@ -143,12 +143,12 @@ impl<B: Backend> Shared<B> {
         }
     }
 
-    fn give_up(&self, held: Held<B::Link>, kind: &BreakKind) {
+    fn give_up(&self, held: HeldLink<B::Link>, kind: &BreakKind) {
         self.condemn(held, End::Broken(kind.to_string()));
     }
 
     /// Leaves a link to its keeper, to be closed.
-    fn condemn(&self, held: Held<B::Link>, end: End) {
+    fn condemn(&self, held: HeldLink<B::Link>, end: End) {
         let number = held.place;
         let mut state = self.lock();
         self.count_out(&mut state, &held, &end);
@@ -160,7 +160,7 @@ impl<B: Backend> Shared<B> {
 }
 
 fn exchange<L: Link>(
-    held: &mut Held<L>,
+    held: &mut HeldLink<L>,
     request: &HandlerRequest<'_>,
     deadline: Instant,
     abort: BorrowedFd<'_>,

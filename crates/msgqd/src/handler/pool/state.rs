@@ -1,11 +1,11 @@
 //! What requests and keepers share, under one lock.
 
-use super::End;
 use super::health::{Epoch, Health};
+use super::link::End;
 use std::time::Instant;
 
 /// An open link and its record.
-pub(super) struct Held<L> {
+pub(super) struct HeldLink<L> {
     pub(super) place: usize,
     pub(super) link: L,
     pub(super) epoch: Epoch,
@@ -14,18 +14,18 @@ pub(super) struct Held<L> {
 }
 
 /// One place in the pool, as the others see it.
-pub(super) struct Place<L> {
+pub(super) struct PoolPlace<L> {
     /// The keeper wants to hear when the link is idle again.
     pub(super) wants_notice: bool,
     /// A link that is to be closed.
-    pub(super) returned: Option<(Held<L>, End)>,
+    pub(super) returned: Option<(HeldLink<L>, End)>,
 }
 
-pub(super) struct State<L> {
+pub(super) struct PoolState<L> {
     pub(super) health: Health,
     /// The one that was used last is at the end and is taken next, so that the rest can sleep.
-    pub(super) idle: Vec<Held<L>>,
-    pub(super) places: Vec<Place<L>>,
+    pub(super) idle: Vec<HeldLink<L>>,
+    pub(super) places: Vec<PoolPlace<L>>,
     /// Links that are idle or in use.
     pub(super) open: usize,
     /// Links that are being opened.
@@ -54,12 +54,12 @@ pub(super) enum Turn {
     Leave,
 }
 
-impl<L> State<L> {
+impl<L> PoolState<L> {
     pub(super) fn new(size: usize, is_eager: bool) -> Self {
         Self {
             health: Health::default(),
             idle: Vec::with_capacity(size),
-            places: (0..size).map(|_| Place { wants_notice: false, returned: None }).collect(),
+            places: (0..size).map(|_| PoolPlace { wants_notice: false, returned: None }).collect(),
             open: 0,
             opening: 0,
             waiting: 0,
@@ -87,7 +87,7 @@ impl<L> State<L> {
     }
 
     /// The idle link of this place.
-    pub(super) fn take_idle(&mut self, place: usize) -> Option<Held<L>> {
+    pub(super) fn take_idle(&mut self, place: usize) -> Option<HeldLink<L>> {
         let index = self.idle.iter().position(|held| held.place == place)?;
         Some(self.idle.remove(index))
     }
@@ -97,8 +97,8 @@ impl<L> State<L> {
 mod tests {
     use super::*;
 
-    fn troubled(is_eager: bool, now: Instant) -> State<()> {
-        let mut state = State::new(4, is_eager);
+    fn troubled(is_eager: bool, now: Instant) -> PoolState<()> {
+        let mut state = PoolState::new(4, is_eager);
         state.health.fail(state.health.epoch(), "no reason", now);
         state
     }
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn an_eager_pool_opens_all_links_at_once_and_a_lazy_one_as_many_as_requests_wait() {
         let now = Instant::now();
-        assert_eq!(State::<()>::new(4, true).turn(now), Turn::Open);
-        let mut lazy = State::<()>::new(4, false);
+        assert_eq!(PoolState::<()>::new(4, true).turn(now), Turn::Open);
+        let mut lazy = PoolState::<()>::new(4, false);
         assert_eq!(lazy.turn(now), Turn::Wait);
         lazy.waiting = 1;
         assert_eq!(lazy.turn(now), Turn::Open);

@@ -3,9 +3,10 @@
 //! A connection is made when a request needs it, kept, and replaced without harm when the service has closed it
 //! meanwhile.
 
+use super::Pool;
 use super::conversation::{BreakKind, converse};
-use super::link::Link;
-use super::{Backend, End, Limits, Pool};
+use super::link::{Backend, End, Link};
+use super::shared::Limits;
 use crate::handler::framing::{HELLO, HelloDecoder};
 use crate::handler::process::{after, poll_until};
 use crate::ratelimit::RateLimit;
@@ -28,14 +29,14 @@ const FULL_PAUSE: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// There is no such user, or the daemon has no descriptor or no thread left for the pool itself.
-pub(in crate::handler) fn unix_pool(config: &UnixConfig) -> Result<Pool<Service>, String> {
+pub(in crate::handler) fn unix_pool(config: &UnixConfig) -> Result<Pool<UnixService>, String> {
     let limits = Limits {
         size: config.max_concurrency,
         timeout: config.timeout,
         max_requests: None,
         is_idempotent: config.is_idempotent,
     };
-    let service = Service {
+    let service = UnixService {
         socket: config.socket.clone(),
         connect_timeout: config.connect_timeout,
         user: config.user.as_deref().map(find_user).transpose()?,
@@ -76,7 +77,7 @@ impl Link for Connection {
 }
 
 /// Connects and disconnects.
-pub(in crate::handler) struct Service {
+pub(in crate::handler) struct UnixService {
     socket: PathBuf,
     connect_timeout: Duration,
     /// The uid that must listen.
@@ -84,15 +85,15 @@ pub(in crate::handler) struct Service {
     ends: RateLimit,
 }
 
-impl Service {
+impl UnixService {
     fn path(&self) -> String {
         escape(self.socket.as_os_str().as_bytes())
     }
 
     fn connect(&self, deadline: Instant, abort: BorrowedFd<'_>) -> Result<OwnedFd, String> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(describe)?;
-        let address = UnixAddr::new(&self.socket).map_err(describe)?;
+        let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None).map_err(explain_errno)?;
+        let address = UnixAddr::new(&self.socket).map_err(explain_errno)?;
         loop {
             match connect(socket.as_raw_fd(), &address) {
                 Ok(()) => return Ok(socket),
@@ -108,7 +109,7 @@ impl Service {
                         return Err("the handler ends".to_owned());
                     }
                 }
-                Err(error) => return Err(describe(error)),
+                Err(error) => return Err(explain_errno(error)),
             }
         }
     }
@@ -141,7 +142,7 @@ impl Service {
     }
 }
 
-fn describe(error: Errno) -> String {
+fn explain_errno(error: Errno) -> String {
     match error {
         Errno::ENOENT => "there is no socket (ENOENT); is the service started?".to_owned(),
         Errno::ECONNREFUSED => "nobody listens on it (ECONNREFUSED); is the service started?".to_owned(),
@@ -150,7 +151,7 @@ fn describe(error: Errno) -> String {
     }
 }
 
-impl Backend for Service {
+impl Backend for UnixService {
     type Link = Connection;
 
     const KIND: &'static str = "unix";

@@ -4,11 +4,12 @@
 //! All are started at once and kept running. One that ends, answers nonsense or misses a deadline is ended with its
 //! process group and replaced.
 
+use super::Pool;
 use super::conversation::{BreakKind, converse};
-use super::link::Link;
-use super::{Backend, End, Limits, Pool};
+use super::link::{Backend, End, Link};
+use super::shared::Limits;
 use crate::handler::framing::{HELLO, HelloDecoder};
-use crate::handler::process::{Input, Process, Program, after, describe, reap_left_behind};
+use crate::handler::process::{Input, Process, Program, after, describe_exit, reap_left_behind};
 use crate::ratelimit::RateLimit;
 use msgq_core::config::WorkerConfig;
 use msgq_core::escape::escape;
@@ -93,7 +94,7 @@ impl Programs {
                     Some(status) => {
                         format!(
                             "the program {program} {} before it said hello{}",
-                            describe(status),
+                            describe_exit(status),
                             complaint(&process)
                         )
                     }
@@ -141,7 +142,7 @@ impl Programs {
     }
 
     fn report(&self, pid: i32, end: &End, status: Option<ExitStatus>) {
-        let ended = status.map_or_else(|| "was left behind".to_owned(), describe);
+        let ended = status.map_or_else(|| "was left behind".to_owned(), describe_exit);
         let program = self.program.name();
         let what = match end {
             End::Recycled => return log::debug!("{program} (PID {pid}) has done its number of requests and {ended}"),

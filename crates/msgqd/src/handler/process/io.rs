@@ -44,6 +44,23 @@ pub(in crate::handler) fn read_chunk(fd: impl AsFd, buffer: &mut [u8]) -> io::Re
     }
 }
 
+/// Gives what is in a non-blocking pipe to `on_bytes`. Does not wait, and reads a bounded amount, so that a flood is no
+/// endless loop. At the end of the pipe it is closed; one that cannot be read is of no more use than one that has ended.
+pub(super) fn read_available(pipe: &mut Option<impl AsFd>, on_bytes: &mut dyn FnMut(&[u8])) {
+    let mut page = [0; 4096];
+    for _ in 0..READS_AT_ONCE {
+        let Some(open) = pipe else { return };
+        match read_chunk(open, &mut page) {
+            Ok(Chunk::Bytes(len)) => on_bytes(page.get(..len).unwrap_or_default()),
+            Ok(Chunk::Empty) => return,
+            Ok(Chunk::End) | Err(_) => *pipe = None,
+        }
+    }
+}
+
+/// Reads in a row before anything else is looked at, of a page each: a full pipe of the usual size.
+const READS_AT_ONCE: usize = 16;
+
 /// `start` and `time` later; a time that no clock can hold counts as a hundred years.
 pub(in crate::handler) fn after(start: Instant, time: Duration) -> Instant {
     start.checked_add(time).unwrap_or_else(|| start + Duration::from_secs(100 * 365 * 86400))

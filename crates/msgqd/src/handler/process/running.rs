@@ -1,6 +1,6 @@
 //! One process of the operator's, from its start until nothing of it is left.
 
-use super::io::{Chunk, after, poll_until, read_chunk};
+use super::io::{after, poll_until, read_available};
 use super::stderr::{Stderr, StderrLog};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
@@ -159,15 +159,7 @@ impl Process {
     }
 
     fn take_output(&mut self, on_output: &mut dyn FnMut(&[u8])) {
-        let mut page = [0; 4096];
-        for _ in 0..READS_AT_ONCE {
-            let Some(stdout) = &self.stdout else { return };
-            match read_chunk(stdout, &mut page) {
-                Ok(Chunk::Bytes(len)) => on_output(page.get(..len).unwrap_or_default()),
-                Ok(Chunk::Empty) => return,
-                Ok(Chunk::End) | Err(_) => self.stdout = None,
-            }
-        }
+        read_available(&mut self.stdout, on_output);
     }
 
     fn kill_and_reap(&mut self) -> Option<ExitStatus> {
@@ -194,9 +186,6 @@ impl Drop for Process {
     }
 }
 
-/// Reads in a row before anything else is looked at, of a page each.
-const READS_AT_ONCE: usize = 16;
-
 fn set_up(child: &Child) -> io::Result<OwnedFd> {
     if let Some(stdin) = &child.stdin {
         ioctl_fionbio(stdin, true)?;
@@ -214,7 +203,7 @@ pub(in crate::handler) fn reap_left_behind() {
 }
 
 /// How a process ended, to follow "the command": "ended with exit status 3", "was killed by signal SIGSEGV".
-pub(in crate::handler) fn describe(status: ExitStatus) -> String {
+pub(in crate::handler) fn describe_exit(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit status {code}"),
         (_, Some(signal)) => match nix::sys::signal::Signal::try_from(signal) {

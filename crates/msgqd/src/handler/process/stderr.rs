@@ -1,6 +1,6 @@
 //! What programs write on stderr: line by line into the daemon's log, within bounds.
 
-use super::io::{Chunk, read_chunk};
+use super::io::read_available;
 use crate::ratelimit::{INTERVAL, RateLimit};
 use msgq_core::escape::escape;
 use rustix::io::ioctl_fionbio;
@@ -14,8 +14,6 @@ const LINE_LIMIT: usize = 1000;
 /// Lines that one process may write for each line that the rate limit admits, so that a report of several lines, such
 /// as a stack trace, stays whole.
 const LINES_AT_ONCE: u32 = 20;
-/// Reads in one call of [`Stderr::forward`], of a page each: a full pipe of the usual size.
-const READS_AT_ONCE: usize = 16;
 
 /// The log lines of all processes of one program.
 #[derive(Debug)]
@@ -87,16 +85,9 @@ impl Stderr {
     /// Takes what is there and logs whole lines. Does not wait, and takes a bounded amount, so that a flood is no
     /// endless loop: call it again when [`Self::fd`] is readable.
     pub(in crate::handler) fn forward(&mut self) {
-        let mut page = [0; 4096];
-        for _ in 0..READS_AT_ONCE {
-            let Some(pipe) = &self.pipe else { return };
-            match read_chunk(pipe, &mut page) {
-                Ok(Chunk::Bytes(len)) => self.take(page.get(..len).unwrap_or_default()),
-                Ok(Chunk::Empty) => return,
-                // A pipe that cannot be read is of no more use than one that has ended.
-                Ok(Chunk::End) | Err(_) => self.pipe = None,
-            }
-        }
+        let mut pipe = self.pipe.take();
+        read_available(&mut pipe, &mut |bytes| self.add_bytes(bytes));
+        self.pipe = pipe;
     }
 
     /// The first line that is not empty, so far, without its newline, cut at 1000 bytes.
@@ -104,7 +95,7 @@ impl Stderr {
         self.first_line.as_deref().unwrap_or(&self.line)
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    fn add_bytes(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, ends) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
             let room = LINE_LIMIT - self.line.len();
