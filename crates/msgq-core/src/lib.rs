@@ -15,3 +15,10 @@ pub mod pid_flags;
 pub mod queue;
 mod sysv;
 pub mod time;
+
+// Test support is shared with other crates, to which this one is `msgq_core`.
+#[cfg(test)]
+extern crate self as msgq_core;
+#[cfg(test)]
+#[path = "../tests/support/scratch.rs"]
+mod scratch;

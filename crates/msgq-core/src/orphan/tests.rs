@@ -1,25 +1,17 @@
 use super::*;
 use crate::identity::{ClientPid, Liveness};
 use crate::limits::PID_MAX_LIMIT;
-use crate::queue::{BrowseLimits, MessageBuffer, Queue, QueueKey};
+use crate::queue::{BrowseLimits, MessageBuffer};
+use crate::scratch::ScratchQueue;
 use proptest::prelude::*;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-struct Scratch(Queue);
+struct Scratch(ScratchQueue);
 
 impl Scratch {
     fn new() -> Self {
-        static NEXT: AtomicI32 = AtomicI32::new(0);
-        let pid = std::process::id().cast_signed();
-        (0..1000)
-            .find_map(|_| {
-                let raw = 0x6000_0000 + (pid << 8) + NEXT.fetch_add(1, Ordering::Relaxed);
-                Queue::create(QueueKey::new(raw)?, 0o600).ok()
-            })
-            .map(Self)
-            .unwrap()
+        Self(ScratchQueue::new())
     }
 
     fn put(&self, mtype: i64, count: usize) {
@@ -31,12 +23,6 @@ impl Scratch {
     fn types(&self) -> Vec<i64> {
         let mut buffer = MessageBuffer::new();
         (0..1000).map_while(|index| self.0.peek(index, &mut buffer).unwrap().then(|| buffer.mtype())).collect()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = self.0.remove();
     }
 }
 
