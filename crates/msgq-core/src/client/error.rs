@@ -1,4 +1,4 @@
-use super::MAX_REQUEST_TEXT_LEN;
+use crate::frame::MAX_REQUEST_TEXT_LEN;
 use crate::queue::QueueError;
 use std::io;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use super::offsets::Offsets;
 use super::slot::SlotHeader;
 use crate::frame::BODY_LEN_LP64;
 use crate::memory::Region;
-use crate::sysv::MTYPE_LEN;
+use crate::queue::MTYPE_LEN;
 use std::io;
 
 /// The table.

@@ -1,7 +1,7 @@
 //! How much there is in a table, and how wide: plain numbers.
 
 use crate::frame::BODY_LEN_LP64;
-use crate::sysv::MTYPE_LEN;
+use crate::queue::MTYPE_LEN;
 
 /// Longest framed response: mtype and body, in bytes.
 pub const RESPONSE_MESSAGE_LEN: usize = MTYPE_LEN + BODY_LEN_LP64;

@@ -6,7 +6,7 @@ use super::geometry::{Geometry, RESPONSE_MESSAGE_LEN};
 use super::header::TableHeader;
 use super::histogram::Histogram;
 use super::slot::SlotHeader;
-use crate::sysv::MTYPE_LEN;
+use crate::queue::MTYPE_LEN;
 
 /// Offsets of everything in the table, in bytes; all slots start at a multiple of 64, a cache line.
 #[derive(Debug, Clone, Copy)]

@@ -161,12 +161,12 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn run(&self, is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<SweepReport, SweepError> {
-        let looked = self.look(is_old)?;
+        let looked = self.look_through(is_old)?;
         let is_complete = looked.as_ref().is_none_or(|(_, is_complete)| *is_complete);
         let mut report = SweepReport::default();
         let mut removal = Removal::start(self.queue, self.options.removal);
         for (mtype, seen) in self.candidates(looked) {
-            match self.judge(mtype) {
+            match self.verdict_on(mtype) {
                 Verdict::Orphan(reason) => {
                     report.unknown_age += seen.map_or(0, |seen| seen.unknown_age);
                     let resting = self.remove(&mut removal, mtype, seen)?;
@@ -183,7 +183,10 @@ impl Sweep<'_> {
     }
 
     /// `None` where nobody can look and it is not needed.
-    fn look(&self, mut is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<Option<Looked>, SweepError> {
+    fn look_through(
+        &self,
+        mut is_old: impl FnMut(&MessageBuffer) -> Option<bool>,
+    ) -> Result<Option<Looked>, SweepError> {
         let mut seen: BTreeMap<i64, SeenType> = BTreeMap::new();
         let mut buffer = MessageBuffer::new();
         let mut browse = Browse::new(self.queue, self.options.survey, &mut buffer);
@@ -225,7 +228,7 @@ impl Sweep<'_> {
         clients.iter().map(|client| (client.as_mtype(), seen_of(client.as_mtype()))).collect()
     }
 
-    fn judge(&self, mtype: i64) -> Verdict {
+    fn verdict_on(&self, mtype: i64) -> Verdict {
         match verdict_now(mtype) {
             Verdict::KeepAlive | Verdict::KeepUnknown
                 if self.options.force && self.options.scope != SweepScope::All =>
@@ -241,7 +244,7 @@ impl Sweep<'_> {
             return Ok(seen.unwrap_or_default().old);
         }
         let wanted = seen.map_or(usize::MAX, |seen| seen.old.messages);
-        removal.take(mtype, wanted, || matches!(self.judge(mtype), Verdict::Orphan(_)), |_| {})
+        removal.remove_up_to(mtype, wanted, || matches!(self.verdict_on(mtype), Verdict::Orphan(_)), |_| {})
     }
 }
 

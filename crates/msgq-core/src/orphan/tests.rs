@@ -1,3 +1,4 @@
+use super::verdict::verdict;
 use super::*;
 use crate::identity::{ClientPid, Liveness};
 use crate::limits::PID_MAX_LIMIT;
@@ -87,7 +88,7 @@ fn a_survey_counts_by_type_and_takes_nothing() {
     for (mtype, count) in [(1, 2), (70, 3), (1, 1), (80, 1)] {
         scratch.put(mtype, count);
     }
-    let survey = Survey::of(&scratch.0, BrowseLimits::default()).unwrap();
+    let survey = Survey::of_queue(&scratch.0, BrowseLimits::default()).unwrap();
     assert_eq!(survey.requests, Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&70], Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&80].messages, 1);
@@ -101,9 +102,10 @@ fn a_survey_ends_at_its_limits_and_says_so() {
     for _ in 0..5000 {
         scratch.0.try_send(9, b"").unwrap();
     }
-    let by_number = Survey::of(&scratch.0, BrowseLimits { messages: 10, ..BrowseLimits::default() }).unwrap();
+    let by_number = Survey::of_queue(&scratch.0, BrowseLimits { messages: 10, ..BrowseLimits::default() }).unwrap();
     assert_eq!((by_number.looked_at, by_number.is_complete), (10, false));
-    let by_time = Survey::of(&scratch.0, BrowseLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
+    let by_time =
+        Survey::of_queue(&scratch.0, BrowseLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
     assert!(by_time.looked_at < 5000 && !by_time.is_complete, "{by_time:?}");
 }
 
