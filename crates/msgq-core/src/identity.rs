@@ -39,7 +39,7 @@ impl ClientPid {
         i32::try_from(mtype).ok().and_then(Self::new)
     }
 
-    /// The number.
+    /// The PID or thread id as the kernel knows it, 2 or more.
     #[must_use]
     pub fn get(self) -> i32 {
         self.0

@@ -10,7 +10,7 @@ use crate::memory::Region;
 use crate::queue::MTYPE_LEN;
 use std::io;
 
-/// The table.
+/// The table: a view of its memory. Everything in it is shared, so all of its methods take `&self`.
 #[derive(Debug)]
 pub struct Table {
     pub(super) region: Region,

@@ -32,7 +32,7 @@ macro_rules! counters {
         }
 
         impl CountersSnapshot {
-            /// Both together. Saturating: the table may be one that was damaged.
+            /// The counts of both together. Saturating: the table may be one that was damaged.
             pub(super) fn plus(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.saturating_add(other.$name),)+ }
             }

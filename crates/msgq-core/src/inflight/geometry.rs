@@ -11,7 +11,7 @@ pub const RESPONSE_MESSAGE_LEN: usize = MTYPE_LEN + BODY_LEN_LP64;
 pub struct Geometry {
     /// Landing slots: one for each worker.
     pub workers: usize,
-    /// Response slots.
+    /// Response slots: how many answers can wait (`outbox_capacity`).
     pub capacity: u32,
     /// Longest body that a landing slot takes, in bytes: `kernel.msgmax`, so that no message is too long to receive.
     pub message_room: usize,

@@ -54,7 +54,7 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
-    /// Both together.
+    /// The counts of two histograms together.
     pub(super) fn plus(&self, other: &Self) -> Self {
         let both = self.buckets.iter().zip(&other.buckets);
         Self { buckets: both.map(|(one, other)| one.saturating_add(*other)).collect() }

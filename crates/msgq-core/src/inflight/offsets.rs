@@ -21,7 +21,7 @@ pub(super) struct Offsets {
 const LINE: usize = 64;
 /// Room for what identifies the table, in front of all else.
 const HEADER_LEN: usize = 4096;
-/// Within the books.
+/// Where the two histograms stand, from the start of the books.
 const HISTOGRAM: usize = size_of::<Counters>().next_multiple_of(LINE);
 const HANDLER_HISTOGRAM: usize = (HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
 const BOOKS_LEN: usize = (HANDLER_HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 /// When to stop removing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemovalLimits {
-    /// The longest time.
+    /// How long to go on.
     pub time: Duration,
-    /// The most messages.
+    /// How many messages to remove, of all types together.
     pub messages: usize,
 }
 

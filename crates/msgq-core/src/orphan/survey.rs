@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Responses of one type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resting {
-    /// How many rest.
+    /// How many messages.
     pub messages: usize,
     /// Length of their bodies together, in bytes.
     pub bytes: usize,

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Whose responses a sweep looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SweepScope {
-    /// Everybody's.
+    /// All responses, whoever is to read them.
     All,
     /// Those for these clients. Each is judged and reported whether or not something of it was seen, so that this works
     /// without MSG_COPY too, and when the survey does not get to the end.
@@ -25,7 +25,7 @@ pub enum SweepScope {
 /// What a sweep may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepOptions {
-    /// Whose responses.
+    /// Whose responses may go.
     pub scope: SweepScope,
     /// Remove the responses of those whom `scope` names even if they live. Has no effect without names.
     pub force: bool,
@@ -53,7 +53,7 @@ impl Default for SweepOptions {
 /// Messages of one type that were removed, or would be in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Removed {
-    /// Their type.
+    /// Their message type: the number of the client that was to read them.
     pub mtype: i64,
     /// Why nobody would have read them.
     pub reason: Reason,
@@ -64,9 +64,9 @@ pub struct Removed {
 /// Messages of one type that stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
-    /// Their type.
+    /// Their message type: the number of the client that is to read them.
     pub mtype: i64,
-    /// Why they stay.
+    /// What the last look at that client said.
     pub verdict: Verdict,
     /// How many were seen, and their bytes; `None` when nobody could look (no MSG_COPY).
     pub seen: Option<Resting>,
