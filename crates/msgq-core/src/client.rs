@@ -17,10 +17,10 @@
 mod alarm;
 mod error;
 
-pub use crate::frame::MAX_REQUEST_TEXT_LEN;
+pub use crate::layout::MAX_REQUEST_TEXT_LEN;
 pub use error::{CallError, Phase};
 
-use crate::frame::{self, REQUEST_MTYPE};
+use crate::layout::{self, REQUEST_MTYPE};
 use crate::limits;
 use crate::queue::{MessageBuffer, Queue, QueueError};
 use alarm::Alarm;
@@ -180,7 +180,7 @@ impl<'a> Call<'a> {
         let (client, queue) = (self.client, self.client.queue);
         let own = gettid().as_raw();
         let mut buffer = client.buffer();
-        let request = frame::encode_request(own, self.text);
+        let request = layout::encode_request(own, self.text);
         let alarm = Alarm::start(self.deadline).map_err(|(what, error)| client.no(what, error))?;
         let started = Instant::now();
         self.wait(Phase::Send, || queue.send(REQUEST_MTYPE, &request))?;
@@ -189,7 +189,7 @@ impl<'a> Call<'a> {
         }
         let latency = started.elapsed();
         drop(alarm);
-        match frame::decode_response(buffer.body()) {
+        match layout::decode_response(buffer.body()) {
             Some(view) => Ok(Answer { status: view.status, text: view.text.to_vec(), latency }),
             None => Err(CallError::MalformedAnswer { queue: client.label(), len: buffer.body().len() }),
         }

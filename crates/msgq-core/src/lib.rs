@@ -29,8 +29,8 @@
 //! server.
 //!
 //! ```no_run
-//! use msgq_core::frame::{REQUEST_MTYPE, Response, decode_request};
-//! use msgq_core::identity::ClientPid;
+//! use msgq_core::layout::{REQUEST_MTYPE, Response, decode_request};
+//! use msgq_core::process::ClientPid;
 //! use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
 //!
 //! let queue = Queue::create(QueueKey::DEFAULT, 0o660)?;
@@ -51,18 +51,18 @@
 
 pub mod client;
 pub mod config;
-pub mod door;
+pub mod drain_note;
 pub mod escape;
-pub mod frame;
-pub mod identity;
-pub mod inflight;
 pub mod instance;
+pub mod layout;
 pub mod limits;
 mod memory;
 pub mod orphan;
 pub mod pid_flags;
+pub mod process;
 pub mod queue;
 mod sysv;
+pub mod table;
 pub mod time;
 
 // Test support is shared with other crates, to which this one is `msgq_core`.

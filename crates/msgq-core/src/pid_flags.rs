@@ -3,9 +3,9 @@
 //! Looking a client up is one load, without a lock. The memory is mapped zeroed and costs nothing until a byte is
 //! written: a page of real memory for each 4096 neighbouring numbers in use, 4 MiB at the very most.
 
-use crate::identity::ClientPid;
 use crate::limits::PID_MAX_LIMIT;
 use crate::memory::Region;
+use crate::process::ClientPid;
 use std::io;
 use std::sync::atomic::AtomicU8;
 

@@ -7,7 +7,7 @@ use crate::output::counted;
 use crate::target::{QueueOptions, Target};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, CompletionCandidate, Shell};
-use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::process::{ClientPid, process_name};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;

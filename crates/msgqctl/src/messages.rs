@@ -1,9 +1,9 @@
 //! Looking at the messages of a queue one after the other, and saying what each of them is.
 
-use msgq_core::frame::{REQUEST_MTYPE, decode_request, decode_response, is_response_len};
-use msgq_core::identity::ClientPid;
+use msgq_core::layout::{REQUEST_MTYPE, decode_request, decode_response, is_response_len};
 use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::orphan::reader_of;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use serde::Serialize;
 
@@ -83,7 +83,7 @@ pub(crate) fn describe_message(mtype: i64, body: &[u8]) -> Described<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use msgq_core::frame::{Response, encode_request};
+    use msgq_core::layout::{Response, encode_request};
 
     #[test]
     fn a_message_is_what_its_type_length_and_number_make_it() {

@@ -1,6 +1,6 @@
 //! Numbers of users, groups and processes in words.
 
-use msgq_core::identity::{ClientPid, Liveness, liveness};
+use msgq_core::process::{ClientPid, Liveness, liveness};
 use nix::unistd::{Gid, Group, Uid, User};
 use serde::Serialize;
 

@@ -10,8 +10,8 @@ mod process;
 pub use build::build_handler;
 pub use echo::Echo;
 
-use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
-use msgq_core::identity::ClientPid;
+use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
+use msgq_core::process::ClientPid;
 use std::time::Instant;
 
 /// One request, as a handler sees it.

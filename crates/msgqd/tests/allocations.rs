@@ -5,7 +5,7 @@
 #[path = "../../msgq-core/tests/support/scratch.rs"]
 mod scratch;
 
-use msgq_core::frame::{self, REQUEST_MTYPE};
+use msgq_core::layout::{self, REQUEST_MTYPE};
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::Echo;
@@ -28,12 +28,12 @@ struct Client {
 
 impl Client {
     fn ask(&mut self) {
-        let mut message = [0; 8 + frame::BODY_LEN_LP64];
+        let mut message = [0; 8 + layout::BODY_LEN_LP64];
         message[..8].copy_from_slice(&REQUEST_MTYPE.to_ne_bytes());
-        message[8..].copy_from_slice(&frame::encode_request(self.pid, b"text"));
+        message[8..].copy_from_slice(&layout::encode_request(self.pid, b"text"));
         while self.queue.send_framed(&message).is_err() {}
         while self.queue.receive(i64::from(self.pid), &mut self.buffer).is_err() {}
-        assert_eq!(frame::decode_response(self.buffer.body()).unwrap().text, b"Processed: text");
+        assert_eq!(layout::decode_response(self.buffer.body()).unwrap().text, b"Processed: text");
     }
 }
 

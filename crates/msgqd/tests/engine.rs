@@ -5,7 +5,7 @@
 #[path = "../../msgq-core/tests/support/scratch.rs"]
 mod scratch;
 
-use msgq_core::frame::{self, BODY_LEN_LP64, REQUEST_MTYPE};
+use msgq_core::layout::{self, BODY_LEN_LP64, REQUEST_MTYPE};
 use msgq_core::queue::{MessageBuffer, Queue, QueueSettings};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::{Echo, Handler, HandlerRequest, Reply};
@@ -59,8 +59,8 @@ impl Service {
 
     fn assert_books_balance(&self) {
         wait_until("nothing is in hand or in the outbox", || self.engine().in_hand() + self.engine().in_outbox() == 0);
-        let books = self.engine().table().counted();
-        assert_eq!(books.accepted(), books.fates(), "{books:?}");
+        let metrics = self.engine().table().counted();
+        assert_eq!(metrics.accepted(), metrics.fates(), "{metrics:?}");
     }
 }
 
@@ -93,11 +93,11 @@ impl Client {
     }
 
     fn ask(&self, text: &str) {
-        while self.queue.send(REQUEST_MTYPE, &frame::encode_request(self.pid, text.as_bytes())).is_err() {}
+        while self.queue.send(REQUEST_MTYPE, &layout::encode_request(self.pid, text.as_bytes())).is_err() {}
     }
 
     fn try_ask(&self, text: &str) -> bool {
-        self.queue.try_send(REQUEST_MTYPE, &frame::encode_request(self.pid, text.as_bytes())).is_ok()
+        self.queue.try_send(REQUEST_MTYPE, &layout::encode_request(self.pid, text.as_bytes())).is_ok()
     }
 
     fn read(&mut self) -> String {
@@ -110,7 +110,7 @@ impl Client {
     }
 
     fn text(&self) -> String {
-        String::from_utf8(frame::decode_response(self.buffer.body()).unwrap().text.to_vec()).unwrap()
+        String::from_utf8(layout::decode_response(self.buffer.body()).unwrap().text.to_vec()).unwrap()
     }
 }
 
@@ -225,8 +225,8 @@ fn at_the_outbox_limit_only_the_client_that_does_not_read_loses_answers() {
         drop(stop);
     });
     service.assert_books_balance();
-    let books = service.engine().table().counted();
-    assert!(books.client_gone + books.orphans_dead_client > 0, "{books:?}");
+    let metrics = service.engine().table().counted();
+    assert!(metrics.client_gone + metrics.orphans_dead_client > 0, "{metrics:?}");
 }
 
 /// Answers only when the test says so.
@@ -256,8 +256,8 @@ fn an_answer_whose_client_died_while_it_was_made_is_not_sent() {
     // The thread may end before its request is looked at: then it is refused, which is as good. Or the kernel is not
     // quite done with it when the answer is sent: then the answer is removed as soon as it is.
     let over = |service: &Service| {
-        let books = service.engine().table().counted();
-        books.client_gone + books.refused_nobody + books.orphans_dead_client + books.orphans_nobody == 1
+        let metrics = service.engine().table().counted();
+        metrics.client_gone + metrics.refused_nobody + metrics.orphans_dead_client + metrics.orphans_nobody == 1
     };
     wait_until("the request is in hand or refused", || service.engine().in_hand() == 1 || over(&service));
     open.send(()).unwrap();

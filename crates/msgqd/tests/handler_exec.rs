@@ -5,7 +5,7 @@
 mod support;
 
 use msgq_core::config::{ExecConfig, HandlerConfig};
-use msgq_core::frame::{BODY_LEN_LP64, Response, decode_response};
+use msgq_core::layout::{BODY_LEN_LP64, Response, decode_response};
 use msgqd::handler::{Handler, Outcome, Reply};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};

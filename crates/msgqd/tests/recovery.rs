@@ -7,9 +7,9 @@
 mod scratch;
 
 use msgq_core::config::OnCrash;
-use msgq_core::frame::{self, BODY_LEN_LP64, REQUEST_MTYPE, Response};
-use msgq_core::inflight::{CountersSnapshot, SlotHeader, SlotState, Table};
+use msgq_core::layout::{self, BODY_LEN_LP64, REQUEST_MTYPE, Response};
 use msgq_core::queue::{MessageBuffer, Queue, QueueSettings};
+use msgq_core::table::{CountersSnapshot, SlotHeader, SlotState, Table};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::Echo;
 use scratch::ScratchQueue;
@@ -50,7 +50,7 @@ impl Scene {
     }
 
     fn landed(&self, worker: usize, client: i32, text: &str) {
-        let body = frame::encode_request(client, text.as_bytes());
+        let body = layout::encode_request(client, text.as_bytes());
         self.left().store_landed(worker, REQUEST_MTYPE, &body);
     }
 
@@ -79,16 +79,16 @@ impl Scene {
         self.engine = Some(Engine::start(self.queue, settings(), Arc::new(Echo), recreate, storage).unwrap());
     }
 
-    fn books(&self) -> CountersSnapshot {
+    fn metrics(&self) -> CountersSnapshot {
         let engine = self.engine.as_ref().unwrap();
         wait_until("nothing is in hand or in the outbox", || engine.in_hand() + engine.in_outbox() == 0);
-        let books = engine.table().counted();
-        assert_eq!(books.accepted(), books.fates(), "{books:?}");
-        books
+        let metrics = engine.table().counted();
+        assert_eq!(metrics.accepted(), metrics.fates(), "{metrics:?}");
+        metrics
     }
 
-    fn rests(&self, client: i32) -> bool {
-        self.queue.rests(client.into()).unwrap()
+    fn has_message(&self, client: i32) -> bool {
+        self.queue.has_message(client.into()).unwrap()
     }
 }
 
@@ -147,7 +147,7 @@ impl Client {
                     if queue.receive(own.into(), &mut buffer).is_err() {
                         return;
                     }
-                    let view = frame::decode_response(buffer.body()).unwrap();
+                    let view = layout::decode_response(buffer.body()).unwrap();
                     let _ = answered.send((view.status, String::from_utf8_lossy(view.text).into_owned()));
                 }
             }
@@ -188,7 +188,7 @@ fn a_request_that_was_received_and_not_yet_noted_is_answered() {
     scene.start(OnCrash::Retry);
     client.wait_for(1);
     assert_eq!(client.answer(), done("just received"));
-    assert_eq!(scene.books().recovered_rerun, 1);
+    assert_eq!(scene.metrics().recovered_rerun, 1);
 }
 
 #[test]
@@ -202,8 +202,8 @@ fn a_request_in_hand_is_run_again_or_answered_with_an_error_as_configured() {
         let (status, text) = client.answer();
         assert_eq!(status, expected);
         assert!(text.contains(if expected == 0 { "Processed: in hand" } else { "crashed" }), "{text}");
-        let books = scene.books();
-        assert_eq!((books.recovered_rerun, books.recovered_refused), if expected == 0 { (1, 0) } else { (0, 1) });
+        let metrics = scene.metrics();
+        assert_eq!((metrics.recovered_rerun, metrics.recovered_refused), if expected == 0 { (1, 0) } else { (0, 1) });
     }
 }
 
@@ -234,7 +234,7 @@ fn answers_that_were_ready_are_sent_once_and_in_the_order_of_the_requests() {
     let answers = [client.answer().1, client.answer().1, client.answer().1];
     assert_eq!(answers, ["eleven", "twelve", "thirteen"]);
     assert!(client.has_no_answer());
-    assert_eq!(scene.books().recovered, 3);
+    assert_eq!(scene.metrics().recovered, 3);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn an_answer_that_may_have_been_sent_reaches_a_client_that_waits() {
         client.wait_for(1);
         scene.start(OnCrash::Retry);
         assert_eq!(client.answer().1, "sending");
-        assert_eq!(scene.books().recovered_ambiguous, 0);
+        assert_eq!(scene.metrics().recovered_ambiguous, 0);
     }
 }
 
@@ -263,7 +263,7 @@ fn an_answer_that_rests_in_the_queue_was_sent() {
     client.wait_for(2);
     assert_eq!(client.answer().1, "sent");
     assert!(client.has_no_answer());
-    assert_eq!(scene.books().recovered_delivered, 1);
+    assert_eq!(scene.metrics().recovered_delivered, 1);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_client_that_asked_again_has_its_answer() {
     let mut scene = Scene::new();
     let client = Client::new(scene.queue);
     scene.landing_answer(0, client.pid, 4, "old", SlotState::Sending);
-    scene.queue.try_send(REQUEST_MTYPE, &frame::encode_request(client.pid, b"new")).unwrap();
+    scene.queue.try_send(REQUEST_MTYPE, &layout::encode_request(client.pid, b"new")).unwrap();
     client.wait_for(2);
     scene.start(OnCrash::Retry);
     assert_eq!(client.answer(), done("new"));
@@ -296,8 +296,8 @@ fn a_client_that_does_not_wait_does_not_find_an_answer_that_may_be_its_second() 
     let client = Client::new(scene.queue);
     scene.landing_answer(0, client.pid, 4, "perhaps", SlotState::Sending);
     scene.start(OnCrash::Retry);
-    assert_eq!(scene.books().recovered_ambiguous, 1);
-    assert!(!scene.rests(client.pid));
+    assert_eq!(scene.metrics().recovered_ambiguous, 1);
+    assert!(!scene.has_message(client.pid));
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn while_the_queue_is_full_of_requests_a_doubtful_answer_waits_until_it_can_be_j
     let places = u64::try_from(2 * BODY_LEN_LP64).unwrap();
     scene.queue.set(&QueueSettings { max_bytes: Some(places), ..QueueSettings::default() }).unwrap();
     for text in ["one", "two"] {
-        scene.queue.try_send(REQUEST_MTYPE, &frame::encode_request(other.pid, text.as_bytes())).unwrap();
+        scene.queue.try_send(REQUEST_MTYPE, &layout::encode_request(other.pid, text.as_bytes())).unwrap();
     }
     scene.outbox_answer(0, client.pid, 4, "blocked in the send", SlotState::Sending);
     client.wait_for(1);
@@ -315,7 +315,7 @@ fn while_the_queue_is_full_of_requests_a_doubtful_answer_waits_until_it_can_be_j
     assert_eq!(client.answer().1, "blocked in the send");
     other.wait_for(2);
     assert_eq!((other.answer(), other.answer()), (done("one"), done("two")));
-    scene.books();
+    scene.metrics();
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn an_offer_is_left_alone_wherever_it_is_unless_it_was_taken_back() {
     assert_eq!(clients[0].answer().1, "offer");
     assert_eq!(clients[2].answer().1, "offer");
     assert!(clients.iter().all(Client::has_no_answer));
-    assert_eq!(scene.books().recovered, 1);
+    assert_eq!(scene.metrics().recovered, 1);
 }
 
 #[test]
@@ -372,8 +372,8 @@ fn nothing_is_sent_to_the_dead_nor_to_those_who_have_their_number_now() {
     heir.wait_for(1);
     scene.start(OnCrash::Retry);
     assert!(heir.has_no_answer());
-    assert_eq!(scene.books().recovered_gone, 4);
-    assert!(!scene.rests(dead));
+    assert_eq!(scene.metrics().recovered_gone, 4);
+    assert!(!scene.has_message(dead));
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn what_belongs_to_another_queue_is_not_sent_to_this_one() {
     client.wait_for(1);
     scene.start(OnCrash::Retry);
     assert!(client.has_no_answer());
-    assert_eq!(scene.books().recovered, 0);
+    assert_eq!(scene.metrics().recovered, 0);
 }
 
 #[test]
@@ -399,8 +399,8 @@ fn bad_requests_in_hand_end_as_they_do_elsewhere() {
     let (status, text) = client.answer();
     assert_eq!(status, -1);
     assert!(text.contains("264"), "{text}");
-    let books = scene.books();
-    assert_eq!((books.malformed_short, books.malformed_long), (1, 1));
+    let metrics = scene.metrics();
+    assert_eq!((metrics.malformed_short, metrics.malformed_long), (1, 1));
 }
 
 #[test]
@@ -432,7 +432,7 @@ fn a_table_full_of_random_bytes_hurts_nobody() {
             slot.set_state(states[usize::try_from(next() % 5).unwrap()]);
         }
         scene.start(OnCrash::Retry);
-        scene.books();
+        scene.metrics();
         assert!(bystander.answers.try_recv().is_err());
         assert_eq!(scene.queue.stat().unwrap().messages, 0);
     }

@@ -1,7 +1,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use msgq_core::inflight::{About, Geometry, RESPONSE_MESSAGE_LEN, Table};
+use msgq_core::table::{About, Geometry, RESPONSE_MESSAGE_LEN, Table};
 use std::sync::LazyLock;
 
 const GEOMETRY: Geometry = Geometry { workers: 1, capacity: 2, message_room: 512, clients: 2 };

@@ -1,7 +1,7 @@
 use crate::process::Process;
 use crate::programs::{sources_dir, test_client, test_client_32_bit};
 use crate::wait::wait_until;
-use msgq_core::frame::{REQUEST_MTYPE, decode_response, encode_request};
+use msgq_core::layout::{REQUEST_MTYPE, decode_response, encode_request};
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
 use std::process::Command;
 

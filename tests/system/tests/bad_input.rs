@@ -1,7 +1,7 @@
 //! Every kind of bad input, each followed by a good request that is answered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgq_core::frame::{REQUEST_MTYPE, encode_request};
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::limits::pid_max;
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd_system_tests::{Daemon, DaemonBuilder, Process, ask, good_request_is_answered, wait_until};

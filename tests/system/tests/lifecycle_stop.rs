@@ -1,7 +1,7 @@
 //! How msgqd ends: at idle, under load, with clients that wait in every way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgq_core::frame::{REQUEST_MTYPE, encode_request};
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd_system_tests::{
     ClientCall, Daemon, DaemonBuilder, Process, STRANGER, as_user, crowd, good_request_is_answered, hostile,
@@ -125,7 +125,7 @@ fn a_client_blocked_in_msgrcv_learns_that_the_queue_is_gone() {
 /// Makes `daemon` send an answer that this process does not read.
 fn leave_an_answer(queue: &Queue) {
     queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"later")).unwrap();
-    wait_until("an answer rests in the queue", || queue.rests(own_pid().into()).unwrap());
+    wait_until("an answer rests in the queue", || queue.has_message(own_pid().into()).unwrap());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_stop_does_not_wait_for_the_dead() {
     let mut client = Process::start(&mut hostile(daemon.key(), &["never_read", "3"]));
     client.wait_for_stdout("sent 3");
     let pid = client.pid();
-    wait_until("its answers rest in the queue", || queue.rests(pid.into()).unwrap());
+    wait_until("its answers rest in the queue", || queue.has_message(pid.into()).unwrap());
     client.signal(Signal::SIGKILL);
     daemon.stop();
 }

@@ -1,8 +1,8 @@
 //! `msgqctl drain` and `resume`: the door of a queue, closed and opened while its server runs on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgq_core::frame::{REQUEST_MTYPE, encode_request};
 use msgq_core::instance::closed_path;
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgqd_system_tests::{
     ClientCall, Daemon, DaemonBuilder, Finished, Process, STRANGER, ScratchKey, as_user, good_request_is_answered,
     is_blocked_in, is_root, msgqctl, test_client, wait_until,

@@ -60,7 +60,7 @@ fn an_answer_that_waited_in_the_outbox_is_gone() {
             full.wait_for_stdout("full");
             daemon.thaw();
             let queue = daemon.queue();
-            wait_until("the request was taken", || !queue.rests(1).unwrap());
+            wait_until("the request was taken", || !queue.has_message(1).unwrap());
             kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
             let _ = old.finish();
             std::thread::sleep(AFTER_DEATH);

@@ -1,7 +1,7 @@
 //! What msgqd tells a service manager: notifications on a socket, priorities in the journal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgq_core::frame::{REQUEST_MTYPE, encode_request};
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::MessageBuffer;
 use msgqd_system_tests::{
     ClientCall, DaemonBuilder, Process, eventually, good_request_is_answered, is_blocked_in, wait_until,
@@ -66,7 +66,7 @@ fn ready_is_said_once_workers_receive_and_stopping_when_they_end() {
 
         let own_pid = std::process::id().cast_signed();
         queue.send(REQUEST_MTYPE, &encode_request(own_pid, b"later")).unwrap();
-        wait_until("an answer rests in the queue", || queue.rests(own_pid.into()).unwrap());
+        wait_until("an answer rests in the queue", || queue.has_message(own_pid.into()).unwrap());
         daemon.signal(Signal::SIGTERM);
         wait_until("it says that it stops", || manager.has_heard("STOPPING=1"));
         wait_until("it asks for time", || manager.has_heard("EXTEND_TIMEOUT_USEC="));

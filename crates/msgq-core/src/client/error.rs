@@ -1,4 +1,4 @@
-use crate::frame::MAX_REQUEST_TEXT_LEN;
+use crate::layout::MAX_REQUEST_TEXT_LEN;
 use crate::queue::QueueError;
 use std::io;
 use std::time::Duration;

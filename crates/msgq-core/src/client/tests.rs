@@ -22,12 +22,12 @@ impl Scratch {
     fn take_request(&self) -> (i64, Vec<u8>) {
         let mut buffer = MessageBuffer::new();
         self.0.receive(REQUEST_MTYPE, &mut buffer).unwrap();
-        let request = frame::decode_request(buffer.body()).unwrap();
+        let request = layout::decode_request(buffer.body()).unwrap();
         (request.claimed_pid.into(), request.text.to_vec())
     }
 
     fn answer(&self, (mtype, text): &(i64, Vec<u8>)) {
-        let response = frame::Response::new(0, text, frame::BODY_LEN_LP64);
+        let response = layout::Response::new(0, text, layout::BODY_LEN_LP64);
         self.0.send(*mtype, response.as_bytes()).unwrap();
     }
 
@@ -37,8 +37,8 @@ impl Scratch {
         std::thread::spawn(move || {
             let mut buffer = MessageBuffer::new();
             while queue.receive(REQUEST_MTYPE, &mut buffer).is_ok() {
-                let request = frame::decode_request(buffer.body()).unwrap();
-                let response = frame::Response::new(0, request.text, request.response_len);
+                let request = layout::decode_request(buffer.body()).unwrap();
+                let response = layout::Response::new(0, request.text, request.response_len);
                 let _ = queue.send(request.claimed_pid.into(), response.as_bytes());
             }
         })
@@ -132,7 +132,7 @@ fn a_late_answer_that_has_arrived_is_not_taken_for_the_next_one() {
     scratch.answer(&scratch.take_request());
     let _server = scratch.echo();
     assert_eq!(client.call(b"next", GENEROUS).unwrap().text, b"next");
-    assert!(!scratch.0.rests(gettid().as_raw().into()).unwrap());
+    assert!(!scratch.0.has_message(gettid().as_raw().into()).unwrap());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Taking messages of one type out of a queue for good, oldest first, within limits.
 
 use super::survey::Resting;
-use crate::frame::REQUEST_MTYPE;
+use crate::layout::REQUEST_MTYPE;
 use crate::queue::{MessageBuffer, Queue, QueueError};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! What waits in a queue, counted by type.
 
-use crate::frame::REQUEST_MTYPE;
+use crate::layout::REQUEST_MTYPE;
 use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use std::collections::BTreeMap;
 

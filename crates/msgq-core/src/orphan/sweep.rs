@@ -3,8 +3,8 @@
 use super::removal::{Removal, RemovalLimits};
 use super::survey::Resting;
 use super::verdict::{Reason, Verdict, verdict_now};
-use crate::frame::REQUEST_MTYPE;
-use crate::identity::ClientPid;
+use crate::layout::REQUEST_MTYPE;
+use crate::process::ClientPid;
 use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
 use nix::errno::Errno;
 use std::collections::BTreeMap;

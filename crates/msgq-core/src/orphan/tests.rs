@@ -1,7 +1,7 @@
 use super::verdict::verdict;
 use super::*;
-use crate::identity::{ClientPid, Liveness};
 use crate::limits::PID_MAX_LIMIT;
+use crate::process::{ClientPid, Liveness};
 use crate::queue::{BrowseLimits, MessageBuffer};
 use crate::scratch::ScratchQueue;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn nobody() -> ClientPid {
     (2..PID_MAX_LIMIT)
         .rev()
         .filter_map(ClientPid::new)
-        .find(|pid| crate::identity::liveness(*pid).unwrap() == Liveness::Dead)
+        .find(|pid| crate::process::liveness(*pid).unwrap() == Liveness::Dead)
         .unwrap()
 }
 
@@ -116,7 +116,7 @@ fn a_sweep_removes_the_responses_of_the_dead_and_nothing_else() {
     let mut zombie = zombie;
     zombie.kill().unwrap();
     let limit = Instant::now() + Duration::from_secs(60);
-    while crate::identity::liveness(client(&zombie)).unwrap() != Liveness::Zombie && Instant::now() < limit {
+    while crate::process::liveness(client(&zombie)).unwrap() != Liveness::Zombie && Instant::now() < limit {
         std::thread::sleep(Duration::from_millis(1));
     }
     let living = client(&reader).as_mtype();

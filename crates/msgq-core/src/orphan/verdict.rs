@@ -1,8 +1,8 @@
 //! Who is to read a message, and whether anybody ever will. Decides and does nothing.
 
-use crate::frame::REQUEST_MTYPE;
-use crate::identity::{ClientPid, Liveness, liveness};
+use crate::layout::REQUEST_MTYPE;
 use crate::limits::PID_MAX_LIMIT;
+use crate::process::{ClientPid, Liveness, liveness};
 use std::fmt;
 
 /// What is to become of a message.

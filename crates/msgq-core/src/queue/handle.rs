@@ -156,7 +156,7 @@ impl Queue {
     ///
     /// # Errors
     /// EACCES without read permission, EIDRM or EINVAL when the queue is gone.
-    pub fn rests(&self, msgtyp: i64) -> Result<bool, QueueError> {
+    pub fn has_message(&self, msgtyp: i64) -> Result<bool, QueueError> {
         let mut mtype_only = [0_u8; sysv::MTYPE_LEN];
         match sysv::msgrcv(self.msqid, &mut mtype_only, msgtyp, libc::IPC_NOWAIT) {
             Err(Errno::E2BIG) => Ok(true),

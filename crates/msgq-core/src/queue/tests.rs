@@ -34,10 +34,10 @@ fn peek_leaves_everything_where_it_is() {
 #[test]
 fn rests_sees_a_message_without_taking_it() {
     let scratch = ScratchQueue::new();
-    assert!(!scratch.rests(9).unwrap());
+    assert!(!scratch.has_message(9).unwrap());
     scratch.try_send(9, b"x").unwrap();
-    assert!(scratch.rests(9).unwrap());
-    assert!(!scratch.rests(10).unwrap());
+    assert!(scratch.has_message(9).unwrap());
+    assert!(!scratch.has_message(10).unwrap());
     let stat = scratch.stat().unwrap();
     assert_eq!((stat.messages, stat.last_receive_pid), (1, 0));
 }
@@ -58,7 +58,7 @@ fn a_removed_queue_is_gone_for_every_call() {
     queue.remove().unwrap();
     let mut buffer = MessageBuffer::new();
     assert!(queue.stat().unwrap_err().is_gone());
-    assert!(queue.rests(1).unwrap_err().is_gone());
+    assert!(queue.has_message(1).unwrap_err().is_gone());
     assert!(queue.receive(1, &mut buffer).unwrap_err().is_gone());
     assert!(Queue::open(queue.key().unwrap()).unwrap_err().is_gone());
 }

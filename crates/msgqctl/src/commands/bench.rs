@@ -17,7 +17,7 @@ use crate::failure::{Failure, Status};
 use crate::output::{Style, complain, counted};
 use crate::target::{QueueOptions, Target};
 use msgq_core::client::Client;
-use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 use msgq_core::time::unix_time_s;
 use processes::ClientProcesses;

@@ -10,7 +10,7 @@ use crate::names::Named;
 use crate::output::{Style, counted};
 use crate::target::{QueueOptions, Target};
 use clap::Args;
-use msgq_core::door::{self, Closed, MAX_REASON_LEN, WRITE_FOR_OTHERS};
+use msgq_core::drain_note::{self, Closed, MAX_REASON_LEN, WRITE_FOR_OTHERS};
 use msgq_core::queue::QueueStat;
 use msgq_core::time::unix_time_s;
 use queue_door::{POLL_PAUSE, QueueDoor, door_is, set_mode, wait_for_server};
@@ -49,7 +49,7 @@ impl RunCommand for DrainArguments {
             at_s: unix_time_s(),
             reason: self.reason.clone(),
         };
-        let is_new = door::write(&path, &wish).map_err(|error| queue_door::cannot_write(&path, &error))?;
+        let is_new = drain_note::write(&path, &wish).map_err(|error| queue_door::cannot_write(&path, &error))?;
         let known = closing_sentence(&closing_note(door.key, door.owner).unwrap_or(wish));
         let said = if is_new { known } else { format!("{known}, already") };
         let Some((target, stat)) = door.served() else {

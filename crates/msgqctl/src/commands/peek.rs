@@ -9,7 +9,7 @@ use crate::output::{Style, StyledText, Text, counted, fit, pad, width};
 use crate::target::QueueOptions;
 use clap::Args;
 use msgq_core::escape::escape;
-use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::process::{ClientPid, process_name};
 use msgq_core::queue::MessageBuffer;
 use serde::Serialize;
 use std::collections::HashMap;

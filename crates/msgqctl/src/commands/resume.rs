@@ -6,7 +6,7 @@ use crate::failure::{Failure, Status};
 use crate::output::Style;
 use crate::target::{QueueOptions, Target};
 use clap::Args;
-use msgq_core::door::{self, WRITE_FOR_OTHERS};
+use msgq_core::drain_note::{self, WRITE_FOR_OTHERS};
 use msgq_core::queue::QueueStat;
 
 /// Open the door that `drain` closed
@@ -30,7 +30,7 @@ impl RunCommand for ResumeArguments {
             return open_foreign(&target, self.mode);
         }
         let path = door.note_path()?;
-        let was_closed = door::remove(&path).map_err(|error| queue_door::cannot_write(&path, &error))?;
+        let was_closed = drain_note::remove(&path).map_err(|error| queue_door::cannot_write(&path, &error))?;
         if !was_closed {
             return Ok(door_is(false, "the door was open".to_owned()));
         }

@@ -2,7 +2,7 @@
 
 use super::files::DaemonFiles;
 use crate::output::utc;
-use msgq_core::door::{self, Closed};
+use msgq_core::drain_note::{self, Closed};
 use msgq_core::escape::escape;
 use msgq_core::instance::{candidate_directories, closed_path};
 use msgq_core::queue::QueueKey;
@@ -19,7 +19,7 @@ pub(crate) fn closing_note_path(key: QueueKey, owner_uid: u32) -> Option<PathBuf
 /// The note; one that cannot be read closes the door as well.
 pub(crate) fn closing_note(key: QueueKey, owner_uid: u32) -> Option<Closed> {
     let path = closing_note_path(key, owner_uid)?;
-    match door::read(&path) {
+    match drain_note::read(&path) {
         Ok(note) => note,
         Err(error) if path.symlink_metadata().is_ok() => {
             let reason = format!("{} cannot be read: {error}", path.display());

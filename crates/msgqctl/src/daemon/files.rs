@@ -1,8 +1,8 @@
 //! Where a daemon keeps its lock and its table, and which daemon that is.
 
-use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, lock_state, table_path};
 use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::table::{Table, TableError};
 use std::io;
 use std::path::{Path, PathBuf};
 

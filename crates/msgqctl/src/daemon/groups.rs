@@ -1,6 +1,6 @@
 //! The daemon's counters, put together by what they mean to an operator.
 
-use msgq_core::inflight::CountersSnapshot;
+use msgq_core::table::CountersSnapshot;
 
 /// A heading, and the counters below it that it stands for, each with its name for people.
 type CounterGroup = (&'static str, Vec<(&'static str, u64)>);

@@ -1,7 +1,7 @@
 //! What a daemon does, as its table and its lock tell.
 
-use msgq_core::inflight::{Phase, Table};
 use msgq_core::instance::LockState;
+use msgq_core::table::{Phase, Table};
 use msgq_core::time::{monotonic_ns, unix_time_s};
 use serde::Serialize;
 use std::time::Duration;

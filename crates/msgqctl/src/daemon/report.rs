@@ -4,7 +4,7 @@
 use super::groups::counter_groups;
 use super::phase::ServerPhase;
 use crate::output::{StyledText, counted, fill_bar, moment_with_age, rough_age};
-use msgq_core::inflight::CountersSnapshot;
+use msgq_core::table::CountersSnapshot;
 use serde::Serialize;
 
 /// One daemon, alive or not, and what it has in hand.

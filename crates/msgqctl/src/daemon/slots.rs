@@ -1,6 +1,6 @@
 //! The slots of a table that hold something, and the clients that its daemon watches.
 
-use msgq_core::inflight::{SlotHeader, SlotState, Table};
+use msgq_core::table::{SlotHeader, SlotState, Table};
 use std::sync::atomic::Ordering;
 
 /// Requests that a worker has, each since it was received.

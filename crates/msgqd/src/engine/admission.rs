@@ -2,8 +2,8 @@
 
 use super::clients::Generation;
 use super::shared::Shared;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::Counters;
+use msgq_core::process::ClientPid;
+use msgq_core::table::Counters;
 
 /// The client that a request names, watched from now on; `None`, counted and logged, when nobody can be answered.
 pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Generation)> {

@@ -16,10 +16,10 @@
 //! consistent, so at least one of them sees the other: either the worker finds HELD and stays away, or the other side
 //! finds SENDING and waits until that send, which never blocks, is over.
 
-use msgq_core::identity::{ClientHandle, ClientPid, number_is_in_use};
-use msgq_core::inflight::{SlotHeader, SlotState, Table};
 use msgq_core::limits;
 use msgq_core::pid_flags::PidFlags;
+use msgq_core::process::{ClientHandle, ClientPid, number_is_in_use};
+use msgq_core::table::{SlotHeader, SlotState, Table};
 use rustix::event::{Timespec, epoll};
 use std::collections::{HashMap, VecDeque};
 use std::io;

@@ -12,9 +12,9 @@
 //!
 //! Everything here is a hint: each value is read and written by itself, and a late one costs speed alone.
 
-use msgq_core::frame::BODY_LEN_LP64;
-use msgq_core::inflight::Table;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::queue::{Queue, QueueStat};
+use msgq_core::table::Table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -153,7 +153,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
     use super::*;
-    use msgq_core::inflight::{Counters, Geometry};
+    use msgq_core::table::{Counters, Geometry};
 
     fn stat(bytes: u64) -> QueueStat {
         QueueStat {

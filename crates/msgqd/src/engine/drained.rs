@@ -4,7 +4,7 @@ use super::Engine;
 use super::kill_points::kill_point;
 use super::lifecycle::Stage;
 use super::threads::group::WAKE_PAUSE;
-use msgq_core::frame::REQUEST_MTYPE;
+use msgq_core::layout::REQUEST_MTYPE;
 use msgq_core::queue::QueueError;
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ impl Engine {
     }
 
     fn look_without_workers(&mut self) -> Result<bool, QueueError> {
-        if self.queue().rests(REQUEST_MTYPE)? {
+        if self.queue().has_message(REQUEST_MTYPE)? {
             self.shared.lifecycle.reopen();
             if let Err(error) = self.hire(self.shared.reloadable.workers()) {
                 let events = &self.shared.events;

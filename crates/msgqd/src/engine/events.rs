@@ -1,9 +1,9 @@
 //! Events that a client could cause as often as it likes: logged at a bounded rate, counted always.
 
 use crate::ratelimit::RateLimit;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::Counters;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::QueueError;
+use msgq_core::table::Counters;
 use nix::errno::Errno;
 use std::time::Instant;
 

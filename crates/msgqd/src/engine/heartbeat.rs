@@ -1,6 +1,6 @@
 //! The engine's sign of life: a number that grows with each round of the janitor, and what the table keeps of it.
 
-use msgq_core::inflight::Table;
+use msgq_core::table::Table;
 use msgq_core::time::monotonic_ns;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -27,8 +27,8 @@ use answers::LeftAnswer;
 use in_doubt::{DoubtVerdict, QueueView, settle_doubt};
 use left::Recovery;
 use msgq_core::config::OnCrash;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, Phase, RESPONSE_MESSAGE_LEN, Table};
+use msgq_core::process::ClientPid;
+use msgq_core::table::{Counters, Phase, RESPONSE_MESSAGE_LEN, Table};
 use rerun::rerun_requests;
 use std::collections::HashSet;
 
@@ -40,14 +40,14 @@ pub(super) fn recover(shared: &Shared, left: &Table, on_crash: OnCrash) {
 }
 
 fn report(shared: &Shared, level: log::Level) {
-    let books = shared.table.counted();
+    let metrics = shared.table.counted();
     let numbers = [
-        (books.recovered_rerun, "run again"),
-        (books.recovered_refused, "answered with an error"),
-        (books.recovered, "answers to send"),
-        (books.recovered_delivered, "judged as sent"),
-        (books.recovered_gone, "of dead clients"),
-        (books.recovered_ambiguous, "ambiguous"),
+        (metrics.recovered_rerun, "run again"),
+        (metrics.recovered_refused, "answered with an error"),
+        (metrics.recovered, "answers to send"),
+        (metrics.recovered_delivered, "judged as sent"),
+        (metrics.recovered_gone, "of dead clients"),
+        (metrics.recovered_ambiguous, "ambiguous"),
     ];
     if numbers.iter().any(|(number, _)| *number > 0) {
         let words: Vec<String> = numbers.iter().map(|(number, word)| format!("{number} {word}")).collect();

@@ -5,7 +5,7 @@
 
 use super::settings::EngineSettings;
 use crate::handler::Handler;
-use msgq_core::inflight::{SlotState, Table};
+use msgq_core::table::{SlotState, Table};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! One thread at a time replaces a queue that somebody removed, however many notice: see
 //! [`ServedQueue::loss_of`]. Whoever reads the msqid sees a queue that is set up.
 
-use msgq_core::identity::{ClientPid, process_name};
+use msgq_core::process::{ClientPid, process_name};
 use msgq_core::queue::{Queue, QueueKey, QueueStat};
 use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};

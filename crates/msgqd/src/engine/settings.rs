@@ -1,6 +1,6 @@
 //! What the engine is told when it starts.
 
-use msgq_core::inflight::Geometry;
+use msgq_core::table::Geometry;
 use std::time::Duration;
 
 /// What the engine needs to know. A reload changes the handler, the number of workers and the two durations

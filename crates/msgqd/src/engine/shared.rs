@@ -13,8 +13,8 @@ use super::reloadable::Reloadable;
 use super::served_queue::{Recreate, ServedQueue};
 use super::settings::EngineSettings;
 use crate::handler::Handler;
-use msgq_core::inflight::{Counters, Table};
 use msgq_core::queue::{Queue, QueueStat};
+use msgq_core::table::{Counters, Table};
 use std::io;
 use std::sync::Arc;
 

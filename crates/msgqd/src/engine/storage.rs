@@ -2,7 +2,7 @@
 
 use super::settings::EngineSettings;
 use msgq_core::config::OnCrash;
-use msgq_core::inflight::Table;
+use msgq_core::table::Table;
 use std::io;
 
 /// Where the engine keeps what it holds for clients.

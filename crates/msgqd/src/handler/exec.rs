@@ -7,7 +7,7 @@ use super::process::{Input, Process, Program, SpawnError, after, describe, reap_
 use super::{Handler, HandlerRequest, Outcome, Reply};
 use crate::ratelimit::RateLimit;
 use msgq_core::config::ExecConfig;
-use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
+use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 use output::Output;
 use slots::Slots;
 use std::ffi::OsString;

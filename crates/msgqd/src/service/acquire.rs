@@ -1,7 +1,7 @@
 //! How the queue is had: made, or taken over from a dead server of the same owner, and set as configured.
 
 use msgq_core::config::QueueConfig;
-use msgq_core::door::WRITE_FOR_OTHERS;
+use msgq_core::drain_note::WRITE_FOR_OTHERS;
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
 use nix::errno::Errno;

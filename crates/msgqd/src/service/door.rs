@@ -1,7 +1,7 @@
 //! The door of the queue: closed as long as the operator's note is there (`msgqctl drain`, `msgqctl resume`).
 
 use super::acquire::QueuePlan;
-use msgq_core::door::{self, Closed};
+use msgq_core::drain_note::{self, Closed};
 use msgq_core::escape::escape;
 use msgq_core::queue::Queue;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ impl Door {
     /// True when the note came or went since the last look.
     fn look(&mut self) -> bool {
         let Some(path) = self.path.clone() else { return false };
-        let note = door::read(&path);
+        let note = drain_note::read(&path);
         let was_closed = self.is_closed();
         let is_closed = match &note {
             Ok(note) => note.is_some(),

@@ -4,9 +4,9 @@ use super::acquire::QueuePlan;
 use super::manager::Manager;
 use super::signals::Signals;
 use crate::engine::Engine;
-use msgq_core::door::WRITE_FOR_OTHERS;
-use msgq_core::inflight::Phase;
+use msgq_core::drain_note::WRITE_FOR_OTHERS;
 use msgq_core::queue::{Queue, QueueSettings};
+use msgq_core::table::Phase;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(2);
@@ -25,7 +25,7 @@ pub(super) fn end(mut engine: Engine, limit: Duration, plan: &QueuePlan, signals
     log::info!("stopping: the queue is closed for new requests, draining for at most {} ms", limit.as_millis());
     let outcome = drain(&mut engine, Instant::now() + limit, signals, manager);
     let drained = Instant::now();
-    let books = books(&engine);
+    let metrics = metrics(&engine);
     if outcome == Outcome::Drained {
         let _ = engine.stop(drained + LEAVE_LIMIT);
         remove(&queue);
@@ -33,7 +33,7 @@ pub(super) fn end(mut engine: Engine, limit: Duration, plan: &QueuePlan, signals
         remove(&queue);
         let _ = engine.stop(drained + LEAVE_LIMIT);
     }
-    log::info!("stopped: queue removed; {}; {books}", outcome.sentence());
+    log::info!("stopped: queue removed; {}; {metrics}", outcome.sentence());
 }
 
 /// Ends the service and leaves the queue, with the requests in it, to the next one. What is in hand is finished; answers
@@ -48,14 +48,14 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     let deadline = Instant::now() + limit;
     let finished = engine.stop_receiving(deadline);
     deliver_what_goes(&engine, deadline, signals);
-    let (books, left) = (books(&engine), engine.in_outbox());
+    let (metrics, left) = (metrics(&engine), engine.in_outbox());
     let stopped = engine.stop(Instant::now() + LEAVE_LIMIT);
     if finished && stopped {
         table.header().set_phase(Phase::Ended);
     } else {
         log::warn!("a handler did not come to its end in time: the next server answers its request by on_crash");
     }
-    log::info!("stopped: queue kept for the next start; {left} answer(s) wait in the table for it; {books}");
+    log::info!("stopped: queue kept for the next start; {left} answer(s) wait in the table for it; {metrics}");
 }
 
 /// Waits while answers leave the outbox. Nobody takes requests out of the queue any more: when it is full of them, the
@@ -71,7 +71,7 @@ fn deliver_what_goes(engine: &Engine, deadline: Instant, signals: &Signals) {
 }
 
 /// All counters that moved.
-fn books(engine: &Engine) -> String {
+fn metrics(engine: &Engine) -> String {
     let moved = engine.table().counted().entries().into_iter().filter(|(_, value)| *value > 0);
     let mut words: Vec<String> = moved.map(|(name, value)| format!("{name}={value}")).collect();
     if words.is_empty() {

@@ -3,9 +3,9 @@
 //! The lock is the kernel's (an open-file-description lock), so it ends with the process however that ends. The file
 //! names hold the key and the IPC namespace, since the same key in another namespace is another queue.
 
-use msgq_core::inflight::is_memory_file_system;
 use msgq_core::instance::{LockState, closed_path, directories_to_use, lock_path, lock_state, table_path};
 use msgq_core::queue::QueueKey;
+use msgq_core::table::is_memory_file_system;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::fs::{File, OpenOptions};

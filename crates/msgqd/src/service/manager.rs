@@ -100,10 +100,10 @@ impl Manager {
 const RECOVERY_TIME: Duration = Duration::from_secs(120);
 
 fn describe(engine: &Engine) -> String {
-    let books = engine.table().counted();
+    let metrics = engine.table().counted();
     let queue = engine.queue();
     let key = queue.key().map_or_else(String::new, |key| format!(" {key}"));
-    let answered = books.answered + books.answered_late;
+    let answered = metrics.answered + metrics.answered_late;
     let (in_hand, in_outbox) = (engine.in_hand(), engine.in_outbox());
     let trouble = engine.handler().trouble();
     engine.table().header().set_trouble(trouble.as_deref().unwrap_or_default());

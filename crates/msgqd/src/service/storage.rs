@@ -3,10 +3,10 @@
 use super::instance::Instance;
 use crate::engine::{EngineSettings, Storage};
 use msgq_core::config::OnCrash;
-use msgq_core::identity::{ClientHandle, ClientPid};
-use msgq_core::inflight::{About, Phase, Table};
 use msgq_core::instance::ipc_namespace;
+use msgq_core::process::{ClientHandle, ClientPid};
 use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::table::{About, Phase, Table};
 use msgq_core::time::unix_time_s;
 use std::io;
 use std::path::Path;

@@ -3,7 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part; in a test a panic is the report")]
 
 use msgq_core::config::{HandlerConfig, ProgramConfig};
-use msgq_core::identity::ClientPid;
+use msgq_core::process::ClientPid;
 use msgqd::handler::{Handler, HandlerRequest, Outcome, Reply, build_handler};
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,7 @@
 //! The story of one client, in each of the ways that it can go.
 
 use super::*;
-use msgq_core::frame::encode_request;
+use msgq_core::layout::encode_request;
 use msgqd_system_tests::{Language, hostile, load_client, with_pid};
 use nix::sys::signal::Signal;
 
@@ -137,7 +137,7 @@ fn a_number_that_was_given_out_again_is_told_from_the_process_that_asked() {
     let number: i32 = pid.parse().unwrap();
     let mut old = Process::start(&mut with_pid(daemon.key(), &[&pid, "hold", "old"]));
     old.wait_for_stdout("sent");
-    wait_until("the answer rests", || daemon.queue().rests(number.into()).unwrap());
+    wait_until("the answer rests", || daemon.queue().has_message(number.into()).unwrap());
     assert_eq!(explain_at(daemon.builder(), number)["identity"], "same");
     daemon.freeze();
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(number), Signal::SIGKILL).unwrap();

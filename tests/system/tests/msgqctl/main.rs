@@ -21,7 +21,7 @@ mod trouble;
 mod verdicts;
 mod watch;
 
-use msgq_core::frame::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};
+use msgq_core::layout::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};
 use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{

@@ -1,5 +1,5 @@
 use super::*;
-use msgq_core::frame::encode_request;
+use msgq_core::layout::encode_request;
 
 const HOSTILE: &[u8] = b"\x1b[2J\nroot# \xe2\x80\xae \xff \\ and more than fits";
 

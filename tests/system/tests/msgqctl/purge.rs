@@ -21,7 +21,7 @@ fn purge_removes_the_responses_of_the_dead_and_never_a_request() {
     assert_eq!((reason(zombie.pid()).as_str(), reason(dead_pid()).as_str()), (Some("zombie"), Some("no_such_process")));
     assert_eq!(report["kept"][0]["mtype"], living.pid());
     assert_eq!(queue.stat().unwrap().messages, 3);
-    assert!(queue.rests(living.pid().into()).unwrap());
+    assert!(queue.has_message(living.pid().into()).unwrap());
     assert!(ends_with(OK, key.key(), &["purge"]).stdout.contains("removed nothing"));
 }
 
@@ -38,7 +38,7 @@ fn purge_of_a_living_client_is_refused_until_it_is_forced() {
     assert_eq!(queue.stat().unwrap().messages, 3);
     let forced = ends_with(OK, key.key(), &["purge", "--pid", &pid, "--force"]);
     assert!(forced.stdout.contains("removed 2 responses"), "{forced:?}");
-    assert!(queue.rests(dead_pid().into()).unwrap());
+    assert!(queue.has_message(dead_pid().into()).unwrap());
     ends_with(OK, key.key(), &["purge", "--pid", &dead_pid().to_string(), &dead_pid().to_string()]);
     assert_eq!(queue.stat().unwrap().messages, 0);
 }

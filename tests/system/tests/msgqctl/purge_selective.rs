@@ -2,7 +2,7 @@
 
 use super::terminal::Terminal;
 use super::*;
-use msgq_core::frame::encode_request;
+use msgq_core::layout::encode_request;
 use msgqd_system_tests::hostile;
 use nix::sys::signal::Signal;
 
@@ -58,14 +58,14 @@ fn only_the_types_that_were_named_go_and_the_living_are_refused_until_it_is_forc
     let would = ends_with(OK, key.key(), &["purge", "--type", &junk.to_string(), "--dry-run"]).stdout;
     assert!(would.contains("would remove 2 responses (528 bytes)"), "{would}");
     ends_with(OK, key.key(), &["purge", "--type", &junk.to_string()]);
-    assert_eq!((queue.stat().unwrap().messages, queue.rests(junk).unwrap()), (3, false));
+    assert_eq!((queue.stat().unwrap().messages, queue.has_message(junk).unwrap()), (3, false));
     let pid = living.pid().to_string();
     let refused = ends_with(OTHER, key.key(), &["purge", "--type", &pid]);
     assert!(refused.stderr.contains("is alive"), "{refused:?}");
     ends_with(OK, key.key(), &["purge", "--type", &pid, "--force"]);
-    assert_eq!((queue.stat().unwrap().messages, queue.rests(living.pid().into()).unwrap()), (2, false));
+    assert_eq!((queue.stat().unwrap().messages, queue.has_message(living.pid().into()).unwrap()), (2, false));
     assert!(ends_with(OK, key.key(), &["purge", "--all-orphans"]).stdout.contains("removed 1 response"));
-    assert!(queue.rests(REQUEST_MTYPE).unwrap());
+    assert!(queue.has_message(REQUEST_MTYPE).unwrap());
     let wrong: [&[&str]; 7] = [
         &["--type", "1"],
         &["--all-orphans", "--pid", "7"],
@@ -102,7 +102,7 @@ fn requests_go_only_when_it_is_confirmed_and_who_waits_in_vain_is_named() {
     let removed = ends_with(OK, key.key(), &["purge", "--requests", "--yes"]).stdout;
     assert!(removed.contains(&format!("{}: 2 requests, alive: sleep", living.pid())), "{removed}");
     assert!(removed.contains("wait for an answer in vain"), "{removed}");
-    assert_eq!((queue.stat().unwrap().messages, queue.rests(REQUEST_MTYPE).unwrap()), (1, false));
+    assert_eq!((queue.stat().unwrap().messages, queue.has_message(REQUEST_MTYPE).unwrap()), (1, false));
     assert!(ends_with(OK, key.key(), &["purge", "--requests", "--yes"]).stdout.contains("removed nothing"));
 }
 

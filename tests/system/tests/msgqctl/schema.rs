@@ -1,7 +1,7 @@
 //! `--json` against the schemas of the documentation, by a validator that is none of ours.
 
 use super::*;
-use msgq_core::frame::encode_request;
+use msgq_core::layout::encode_request;
 use msgqd_system_tests::{Language, load_client, schema_dir, sources_dir};
 use nix::sys::signal::Signal;
 use std::io::Write;

@@ -4,7 +4,7 @@
 //! joined, since where they break depends on it. `MSGQD_WRITE_SNAPSHOTS=1` writes the snapshots anew.
 
 use super::*;
-use msgq_core::frame::encode_request;
+use msgq_core::layout::encode_request;
 use msgqd_system_tests::snapshots_dir;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,7 +1,7 @@
 //! Verdicts of `stat` whose condition is not made real elsewhere.
 
 use super::*;
-use msgq_core::frame::encode_request;
+use msgq_core::layout::encode_request;
 use msgqd_system_tests::hostile;
 use nix::sys::signal::Signal;
 

@@ -5,8 +5,8 @@ use crate::commands::doctor::report::CheckOutcome;
 use crate::daemon::ServerPhase;
 use crate::daemon::silence;
 use crate::procfs;
-use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::LockState;
+use msgq_core::process::{ClientPid, process_name};
 
 pub(super) fn look(facts: &Facts) -> CheckOutcome {
     let key = facts.key_name();

@@ -10,10 +10,10 @@ use crate::procfs;
 use crate::sysvipc::{self, Row};
 use crate::target::QueueOptions;
 use msgq_core::escape::escape;
-use msgq_core::identity::{ClientHandle, ClientPid};
-use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_state};
+use msgq_core::process::{ClientHandle, ClientPid};
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueStat};
+use msgq_core::table::{Table, TableError};
 use msgq_core::time::unix_time_s;
 use std::path::PathBuf;
 

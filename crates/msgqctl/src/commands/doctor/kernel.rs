@@ -4,7 +4,7 @@ use super::command::sysctl;
 use super::facts::Facts;
 use crate::commands::doctor::report::CheckOutcome;
 use crate::sysvipc;
-use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue};
 use nix::errno::Errno;

@@ -4,8 +4,8 @@ use super::facts::{Facts, Identification};
 use crate::commands::doctor::report::CheckOutcome;
 use crate::output::counted;
 use crate::procfs::{self, Takes, namespace};
-use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::instance::ipc_namespace;
+use msgq_core::process::{ClientPid, process_name};
 use std::time::{Duration, Instant};
 
 /// A server that is not waiting at the moment of one look is seen by another.

@@ -4,7 +4,7 @@ use super::command::{CommandError, ask};
 use super::facts::Facts;
 use crate::commands::doctor::report::CheckOutcome;
 use msgq_core::escape::escape;
-use msgq_core::inflight::TableError;
+use msgq_core::table::TableError;
 use std::os::unix::ffi::OsStrExt;
 
 const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,7 +7,7 @@ use crate::daemon::ServerPhase;
 use crate::daemon::{closing_note, closing_sentence};
 use crate::names::Named;
 use crate::permission;
-use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use nix::unistd::Group;
 

@@ -6,8 +6,8 @@ use crate::commands::doctor::report::CheckOutcome;
 use crate::daemon::ServerPhase;
 use crate::daemon::is_used;
 use crate::output::counted;
-use msgq_core::inflight::{Table, TableError};
 use msgq_core::instance::LockState;
+use msgq_core::table::{Table, TableError};
 use std::io::ErrorKind;
 use std::path::Path;
 

@@ -2,8 +2,8 @@
 //! answers that it offers.
 
 use crate::daemon::age_ms;
-use msgq_core::inflight::{RESPONSE_MESSAGE_LEN, SlotState, Table};
 use msgq_core::queue::split_framed;
+use msgq_core::table::{RESPONSE_MESSAGE_LEN, SlotState, Table};
 use msgq_core::time::monotonic_ns;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
 //! What `purge` removed, or would remove, as JSON and as text.
 
 use crate::output::{StyledText, Text, counted, program_label};
-use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::orphan::{Removed, SweepReport};
+use msgq_core::process::{ClientPid, process_name};
 use serde::Serialize;
 
 pub(super) const UNFINISHED: &str = "it ended at its limit, and there may be more to remove: run it again";

@@ -7,8 +7,8 @@ use crate::commands::Outcome;
 use crate::daemon::read_table;
 use crate::failure::{Failure, Status};
 use crate::target::{QueueOptions, Target};
-use msgq_core::identity::{ClientPid, process_name};
 use msgq_core::orphan::{SweepOptions, SweepReport, SweepScope, Verdict, sweep, sweep_older_than};
+use msgq_core::process::{ClientPid, process_name};
 use msgq_core::queue::BrowseLimits;
 
 pub(super) fn purge_responses(options: &PurgeArguments, queue: &QueueOptions) -> Result<Outcome, Failure> {

@@ -2,8 +2,8 @@
 
 use super::report::{ServerReport, ServerState};
 use crate::daemon::DaemonFiles;
-use msgq_core::identity::{ClientPid, Liveness, liveness, process_name};
 use msgq_core::instance::LockState;
+use msgq_core::process::{ClientPid, Liveness, liveness, process_name};
 use msgq_core::queue::{QueueKey, QueueStat};
 
 /// msgqd holds a lock for as long as it serves. For any other server the kernel shows only who received last.

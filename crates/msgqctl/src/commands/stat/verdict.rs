@@ -3,7 +3,7 @@
 use super::report::{RestingClient, ServerReport, ServerState, Waiting};
 use crate::daemon::{DaemonReport, LastError, ServerPhase};
 use crate::output::{counted, rough_age, utc};
-use msgq_core::frame::BODY_LEN_LP64;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::queue::QueueStat;
 use std::fmt::Display;
 

@@ -3,10 +3,10 @@
 use super::lines::LinePhase;
 use super::pending::{Origin, PendingAnswer};
 use super::{LockedOutbox, Outbox};
-use msgq_core::frame::{BODY_LEN_LP64, is_response_len};
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN};
+use msgq_core::layout::{BODY_LEN_LP64, is_response_len};
+use msgq_core::process::ClientPid;
 use msgq_core::queue::frame_into;
+use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN};
 use msgq_core::time::monotonic_ns;
 
 /// Most messages of one client that are taken out of the queue at a time.

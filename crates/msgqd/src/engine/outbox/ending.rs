@@ -1,8 +1,8 @@
 //! Answers that end without having reached anybody: their client is dead, their queue is gone, or their time is over.
 
 use super::{LockedOutbox, Outbox};
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, SlotHeader};
+use msgq_core::process::ClientPid;
+use msgq_core::table::{Counters, SlotHeader};
 use msgq_core::time::monotonic_ns;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -16,7 +16,7 @@
 mod chain;
 
 use chain::{Chain, Links};
-use msgq_core::identity::ClientPid;
+use msgq_core::process::ClientPid;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 

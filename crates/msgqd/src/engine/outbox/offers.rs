@@ -3,9 +3,9 @@
 
 use super::lines::LinePhase;
 use super::{LockedOutbox, Outbox};
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::Counters;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::Queue;
+use msgq_core::table::Counters;
 use msgq_core::time::monotonic_ns;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ impl LockedOutbox<'_> {
         let others_wait = self.others_wait();
         for (client, slot, since) in self.lines.offers() {
             let Some(queue) = self.queue_of(slot) else { continue };
-            match queue.rests(client.as_mtype()) {
+            match queue.has_message(client.as_mtype()) {
                 Ok(false) => self.count_delivered(client, slot),
                 Ok(true) if others_wait && since.elapsed() >= REST_LIMIT => self.take_back(client, slot, &queue),
                 Ok(true) if !others_wait && since.elapsed() >= SETTLE_TIME && self.lines.let_rest(client, slot) => {
@@ -66,7 +66,7 @@ impl LockedOutbox<'_> {
     pub(super) fn settle_offers_that_were_read(&mut self) {
         for (client, slot, _) in self.lines.offers() {
             let Some(queue) = self.queue_of(slot) else { continue };
-            if matches!(queue.rests(client.as_mtype()), Ok(false)) {
+            if matches!(queue.has_message(client.as_mtype()), Ok(false)) {
                 self.count_delivered(client, slot);
             }
         }
@@ -77,7 +77,7 @@ impl LockedOutbox<'_> {
         Counters::add(&self.outbox.counters().answered_late);
         if let Some(header) = self.slot(slot) {
             let received_at_ns = header.received_at_ns.load(Ordering::Relaxed);
-            self.parts().table.books().record_latency(monotonic_ns().saturating_sub(received_at_ns));
+            self.parts().table.metrics().record_latency(monotonic_ns().saturating_sub(received_at_ns));
         }
         self.end_answer(client, slot);
     }

@@ -2,10 +2,10 @@
 
 use crate::engine::clients::Generation;
 use crate::handler::Reply;
-use msgq_core::frame::Response;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::RESPONSE_MESSAGE_LEN;
+use msgq_core::layout::Response;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::Queue;
+use msgq_core::table::RESPONSE_MESSAGE_LEN;
 
 pub(in crate::engine) struct PendingAnswer<'a> {
     pub(in crate::engine) client: ClientPid,

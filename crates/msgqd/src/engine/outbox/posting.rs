@@ -4,8 +4,8 @@ use super::lines::SlotGrant;
 use super::pending::{Origin, PendingAnswer};
 use super::{LockedOutbox, Outbox};
 use crate::engine::kill_points::kill_point;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, SlotState};
+use msgq_core::process::ClientPid;
+use msgq_core::table::{Counters, SlotState};
 use std::sync::atomic::Ordering;
 
 impl Outbox {
@@ -55,7 +55,7 @@ impl LockedOutbox<'_> {
         header.received_at_ns.store(answer.received_at_ns, Ordering::Relaxed);
         header.generation.store(answer.generation.number(), Ordering::Relaxed);
         header.msqid.store(answer.queue.id(), Ordering::Relaxed);
-        header.doubtful.store(u32::from(answer.origin == Origin::Earlier { in_doubt: true }), Ordering::Relaxed);
+        header.in_doubt.store(u32::from(answer.origin == Origin::Earlier { in_doubt: true }), Ordering::Relaxed);
         header.set_body_len(answer.message.len().saturating_sub(8));
         parts.table.write_response(slot, answer.message);
         if answer.origin == Origin::Recall {

@@ -4,10 +4,10 @@
 
 use super::{LockedOutbox, Outbox};
 use crate::engine::kill_points::kill_point;
-use msgq_core::frame::BODY_LEN_LP64;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
+use msgq_core::layout::BODY_LEN_LP64;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::Queue;
+use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 

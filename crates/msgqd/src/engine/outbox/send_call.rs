@@ -4,7 +4,7 @@
 //! notes that first, and then waits until the courier has another client. Both are sequentially consistent, so one of
 //! them sees the other.
 
-use msgq_core::identity::ClientPid;
+use msgq_core::process::ClientPid;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// One client each; 0: none.

@@ -3,9 +3,9 @@
 use super::lines::LinePhase;
 use super::{LockedOutbox, Outbox};
 use crate::engine::lifecycle::Lifecycle;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
+use msgq_core::process::ClientPid;
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
 use nix::errno::Errno;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -95,7 +95,7 @@ impl Outbox {
                 if still_wanted { locked.end_answer(client, slot) } else { locked.end_stray_answer(slot) }
             }
             SendOutcome::Sent if still_wanted => {
-                if answer.queue.rests(client.as_mtype()).unwrap_or(false) {
+                if answer.queue.has_message(client.as_mtype()).unwrap_or(false) {
                     locked.note_offered(client, slot);
                 } else {
                     locked.count_delivered(client, slot);
@@ -130,7 +130,7 @@ impl Outbox {
                 self.parts.events.answer_refused(self.counters(), client, error);
             }
             _ if asked_again => Counters::add(&self.counters().recovered_delivered),
-            Ok(()) if queue.rests(client.as_mtype()).unwrap_or(false) && self.withdraw(client, queue) => {
+            Ok(()) if queue.has_message(client.as_mtype()).unwrap_or(false) && self.withdraw(client, queue) => {
                 Counters::add(&self.counters().recovered_ambiguous);
             }
             _ => {}
@@ -157,7 +157,7 @@ impl LockedOutbox<'_> {
         let (client, slot) = self.lines.take_next(may_go, Instant::now() + RETRY_AFTER)?;
         self.outbox.send_call.begin_for(client);
         let queue = self.queue_of(slot)?;
-        let is_in_doubt = self.slot(slot)?.doubtful.load(Ordering::Relaxed) != 0;
+        let is_in_doubt = self.slot(slot)?.in_doubt.load(Ordering::Relaxed) != 0;
         let mut message = [0; RESPONSE_MESSAGE_LEN];
         let len = parts.table.read_response(slot, &mut message);
         Some(AnswerToSend { client, queue, is_in_doubt, slot, message, len })

@@ -1,7 +1,7 @@
 //! The answers in the table of an earlier daemon: which there are, and where each stands.
 
 use super::left::Recovery;
-use msgq_core::inflight::{RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::table::{RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::time::monotonic_ns;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -105,7 +105,7 @@ impl Recovery<'_> {
 
 fn left_answer(place: LeftPlace, slot: &SlotHeader) -> Option<LeftAnswer> {
     let in_doubt = match slot.state() {
-        Some(SlotState::Ready) => slot.doubtful.load(Ordering::Relaxed) != 0 && matches!(place, LeftPlace::Response(_)),
+        Some(SlotState::Ready) => slot.in_doubt.load(Ordering::Relaxed) != 0 && matches!(place, LeftPlace::Response(_)),
         Some(SlotState::Sending) => true,
         _ => return None,
     };

@@ -6,10 +6,10 @@
 //! is taken back; that a client was only slow to come is not excluded, and counted as ambiguous.
 
 use super::left::Recovery;
-use msgq_core::frame::REQUEST_MTYPE;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::Counters;
+use msgq_core::layout::REQUEST_MTYPE;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, Queue, framed};
+use msgq_core::table::Counters;
 use nix::errno::Errno;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -83,7 +83,7 @@ pub(super) fn settle_doubt(
             DoubtVerdict::Delivered
         }
         Ok(()) => {
-            let rests = queue.rests(client.as_mtype()).unwrap_or(false);
+            let rests = queue.has_message(client.as_mtype()).unwrap_or(false);
             let fate = if rests && recovery.shared.outbox.withdraw(client, queue) {
                 &counters.recovered_ambiguous
             } else {

@@ -2,9 +2,9 @@
 
 use crate::engine::shared::Shared;
 use msgq_core::config::OnCrash;
-use msgq_core::identity::{ClientHandle, ClientPid};
-use msgq_core::inflight::{SlotHeader, Table};
+use msgq_core::process::{ClientHandle, ClientPid};
 use msgq_core::queue::Queue;
+use msgq_core::table::{SlotHeader, Table};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 

@@ -7,9 +7,9 @@ use crate::engine::outcome::count_outcome;
 use crate::handler::{HandlerRequest, Reply};
 use msgq_core::config::OnCrash;
 use msgq_core::escape::escape;
-use msgq_core::frame::{self, BODY_LEN_ILP32, BODY_LEN_LP64, Malformed, REQUEST_MTYPE, Request};
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::layout::{self, BODY_LEN_ILP32, BODY_LEN_LP64, Malformed, REQUEST_MTYPE, Request};
+use msgq_core::process::ClientPid;
+use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::time::monotonic_ns;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -71,7 +71,7 @@ fn finish(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) {
 /// The answer and its length; `None`, counted, when there is nobody to answer.
 fn answer(recovery: &Recovery<'_>, slot: &SlotHeader, body: &[u8], crashes: u32) -> Option<(ClientPid, Reply, usize)> {
     let counters = recovery.shared.counters();
-    match frame::decode_request(body) {
+    match layout::decode_request(body) {
         Ok(request) => {
             let client = asker(recovery, request.claimed_pid)?;
             Some((client, reply(recovery, slot, client, &request, crashes), request.response_len))
@@ -118,6 +118,6 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
     kill_point("handling");
     let request = HandlerRequest { client, id, text: request.text, received_at: Instant::now() };
     let reply = recovery.shared.reloadable.handler().handle(&request);
-    count_outcome(&recovery.shared.table.books(), reply.outcome());
+    count_outcome(&recovery.shared.table.metrics(), reply.outcome());
     reply
 }

@@ -8,10 +8,10 @@ use crate::engine::outbox::{Origin, PendingAnswer, response_message};
 use crate::engine::outcome::count_outcome;
 use crate::engine::shared::Shared;
 use crate::handler::{Handler, HandlerRequest, Reply};
-use msgq_core::frame::{self, Malformed, Request};
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Books, Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::layout::{self, Malformed, Request};
+use msgq_core::process::ClientPid;
 use msgq_core::queue::Queue;
+use msgq_core::table::{Counters, Metrics, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use nix::errno::Errno;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ pub(super) struct Answering<'a> {
 /// Where bodies are looked at and answers made. Kept from request to request, since each overwrites what it needs.
 pub(super) struct Scratch {
     /// One byte more than a request may have is enough to know that it is too long.
-    body: [u8; frame::BODY_LEN_LP64 + 1],
+    body: [u8; layout::BODY_LEN_LP64 + 1],
     message: [u8; RESPONSE_MESSAGE_LEN],
 }
 
 /// What is known of the request in hand.
 struct InHand<'a> {
-    books: Books<'a>,
+    metrics: Metrics<'a>,
     client: ClientPid,
     generation: Generation,
     sequence: u64,
@@ -75,7 +75,7 @@ impl<'a> Answering<'a> {
 
     fn serve_body(&self, receipt: Receipt<'a>, body: &[u8], message: &mut [u8; RESPONSE_MESSAGE_LEN]) {
         let events = &self.shared.events;
-        match frame::decode_request(body) {
+        match layout::decode_request(body) {
             Ok(request) => {
                 if let Some(in_hand) = self.admit(receipt, request.claimed_pid) {
                     let reply = self.handle(&in_hand, &request);
@@ -94,7 +94,7 @@ impl<'a> Answering<'a> {
                     let error = Malformed::TooLong { len: receipt.length, claimed_pid };
                     events.long.warn(|| format!("refused a request of client {claimed_pid}: {error}"));
                     let reply = Reply::error(&error.to_string());
-                    self.answer(&in_hand, &reply, frame::BODY_LEN_ILP32, message);
+                    self.answer(&in_hand, &reply, layout::BODY_LEN_ILP32, message);
                 }
             }
         }
@@ -104,8 +104,8 @@ impl<'a> Answering<'a> {
         let (client, generation) = admission::admit(self.shared, claimed_pid)?;
         self.slot.generation.store(generation.number(), Ordering::Relaxed);
         let sequence = self.slot.sequence.load(Ordering::Relaxed);
-        let Receipt { books, queue, at: received_at, .. } = receipt;
-        Some(InHand { books, client, generation, sequence, received_at, queue })
+        let Receipt { metrics, queue, at: received_at, .. } = receipt;
+        Some(InHand { metrics, client, generation, sequence, received_at, queue })
     }
 
     fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
@@ -116,7 +116,7 @@ impl<'a> Answering<'a> {
             text: request.text,
             received_at: in_hand.received_at,
         });
-        count_outcome(&in_hand.books, reply.outcome());
+        count_outcome(&in_hand.metrics, reply.outcome());
         reply
     }
 
@@ -136,7 +136,7 @@ impl<'a> Answering<'a> {
         self.answered_at.set(ready_at);
         let took = ready_at.saturating_duration_since(in_hand.received_at);
         let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        in_hand.books.record_handler_latency(took_ns);
+        in_hand.metrics.record_handler_latency(took_ns);
         if took > SLOW && !shared.clients.is_same(in_hand.client, in_hand.generation) {
             Counters::add(&shared.counters().client_gone);
             return;
@@ -158,8 +158,8 @@ impl<'a> Answering<'a> {
             Ok(true) => match in_hand.queue.try_send_framed(message) {
                 Ok(()) => {
                     kill_point("sent");
-                    in_hand.books.add(&in_hand.books.counters().answered);
-                    in_hand.books.record_latency(took_ns);
+                    in_hand.metrics.add(&in_hand.metrics.counters().answered);
+                    in_hand.metrics.record_latency(took_ns);
                 }
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     Counters::add(&shared.counters().queue_full);

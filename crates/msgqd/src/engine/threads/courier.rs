@@ -56,7 +56,7 @@ impl Courier {
 
     fn send(&mut self, answer: &AnswerToSend) -> SendOutcome {
         let queue = &answer.queue;
-        match queue.rests(answer.client.as_mtype()) {
+        match queue.has_message(answer.client.as_mtype()) {
             Ok(true) => return SendOutcome::NotSent,
             Ok(false) => {}
             Err(error) => return SendOutcome::Failed(error),

@@ -11,9 +11,9 @@ mod scan;
 
 use super::group::Waker;
 use crate::engine::shared::Shared;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::Counters;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::MessageBuffer;
+use msgq_core::table::Counters;
 use resting::RestingAnswers;
 use std::collections::HashMap;
 use std::sync::Arc;

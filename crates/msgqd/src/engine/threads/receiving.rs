@@ -3,10 +3,10 @@
 use super::spin::{Arrival, Spin};
 use crate::engine::kill_points::{kill_point, receives_through_stack};
 use crate::engine::shared::Shared;
-use msgq_core::frame::REQUEST_MTYPE;
-use msgq_core::inflight::{Books, SlotHeader, SlotState};
+use msgq_core::layout::REQUEST_MTYPE;
 use msgq_core::limits;
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use msgq_core::table::{Metrics, SlotHeader, SlotState};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(super) struct Receiving<'a> {
 /// A request that was just received.
 #[derive(Clone, Copy)]
 pub(super) struct Receipt<'a> {
-    pub(super) books: Books<'a>,
+    pub(super) metrics: Metrics<'a>,
     pub(super) queue: Queue,
     /// Of its body, in bytes.
     pub(super) length: usize,
@@ -109,7 +109,7 @@ impl<'a> Receiving<'a> {
     }
 
     fn note_receipt(&self, queue: Queue, length: usize) -> Receipt<'a> {
-        let (slot, books, at) = (self.slot, self.shared.table.books_of(self.index), Instant::now());
+        let (slot, metrics, at) = (self.slot, self.shared.table.metrics_of(self.index), Instant::now());
         slot.received_at_ns.store(self.shared.intake.nanoseconds_at(at), Ordering::Relaxed);
         slot.msqid.store(queue.id(), Ordering::Relaxed);
         slot.set_body_len(length);
@@ -117,8 +117,8 @@ impl<'a> Receiving<'a> {
         slot.sequence.store(self.shared.intake.next_sequence(), Ordering::Relaxed);
         slot.set_client(self.shared.table.claimed_pid(self.index, length));
         slot.set_state(SlotState::Received);
-        books.add(&books.counters().received);
-        Receipt { books, queue, length, at }
+        metrics.add(&metrics.counters().received);
+        Receipt { metrics, queue, length, at }
     }
 
     /// Takes a message that is wider than the landing slot, since `kernel.msgmax` was raised after the start. Left

@@ -3,9 +3,9 @@
 use super::answering::{Answering, Scratch};
 use super::receiving::{Receipt, ReceiveError, Receiving};
 use crate::engine::shared::Shared;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::{Counters, SlotHeader, SlotState};
+use msgq_core::process::ClientPid;
 use msgq_core::queue::{Queue, QueueError};
+use msgq_core::table::{Counters, SlotHeader, SlotState};
 use nix::errno::Errno;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What is kept of a command's output.
 
-use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
+use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 
 /// A character more than an answer carries, so that a cut in the middle of one can be told; see [`super::Reply`].
 const KEPT: usize = MAX_RESPONSE_TEXT_LEN + 4;

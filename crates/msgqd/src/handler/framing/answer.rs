@@ -3,7 +3,7 @@
 use super::header::{Line, number, status};
 use super::{Decoder, Nonsense, TEXT_LIMIT};
 use crate::handler::{Outcome, Reply};
-use msgq_core::frame::MAX_RESPONSE_TEXT_LEN;
+use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 
 /// A well-formed answer to the request that was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,10 +2,10 @@
 
 use super::resting::RestingAnswers;
 use super::{Janitor, PURGE_LIMIT};
-use msgq_core::frame::REQUEST_MTYPE;
-use msgq_core::identity::ClientPid;
-use msgq_core::inflight::Counters;
+use msgq_core::layout::REQUEST_MTYPE;
+use msgq_core::process::ClientPid;
 use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, QueueError};
+use msgq_core::table::Counters;
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,6 +1,6 @@
 //! The table: everything that is held for clients, in one block of memory of fixed size.
 //!
-//! In this order: a header that says whose table it is; the [`Books`], shared ones and those of the first worker; one
+//! In this order: a header that says whose table it is; the [`Metrics`], shared ones and those of the first worker; one
 //! *landing slot* for each worker, as wide as the kernel's longest message, into which requests are received; one more,
 //! the *recall slot*, into which answers are taken back out of the queue; the *response slots*, in which answers wait
 //! that did not fit into the queue; and the list of clients that are watched, with their identities.
@@ -19,7 +19,6 @@
 //! A body is written before the state that announces it, so whoever sees the state sees the body.
 
 mod block;
-mod books;
 mod client_entry;
 mod counters;
 mod file;
@@ -28,12 +27,12 @@ mod header;
 mod histogram;
 mod history;
 mod landing;
+mod metrics;
 mod offsets;
 mod slot;
 mod stamp;
 
 pub use block::Table;
-pub use books::Books;
 pub use client_entry::ClientEntry;
 pub use counters::{Counters, CountersSnapshot};
 pub use file::{TableError, is_memory_file_system};
@@ -41,6 +40,7 @@ pub use geometry::{Geometry, RESPONSE_MESSAGE_LEN};
 pub use header::{About, Phase, TableHeader};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use history::History;
+pub use metrics::Metrics;
 pub use slot::{SlotHeader, SlotState};
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ mod file {
 }
 
 mod landing {
-    use crate::frame::REQUEST_MTYPE;
+    use crate::layout::REQUEST_MTYPE;
     use crate::scratch::ScratchQueue;
 
     #[test]

@@ -8,7 +8,7 @@ macro_rules! counters {
         shared_struct! {
             /// Counters of the daemon. They only grow, and are written without locks.
             ///
-            /// The books balance: `received + adopted + recovered` equals the sum of all fates
+            /// The counters balance: `received + adopted + recovered` equals the sum of all fates
             /// ([`CountersSnapshot::fates`]) and what is in hand or in the outbox at that moment.
             pub struct Counters {
                 $($(#[doc = $doc])+ pub $name: AtomicU64,)+

@@ -21,7 +21,7 @@ shared_struct! {
         /// How often a daemon died with this request in hand.
         pub crashes: AtomicU32,
         /// 1: it is not known whether this answer was sent by a daemon that died while it sent it.
-        pub doubtful: AtomicU32,
+        pub in_doubt: AtomicU32,
         reserved: [AtomicU32; 3],
     }
 }

@@ -5,7 +5,7 @@ use super::geometry::{Geometry, RESPONSE_MESSAGE_LEN};
 use super::header::{self, TableHeader};
 use super::offsets::Offsets;
 use super::slot::SlotHeader;
-use crate::frame::BODY_LEN_LP64;
+use crate::layout::BODY_LEN_LP64;
 use crate::memory::Region;
 use crate::queue::MTYPE_LEN;
 use std::io;

@@ -21,7 +21,7 @@ pub(super) struct Offsets {
 const LINE: usize = 64;
 /// Room for what identifies the table, in front of all else.
 const HEADER_LEN: usize = 4096;
-/// Where the two histograms stand, from the start of the books.
+/// Where the two histograms stand, from the start of the metrics.
 const HISTOGRAM: usize = size_of::<Counters>().next_multiple_of(LINE);
 const HANDLER_HISTOGRAM: usize = (HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
 const BOOKS_LEN: usize = (HANDLER_HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
@@ -59,8 +59,8 @@ impl Offsets {
         self.total_len
     }
 
-    /// The counters and the two histograms of the books with this index.
-    pub(super) fn books(&self, index: usize) -> (usize, usize, usize) {
+    /// The counters and the two histograms of the metrics with this index.
+    pub(super) fn metrics(&self, index: usize) -> (usize, usize, usize) {
         let start = HEADER_LEN + index.min(BOOKS - 1) * BOOKS_LEN;
         (start, start + HISTOGRAM, start + HANDLER_HISTOGRAM)
     }

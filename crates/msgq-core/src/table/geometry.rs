@@ -1,6 +1,6 @@
 //! How much there is in a table, and how wide: plain numbers.
 
-use crate::frame::BODY_LEN_LP64;
+use crate::layout::BODY_LEN_LP64;
 use crate::queue::MTYPE_LEN;
 
 /// Longest framed response: mtype and body, in bytes.
