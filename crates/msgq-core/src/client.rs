@@ -17,6 +17,7 @@
 mod alarm;
 mod error;
 
+pub use crate::layout::MAX_REQUEST_TEXT_LEN;
 pub use error::{CallError, Phase};
 
 use crate::layout::{self, REQUEST_MTYPE};
@@ -29,11 +30,8 @@ use std::cell::RefCell;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// The longest text of a request, in bytes. The frame has room for one more, which C servers need for the NUL.
-pub const MAX_REQUEST_TEXT_LEN: usize = layout::TEXT_LEN - 1;
-
 /// Longer timeouts count as this one, so that a deadline is always a moment that exists.
-pub const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What the server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +184,7 @@ impl<'a> Call<'a> {
         let alarm = Alarm::start(self.deadline).map_err(|(what, error)| client.no(what, error))?;
         let started = Instant::now();
         self.wait(Phase::Send, || queue.send(REQUEST_MTYPE, &request))?;
-        if !self.look(own.into(), &mut buffer)? {
+        if !self.spin_for_answer(own.into(), &mut buffer)? {
             self.wait(Phase::Receive, || queue.receive(own.into(), &mut buffer))?;
         }
         let latency = started.elapsed();
@@ -198,7 +196,7 @@ impl<'a> Call<'a> {
     }
 
     /// True when the answer came while the caller looked for it.
-    fn look(&self, own: i64, buffer: &mut MessageBuffer) -> Result<bool, CallError> {
+    fn spin_for_answer(&self, own: i64, buffer: &mut MessageBuffer) -> Result<bool, CallError> {
         let client = self.client;
         let end = Instant::now() + client.spin_limit.min(self.timeout);
         while Instant::now() < end {

@@ -13,6 +13,8 @@
 pub const REQUEST_MTYPE: i64 = 1;
 /// Room for text in either direction, in bytes.
 pub const TEXT_LEN: usize = 256;
+/// The longest text of a request, in bytes. The frame has room for one more, which C servers need for the NUL.
+pub const MAX_REQUEST_TEXT_LEN: usize = TEXT_LEN - 1;
 /// The most text that a response carries, in bytes: the last byte is always a NUL.
 pub const MAX_RESPONSE_TEXT_LEN: usize = TEXT_LEN - 1;
 /// Body of a program compiled for 32 bits, in bytes.

@@ -1,4 +1,53 @@
-//! What `msgqd` and `msgqctl` share: queues, the v1 frame, client identity, configuration.
+//! System V message queues for a protocol of requests and responses, as `msgqd`, its clients and `msgqctl` share it.
+//!
+//! A server receives requests of type 1 from one queue and puts each response into the same queue, addressed by its type:
+//! the PID, or thread id, of the client that asked. The crate has no threads of its own and no policy.
+//!
+//! - To ask a server: [`client`], a call with a deadline.
+//! - To handle a queue: [`queue`] has all calls, and [`queue::Browse`] looks without taking; [`frame`] reads and makes
+//!   bodies; [`limits`] are the kernel's.
+//! - To know who a client is: [`identity`], and [`pid_flags`] to note something for each.
+//! - To clean up: [`orphan`] finds and removes what nobody will ever read.
+//! - To look after a `msgqd`: [`instance`] finds its files, [`inflight`] is the table of all that it holds for clients,
+//!   [`door`] is the note that keeps new requests out, [`config`] are its settings.
+//! - [`escape`] makes the text of clients safe to show, [`time`] reads the clocks.
+//!
+//! Asking, with a second of patience:
+//!
+//! ```no_run
+//! use msgq_core::client::Client;
+//! use msgq_core::queue::{Queue, QueueKey};
+//! use std::time::Duration;
+//!
+//! let client = Client::new(Queue::open(QueueKey::DEFAULT)?);
+//! let answer = client.call(b"hello", Duration::from_secs(1))?;
+//! println!("{}: {}", answer.status, String::from_utf8_lossy(&answer.text));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Serving, in its simplest form. What it lacks is `msgqd`: here clients that do not read fill the queue and stop the
+//! server.
+//!
+//! ```no_run
+//! use msgq_core::layout::{REQUEST_MTYPE, Response, decode_request};
+//! use msgq_core::process::ClientPid;
+//! use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
+//!
+//! let queue = Queue::create(QueueKey::DEFAULT, 0o660)?;
+//! let mut buffer = MessageBuffer::new();
+//! loop {
+//!     queue.receive(REQUEST_MTYPE, &mut buffer)?;
+//!     let Ok(request) = decode_request(buffer.body()) else { continue };
+//!     let Some(client) = ClientPid::new(request.claimed_pid) else { continue };
+//!     let response = Response::new(0, request.text, request.response_len);
+//!     queue.send(client.as_mtype(), response.as_bytes())?;
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), msgq_core::queue::QueueError>(())
+//! ```
+//!
+//! Errors of a queue name the call, the queue and the errno in words. The only `unsafe` code is in two private
+//! rooms, the system calls and the shared memory.
 
 pub mod client;
 pub mod config;
@@ -15,3 +64,10 @@ pub mod queue;
 mod sysv;
 pub mod table;
 pub mod time;
+
+// Test support is shared with other crates, to which this one is `msgq_core`.
+#[cfg(test)]
+extern crate self as msgq_core;
+#[cfg(test)]
+#[path = "../tests/support/scratch.rs"]
+mod scratch;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 /// Types that may be looked at through a shared reference whatever anybody writes there.
 ///
 /// # Safety
-/// The type consists of atomic integers only, and its layout is fixed: `repr(C)` or that of its one part.
+/// The type is an atomic integer, an array of such types, or a `repr(C)` struct of them.
 pub(crate) unsafe trait Shared: Sized {
     /// What zeroed memory holds.
     const ZERO: Self;

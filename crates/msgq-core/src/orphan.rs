@@ -1,6 +1,6 @@
 //! Orphans: messages in the queue that nobody will ever read. What counts as one, who rests there, and how to remove it.
 //!
-//! [`verdict`] decides and does nothing; [`Survey`] looks and takes nothing; [`sweep`] removes responses, under all the
+//! A [`Verdict`] says whether a message is one; a [`Survey`] counts and takes nothing; [`sweep`] removes responses, under all the
 //! conditions of `msgqctl purge`; [`take_requests`] removes requests, which no sweep does.
 //!
 //! The kernel gives a message no sender and no time, so all that can be known of a response is its type: the number of
@@ -31,7 +31,7 @@ mod verdict;
 pub use removal::{RemovalLimits, take_requests};
 pub use survey::{Resting, Survey};
 pub use sweep::{Kept, Removed, SweepError, SweepOptions, SweepReport, SweepScope, sweep, sweep_older_than};
-pub use verdict::{Reason, Verdict, reader_of, verdict};
+pub use verdict::{Reason, Verdict, reader_of};
 
 #[cfg(test)]
 mod tests;

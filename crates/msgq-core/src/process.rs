@@ -39,7 +39,7 @@ impl ClientPid {
         i32::try_from(mtype).ok().and_then(Self::new)
     }
 
-    /// The number.
+    /// The PID or thread id as the kernel knows it, 2 or more.
     #[must_use]
     pub fn get(self) -> i32 {
         self.0
@@ -82,9 +82,9 @@ impl ClientHandle {
     /// EMFILE or ENFILE when no descriptor is left.
     pub fn open(pid: ClientPid) -> io::Result<Option<Self>> {
         match open_pidfd(pid)? {
-            Found::Nobody => Ok(None),
-            Found::WithoutPidfd => Ok(Some(Self { pidfd: None })),
-            Found::Pidfd(pidfd) => {
+            Holder::Nobody => Ok(None),
+            Holder::WithoutPidfd => Ok(Some(Self { pidfd: None })),
+            Holder::Pidfd(pidfd) => {
                 let handle = Self { pidfd: Some(pidfd) };
                 Ok(if handle.is_dead()? { None } else { Some(handle) })
             }
@@ -120,33 +120,34 @@ impl ClientHandle {
     }
 }
 
-enum Found {
+/// Who has a number now.
+enum Holder {
     Nobody,
     Pidfd(OwnedFd),
     WithoutPidfd,
 }
 
-fn open_pidfd(pid: ClientPid) -> io::Result<Found> {
-    let Some(raw) = rustix::process::Pid::from_raw(pid.get()) else { return Ok(Found::Nobody) };
+fn open_pidfd(pid: ClientPid) -> io::Result<Holder> {
+    let Some(raw) = rustix::process::Pid::from_raw(pid.get()) else { return Ok(Holder::Nobody) };
     match pidfd_open(raw, PidfdFlags::empty()) {
-        Ok(pidfd) => Ok(Found::Pidfd(pidfd)),
-        Err(rustix::io::Errno::SRCH) => Ok(Found::Nobody),
+        Ok(pidfd) => Ok(Holder::Pidfd(pidfd)),
+        Err(rustix::io::Errno::SRCH) => Ok(Holder::Nobody),
         // The number of a thread that leads no process: ENOENT since Linux 6.9, EINVAL before.
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::INVAL) => open_thread(pid, raw),
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => Ok(found_by_number(pid)),
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => Ok(holder_by_number(pid)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn found_by_number(pid: ClientPid) -> Found {
-    if number_is_in_use(pid) { Found::WithoutPidfd } else { Found::Nobody }
+fn holder_by_number(pid: ClientPid) -> Holder {
+    if number_is_in_use(pid) { Holder::WithoutPidfd } else { Holder::Nobody }
 }
 
-fn open_thread(pid: ClientPid, raw: rustix::process::Pid) -> io::Result<Found> {
+fn open_thread(pid: ClientPid, raw: rustix::process::Pid) -> io::Result<Holder> {
     match pidfd_open(raw, PIDFD_THREAD) {
-        Ok(pidfd) => Ok(Found::Pidfd(pidfd)),
-        Err(rustix::io::Errno::SRCH) => Ok(Found::Nobody),
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(found_by_number(pid)),
+        Ok(pidfd) => Ok(Holder::Pidfd(pidfd)),
+        Err(rustix::io::Errno::SRCH) => Ok(Holder::Nobody),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) => Ok(holder_by_number(pid)),
         Err(error) => Err(error.into()),
     }
 }
@@ -163,9 +164,9 @@ pub fn number_is_in_use(pid: ClientPid) -> bool {
 /// As [`ClientHandle::open`].
 pub fn liveness(pid: ClientPid) -> io::Result<Liveness> {
     match open_pidfd(pid)? {
-        Found::Nobody => Ok(Liveness::Dead),
-        Found::WithoutPidfd => Ok(Liveness::Alive),
-        Found::Pidfd(pidfd) => {
+        Holder::Nobody => Ok(Liveness::Dead),
+        Holder::WithoutPidfd => Ok(Liveness::Alive),
+        Holder::Pidfd(pidfd) => {
             let handle = ClientHandle { pidfd: Some(pidfd) };
             Ok(if handle.is_dead()? { Liveness::Zombie } else { Liveness::Alive })
         }

@@ -14,7 +14,7 @@ mod stat;
 pub use browse::{Browse, BrowseEnd, BrowseLimits};
 pub use buffer::MessageBuffer;
 pub use error::QueueError;
-pub use framed::{frame_into, framed, split_framed};
+pub use framed::{MTYPE_LEN, frame_into, framed, split_framed};
 pub use handle::Queue;
 pub use key::{ParseKeyError, QueueKey};
 pub use stat::{QueueSettings, QueueStat};

@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 compile_error!("msgq-core runs on 64-bit Linux; 32-bit programs are served as clients");
 
 /// Length of the mtype field in front of every message body, in bytes.
-pub(crate) const MTYPE_LEN: usize = size_of::<c_long>();
+pub const MTYPE_LEN: usize = size_of::<c_long>();
 
 fn check(result: c_int) -> Result<c_int, Errno> {
     Errno::result(result)

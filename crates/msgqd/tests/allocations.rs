@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+#[path = "../../msgq-core/tests/support/scratch.rs"]
+mod scratch;
+
 use msgq_core::layout::{self, REQUEST_MTYPE};
-use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
+use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::Echo;
+use scratch::ScratchQueue;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::sync::Arc;
@@ -36,8 +40,8 @@ impl Client {
 /// Alone in its program, since every thread of it is counted.
 #[test]
 fn tens_of_thousands_of_requests_allocate_no_more_than_the_rounds_of_the_janitor_do() {
-    let key = QueueKey::new(0x5100_0000 + std::process::id().cast_signed()).unwrap();
-    let queue = Queue::create(key, 0o600).unwrap();
+    let scratch = ScratchQueue::new();
+    let queue = *scratch;
     let settings = EngineSettings {
         workers: 1,
         worker_room: 1,

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+#[path = "../../msgq-core/tests/support/scratch.rs"]
+mod scratch;
+
 use msgq_core::layout::{self, BODY_LEN_LP64, REQUEST_MTYPE};
-use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
+use msgq_core::queue::{MessageBuffer, Queue, QueueSettings};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::{Echo, Handler, HandlerRequest, Reply};
+use scratch::ScratchQueue;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -15,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 struct Service {
     engine: Option<Engine>,
     queue: Queue,
+    _scratch: ScratchQueue,
 }
 
 impl Service {
@@ -29,14 +34,8 @@ impl Service {
         workers: usize,
         handler: impl Handler + 'static,
     ) -> Self {
-        static NEXT: AtomicI32 = AtomicI32::new(0);
-        let base = 0x5000_0000 + (std::process::id().cast_signed() << 8);
-        let queue = (0..1000)
-            .find_map(|_| {
-                let key = QueueKey::new(base + NEXT.fetch_add(1, Ordering::Relaxed))?;
-                Queue::create(key, 0o600).ok()
-            })
-            .unwrap();
+        let scratch = ScratchQueue::new();
+        let queue = *scratch;
         let room = u64::try_from(BODY_LEN_LP64).unwrap();
         queue.set(&QueueSettings { max_bytes: Some(places * room), ..QueueSettings::default() }).unwrap();
         let settings = EngineSettings {
@@ -51,7 +50,7 @@ impl Service {
         let recreate = Box::new(|| Err("not in this test".to_owned()));
         let storage = Storage::anonymous(&settings).unwrap();
         let engine = Engine::start(queue, settings, Arc::new(handler), recreate, storage).unwrap();
-        Self { engine: Some(engine), queue }
+        Self { engine: Some(engine), queue, _scratch: scratch }
     }
 
     fn engine(&self) -> &Engine {
@@ -71,7 +70,6 @@ impl Drop for Service {
             engine.set_ending();
             assert!(engine.stop(Instant::now() + LIMIT) || std::thread::panicking());
         }
-        let _ = self.queue.remove();
     }
 }
 

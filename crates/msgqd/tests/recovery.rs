@@ -3,14 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+#[path = "../../msgq-core/tests/support/scratch.rs"]
+mod scratch;
+
 use msgq_core::config::OnCrash;
 use msgq_core::layout::{self, BODY_LEN_LP64, REQUEST_MTYPE, Response};
-use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
+use msgq_core::queue::{MessageBuffer, Queue, QueueSettings};
 use msgq_core::table::{CountersSnapshot, SlotHeader, SlotState, Table};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::Echo;
+use scratch::ScratchQueue;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -19,20 +23,18 @@ const WORKERS: usize = 2;
 
 struct Scene {
     queue: Queue,
+    _scratch: ScratchQueue,
     left: Option<Table>,
     engine: Option<Engine>,
 }
 
 impl Scene {
     fn new() -> Self {
-        static NEXT: AtomicI32 = AtomicI32::new(0);
-        let base = 0x5100_0000 + (std::process::id().cast_signed() << 8);
-        let queue = (0..1000)
-            .find_map(|_| Queue::create(QueueKey::new(base + NEXT.fetch_add(1, Ordering::Relaxed))?, 0o600).ok())
-            .unwrap();
+        let scratch = ScratchQueue::new();
+        let queue = *scratch;
         let left = Table::anonymous(settings().geometry()).unwrap();
         left.header().set_msqid(queue.id());
-        Self { queue, left: Some(left), engine: None }
+        Self { queue, _scratch: scratch, left: Some(left), engine: None }
     }
 
     fn left(&self) -> &Table {
@@ -96,7 +98,6 @@ impl Drop for Scene {
             engine.set_ending();
             assert!(engine.stop(Instant::now() + LIMIT) || std::thread::panicking());
         }
-        let _ = self.queue.remove();
     }
 }
 

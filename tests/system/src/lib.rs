@@ -18,6 +18,7 @@ mod kernel;
 mod plain_server;
 mod process;
 mod programs;
+#[path = "../../../crates/msgq-core/tests/support/scratch.rs"]
 mod scratch;
 mod users;
 mod wait;

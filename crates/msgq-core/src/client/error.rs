@@ -1,4 +1,4 @@
-use super::MAX_REQUEST_TEXT_LEN;
+use crate::layout::MAX_REQUEST_TEXT_LEN;
 use crate::queue::QueueError;
 use std::io;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub enum Phase {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The deadline passed.
+    /// The deadline passed before the answer came.
     #[error("{queue}: {} within {timeout:?}; {}", phase.what(), phase.advice())]
     Timeout {
         /// The queue, in words.
@@ -61,7 +61,7 @@ pub enum CallError {
         queue: String,
         /// The step that failed.
         what: &'static str,
-        /// Why.
+        /// What the kernel said to it.
         error: io::Error,
     },
 }

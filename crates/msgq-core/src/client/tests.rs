@@ -1,30 +1,22 @@
 use super::*;
-use crate::queue::QueueKey;
+use crate::scratch::ScratchQueue;
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 const GENEROUS: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(20);
 
-struct Scratch(Queue);
+struct Scratch(ScratchQueue);
 
 impl Scratch {
     fn new() -> Self {
-        static NEXT: AtomicI32 = AtomicI32::new(0);
-        let pid = std::process::id().cast_signed();
-        (0..1000)
-            .find_map(|_| {
-                let raw = 0x5000_0000 + (pid << 8) + NEXT.fetch_add(1, Ordering::Relaxed);
-                Queue::create(QueueKey::new(raw)?, 0o600).ok()
-            })
-            .map(Self)
-            .unwrap()
+        Self(ScratchQueue::new())
     }
 
     fn client(&self) -> Client {
-        Client::new(self.0)
+        Client::new(*self.0)
     }
 
     fn take_request(&self) -> (i64, Vec<u8>) {
@@ -41,7 +33,7 @@ impl Scratch {
 
     /// Answers every request with its own text until the queue is removed.
     fn echo(&self) -> std::thread::JoinHandle<()> {
-        let queue = self.0;
+        let queue = *self.0;
         std::thread::spawn(move || {
             let mut buffer = MessageBuffer::new();
             while queue.receive(REQUEST_MTYPE, &mut buffer).is_ok() {
@@ -50,12 +42,6 @@ impl Scratch {
                 let _ = queue.send(request.claimed_pid.into(), response.as_bytes());
             }
         })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = self.0.remove();
     }
 }
 
@@ -186,7 +172,7 @@ fn threads_that_share_a_client_get_their_own_answers() {
 #[test]
 fn a_queue_that_is_removed_during_the_wait_is_reported_as_gone() {
     let scratch = Scratch::new();
-    let queue = scratch.0;
+    let queue = *scratch.0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
             scratch.take_request();

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 /// When to stop removing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemovalLimits {
-    /// The longest time.
+    /// How long to go on.
     pub time: Duration,
-    /// The most messages.
+    /// How many messages to remove, of all types together.
     pub messages: usize,
 }
 
@@ -38,7 +38,7 @@ impl Removal {
     }
 
     /// Removes up to `wanted` messages of a type, as long as `may_go` says before each that it may.
-    pub(super) fn take(
+    pub(super) fn remove_up_to(
         &mut self,
         mtype: i64,
         wanted: usize,
@@ -74,6 +74,6 @@ pub fn take_requests(
     taken: impl FnMut(&MessageBuffer),
 ) -> Result<bool, QueueError> {
     let mut removal = Removal::start(*queue, limits);
-    removal.take(REQUEST_MTYPE, at_most, || true, taken)?;
+    removal.remove_up_to(REQUEST_MTYPE, at_most, || true, taken)?;
     Ok(removal.is_complete)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Responses of one type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resting {
-    /// How many rest.
+    /// How many messages.
     pub messages: usize,
     /// Length of their bodies together, in bytes.
     pub bytes: usize,
@@ -38,7 +38,7 @@ impl Survey {
     ///
     /// # Errors
     /// ENOSYS on a kernel without MSG_COPY, EACCES without read permission, EIDRM or EINVAL when the queue is gone.
-    pub fn of(queue: &Queue, limits: BrowseLimits) -> Result<Self, QueueError> {
+    pub fn of_queue(queue: &Queue, limits: BrowseLimits) -> Result<Self, QueueError> {
         let mut survey = Self::default();
         let mut buffer = MessageBuffer::new();
         let mut browse = Browse::new(*queue, limits, &mut buffer);

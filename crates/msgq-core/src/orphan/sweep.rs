@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Whose responses a sweep looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SweepScope {
-    /// Everybody's.
+    /// All responses, whoever is to read them.
     All,
     /// Those for these clients. Each is judged and reported whether or not something of it was seen, so that this works
     /// without MSG_COPY too, and when the survey does not get to the end.
@@ -25,7 +25,7 @@ pub enum SweepScope {
 /// What a sweep may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepOptions {
-    /// Whose responses.
+    /// Whose responses may go.
     pub scope: SweepScope,
     /// Remove the responses of those whom `scope` names even if they live. Has no effect without names.
     pub force: bool,
@@ -53,7 +53,7 @@ impl Default for SweepOptions {
 /// Messages of one type that were removed, or would be in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Removed {
-    /// Their type.
+    /// Their message type: the number of the client that was to read them.
     pub mtype: i64,
     /// Why nobody would have read them.
     pub reason: Reason,
@@ -64,9 +64,9 @@ pub struct Removed {
 /// Messages of one type that stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
-    /// Their type.
+    /// Their message type: the number of the client that is to read them.
     pub mtype: i64,
-    /// Why they stay.
+    /// What the last look at that client said.
     pub verdict: Verdict,
     /// How many were seen, and their bytes; `None` when nobody could look (no MSG_COPY).
     pub seen: Option<Resting>,
@@ -161,12 +161,12 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     fn run(&self, is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<SweepReport, SweepError> {
-        let looked = self.look(is_old)?;
+        let looked = self.look_through(is_old)?;
         let is_complete = looked.as_ref().is_none_or(|(_, is_complete)| *is_complete);
         let mut report = SweepReport::default();
         let mut removal = Removal::start(self.queue, self.options.removal);
         for (mtype, seen) in self.candidates(looked) {
-            match self.judge(mtype) {
+            match self.verdict_on(mtype) {
                 Verdict::Orphan(reason) => {
                     report.unknown_age += seen.map_or(0, |seen| seen.unknown_age);
                     let resting = self.remove(&mut removal, mtype, seen)?;
@@ -183,7 +183,10 @@ impl Sweep<'_> {
     }
 
     /// `None` where nobody can look and it is not needed.
-    fn look(&self, mut is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<Option<Looked>, SweepError> {
+    fn look_through(
+        &self,
+        mut is_old: impl FnMut(&MessageBuffer) -> Option<bool>,
+    ) -> Result<Option<Looked>, SweepError> {
         let mut seen: BTreeMap<i64, SeenType> = BTreeMap::new();
         let mut buffer = MessageBuffer::new();
         let mut browse = Browse::new(self.queue, self.options.survey, &mut buffer);
@@ -225,7 +228,7 @@ impl Sweep<'_> {
         clients.iter().map(|client| (client.as_mtype(), seen_of(client.as_mtype()))).collect()
     }
 
-    fn judge(&self, mtype: i64) -> Verdict {
+    fn verdict_on(&self, mtype: i64) -> Verdict {
         match verdict_now(mtype) {
             Verdict::KeepAlive | Verdict::KeepUnknown
                 if self.options.force && self.options.scope != SweepScope::All =>
@@ -241,7 +244,7 @@ impl Sweep<'_> {
             return Ok(seen.unwrap_or_default().old);
         }
         let wanted = seen.map_or(usize::MAX, |seen| seen.old.messages);
-        removal.take(mtype, wanted, || matches!(self.judge(mtype), Verdict::Orphan(_)), |_| {})
+        removal.remove_up_to(mtype, wanted, || matches!(self.verdict_on(mtype), Verdict::Orphan(_)), |_| {})
     }
 }
 

@@ -1,25 +1,18 @@
+use super::verdict::verdict;
 use super::*;
 use crate::limits::PID_MAX_LIMIT;
 use crate::process::{ClientPid, Liveness};
-use crate::queue::{BrowseLimits, MessageBuffer, Queue, QueueKey};
+use crate::queue::{BrowseLimits, MessageBuffer};
+use crate::scratch::ScratchQueue;
 use proptest::prelude::*;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-struct Scratch(Queue);
+struct Scratch(ScratchQueue);
 
 impl Scratch {
     fn new() -> Self {
-        static NEXT: AtomicI32 = AtomicI32::new(0);
-        let pid = std::process::id().cast_signed();
-        (0..1000)
-            .find_map(|_| {
-                let raw = 0x6000_0000 + (pid << 8) + NEXT.fetch_add(1, Ordering::Relaxed);
-                Queue::create(QueueKey::new(raw)?, 0o600).ok()
-            })
-            .map(Self)
-            .unwrap()
+        Self(ScratchQueue::new())
     }
 
     fn put(&self, mtype: i64, count: usize) {
@@ -31,12 +24,6 @@ impl Scratch {
     fn types(&self) -> Vec<i64> {
         let mut buffer = MessageBuffer::new();
         (0..1000).map_while(|index| self.0.peek(index, &mut buffer).unwrap().then(|| buffer.mtype())).collect()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = self.0.remove();
     }
 }
 
@@ -101,7 +88,7 @@ fn a_survey_counts_by_type_and_takes_nothing() {
     for (mtype, count) in [(1, 2), (70, 3), (1, 1), (80, 1)] {
         scratch.put(mtype, count);
     }
-    let survey = Survey::of(&scratch.0, BrowseLimits::default()).unwrap();
+    let survey = Survey::of_queue(&scratch.0, BrowseLimits::default()).unwrap();
     assert_eq!(survey.requests, Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&70], Resting { messages: 3, bytes: 780 });
     assert_eq!(survey.responses[&80].messages, 1);
@@ -115,9 +102,10 @@ fn a_survey_ends_at_its_limits_and_says_so() {
     for _ in 0..5000 {
         scratch.0.try_send(9, b"").unwrap();
     }
-    let by_number = Survey::of(&scratch.0, BrowseLimits { messages: 10, ..BrowseLimits::default() }).unwrap();
+    let by_number = Survey::of_queue(&scratch.0, BrowseLimits { messages: 10, ..BrowseLimits::default() }).unwrap();
     assert_eq!((by_number.looked_at, by_number.is_complete), (10, false));
-    let by_time = Survey::of(&scratch.0, BrowseLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
+    let by_time =
+        Survey::of_queue(&scratch.0, BrowseLimits { time: Duration::from_millis(1), messages: 10_000 }).unwrap();
     assert!(by_time.looked_at < 5000 && !by_time.is_complete, "{by_time:?}");
 }
 

@@ -32,9 +32,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 4] = [Self::NoSuchProcess, Self::Zombie, Self::ImpossibleType, Self::Forced];
-
     /// A stable name for machines, in `snake_case`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -67,8 +64,7 @@ pub fn reader_of(mtype: i64) -> Option<ClientPid> {
 
 /// Judges a message by its type and by the state of the process or thread with that number; `None` when that could not be
 /// found out.
-#[must_use]
-pub fn verdict(mtype: i64, liveness: Option<Liveness>) -> Verdict {
+pub(super) fn verdict(mtype: i64, liveness: Option<Liveness>) -> Verdict {
     if mtype == REQUEST_MTYPE {
         return Verdict::Request;
     }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 /// When to stop looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrowseLimits {
-    /// The longest time. One message is looked at in any case.
+    /// How long to go on. One message is looked at in any case.
     pub time: Duration,
-    /// The most messages.
+    /// How many messages to look at.
     pub messages: usize,
 }
 

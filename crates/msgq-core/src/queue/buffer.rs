@@ -3,9 +3,9 @@
 use crate::limits;
 use crate::sysv::MTYPE_LEN;
 
-/// Room for one message of any size that the kernel may hold, and the message that was received last.
+/// Room for one message, and the message that was received last.
 ///
-/// As wide as `kernel.msgmax`, so that no message can answer E2BIG and block the queue for ever.
+/// By default as wide as `kernel.msgmax`, so that no message can answer E2BIG and block the queue for ever.
 #[derive(Debug)]
 pub struct MessageBuffer {
     bytes: Vec<u8>,

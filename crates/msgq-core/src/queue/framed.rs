@@ -1,6 +1,6 @@
 //! A message as the kernel takes and gives it: the type in native byte order, then the body.
 
-use crate::sysv::MTYPE_LEN;
+pub use crate::sysv::MTYPE_LEN;
 
 /// Puts type and body together.
 #[must_use]

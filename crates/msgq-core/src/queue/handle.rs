@@ -123,7 +123,7 @@ impl Queue {
     /// # Errors
     /// As [`Queue::receive`].
     pub fn try_receive(&self, msgtyp: i64, buffer: &mut MessageBuffer) -> Result<bool, QueueError> {
-        let received = self.try_receive_framed(msgtyp, buffer.raw())?;
+        let received = self.optional(sysv::msgrcv(self.msqid, buffer.raw(), msgtyp, libc::IPC_NOWAIT))?;
         buffer.set_body_len(received.unwrap_or(0));
         Ok(received.is_some())
     }
@@ -134,14 +134,6 @@ impl Queue {
     /// As [`Queue::receive`].
     pub fn receive_framed(&self, msgtyp: i64, message: &mut [u8]) -> Result<usize, QueueError> {
         sysv::msgrcv(self.msqid, message, msgtyp, 0).map_err(|errno| self.failed("msgrcv", errno))
-    }
-
-    /// Receives into `message` if there is something, and returns the body's length; `None` when nothing is there.
-    ///
-    /// # Errors
-    /// As [`Queue::receive`].
-    pub fn try_receive_framed(&self, msgtyp: i64, message: &mut [u8]) -> Result<Option<usize>, QueueError> {
-        self.optional(sysv::msgrcv(self.msqid, message, msgtyp, libc::IPC_NOWAIT))
     }
 
     /// Copies the message at `index` (0 is the oldest) and leaves it there; false past the end.

@@ -37,7 +37,7 @@ pub struct QueueStat {
     pub last_change_time: i64,
 }
 
-/// What [`Queue::set`] changes; `None` leaves a value as it is.
+/// What [`Queue::set`](crate::queue::Queue::set) changes; `None` leaves a value as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueSettings {
     /// The nine permission bits.

@@ -1,82 +1,60 @@
 use super::*;
+use crate::scratch::ScratchQueue;
 use nix::errno::Errno;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
-
-struct Scratch(Queue);
-
-impl Scratch {
-    fn new() -> Self {
-        static NEXT: AtomicI32 = AtomicI32::new(0);
-        let pid = std::process::id().cast_signed();
-        (0..1000)
-            .find_map(|_| {
-                let raw = 0x4000_0000 + (pid << 8) + NEXT.fetch_add(1, Ordering::Relaxed);
-                Queue::create(QueueKey::new(raw)?, 0o600).ok()
-            })
-            .map(Self)
-            .unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = self.0.remove();
-    }
-}
 
 #[test]
 fn what_was_sent_is_received_with_its_type_and_length() {
-    let scratch = Scratch::new();
+    let scratch = ScratchQueue::new();
     let mut buffer = MessageBuffer::new();
-    scratch.0.try_send(7, b"a longer body").unwrap();
-    scratch.0.try_send(8, b"short").unwrap();
-    scratch.0.receive(7, &mut buffer).unwrap();
+    scratch.try_send(7, b"a longer body").unwrap();
+    scratch.try_send(8, b"short").unwrap();
+    scratch.receive(7, &mut buffer).unwrap();
     assert_eq!((buffer.mtype(), buffer.body()), (7, b"a longer body".as_slice()));
-    assert!(scratch.0.try_receive(0, &mut buffer).unwrap());
+    assert!(scratch.try_receive(0, &mut buffer).unwrap());
     assert_eq!((buffer.mtype(), buffer.body()), (8, b"short".as_slice()));
-    assert!(!scratch.0.try_receive(0, &mut buffer).unwrap());
+    assert!(!scratch.try_receive(0, &mut buffer).unwrap());
     assert_eq!(buffer.body(), b"");
 }
 
 #[test]
 fn peek_leaves_everything_where_it_is() {
-    let scratch = Scratch::new();
+    let scratch = ScratchQueue::new();
     let mut buffer = MessageBuffer::new();
     for text in [b"one", b"two"] {
-        scratch.0.try_send(5, text).unwrap();
+        scratch.try_send(5, text).unwrap();
     }
-    assert!(scratch.0.peek(1, &mut buffer).unwrap());
+    assert!(scratch.peek(1, &mut buffer).unwrap());
     assert_eq!(buffer.body(), b"two");
-    assert!(!scratch.0.peek(2, &mut buffer).unwrap());
-    assert_eq!(scratch.0.stat().unwrap().messages, 2);
-    assert_eq!(scratch.0.stat().unwrap().last_receive_pid, 0);
+    assert!(!scratch.peek(2, &mut buffer).unwrap());
+    assert_eq!(scratch.stat().unwrap().messages, 2);
+    assert_eq!(scratch.stat().unwrap().last_receive_pid, 0);
 }
 
 #[test]
 fn rests_sees_a_message_without_taking_it() {
-    let scratch = Scratch::new();
-    assert!(!scratch.0.has_message(9).unwrap());
-    scratch.0.try_send(9, b"x").unwrap();
-    assert!(scratch.0.has_message(9).unwrap());
-    assert!(!scratch.0.has_message(10).unwrap());
-    let stat = scratch.0.stat().unwrap();
+    let scratch = ScratchQueue::new();
+    assert!(!scratch.has_message(9).unwrap());
+    scratch.try_send(9, b"x").unwrap();
+    assert!(scratch.has_message(9).unwrap());
+    assert!(!scratch.has_message(10).unwrap());
+    let stat = scratch.stat().unwrap();
     assert_eq!((stat.messages, stat.last_receive_pid), (1, 0));
 }
 
 #[test]
 fn a_full_queue_answers_eagain_and_names_the_limit() {
-    let scratch = Scratch::new();
-    let error = (0..100_000).find_map(|_| scratch.0.try_send(2, &[0; 264]).err()).unwrap();
+    let scratch = ScratchQueue::new();
+    let error = (0..100_000).find_map(|_| scratch.try_send(2, &[0; 264]).err()).unwrap();
     assert_eq!(error.errno(), Errno::EAGAIN);
     assert!(error.to_string().contains("msg_qbytes"), "{error}");
-    assert!(error.to_string().contains(&scratch.0.key().unwrap().to_string()), "{error}");
+    assert!(error.to_string().contains(&scratch.key().unwrap().to_string()), "{error}");
 }
 
 #[test]
 fn a_removed_queue_is_gone_for_every_call() {
-    let scratch = Scratch::new();
-    let queue = scratch.0;
+    let scratch = ScratchQueue::new();
+    let queue = *scratch;
     queue.remove().unwrap();
     let mut buffer = MessageBuffer::new();
     assert!(queue.stat().unwrap_err().is_gone());
@@ -87,10 +65,10 @@ fn a_removed_queue_is_gone_for_every_call() {
 
 #[test]
 fn set_changes_mode_and_size_and_leaves_the_rest() {
-    let scratch = Scratch::new();
-    let before = scratch.0.stat().unwrap();
-    scratch.0.set(&QueueSettings { mode: Some(0o640), max_bytes: Some(4096), ..QueueSettings::default() }).unwrap();
-    let after = scratch.0.stat().unwrap();
+    let scratch = ScratchQueue::new();
+    let before = scratch.stat().unwrap();
+    scratch.set(&QueueSettings { mode: Some(0o640), max_bytes: Some(4096), ..QueueSettings::default() }).unwrap();
+    let after = scratch.stat().unwrap();
     assert_eq!((after.mode, after.max_bytes, after.uid, after.gid), (0o640, 4096, before.uid, before.gid));
 }
 
@@ -117,13 +95,13 @@ fn keys_are_read_in_decimal_and_hexadecimal_and_zero_is_refused() {
 
 #[test]
 fn a_look_at_all_messages_takes_none_and_says_why_it_ended() {
-    let scratch = Scratch::new();
+    let scratch = ScratchQueue::new();
     for mtype in 2..7 {
-        scratch.0.try_send(mtype, b"x").unwrap();
+        scratch.try_send(mtype, b"x").unwrap();
     }
     let mut buffer = MessageBuffer::new();
     let mut looked = |limits| {
-        let mut browse = Browse::new(scratch.0, limits, &mut buffer);
+        let mut browse = Browse::new(*scratch, limits, &mut buffer);
         let mut seen = Vec::new();
         while let Some((index, message)) = browse.next_message() {
             seen.push((index, message.mtype()));
@@ -134,8 +112,8 @@ fn a_look_at_all_messages_takes_none_and_says_why_it_ended() {
     assert_eq!(looked(limits), (5, Some((4, 6)), BrowseEnd::AllSeen));
     assert_eq!(looked(BrowseLimits { messages: 3, ..limits }), (3, Some((2, 4)), BrowseEnd::MessageLimit));
     assert_eq!(looked(BrowseLimits { time: Duration::ZERO, ..limits }), (1, Some((0, 2)), BrowseEnd::TimeLimit));
-    assert_eq!(scratch.0.stat().unwrap().messages, 5);
-    scratch.0.remove().unwrap();
+    assert_eq!(scratch.stat().unwrap().messages, 5);
+    scratch.remove().unwrap();
     assert!(matches!(looked(limits), (0, None, BrowseEnd::Failed(error)) if error.is_gone()));
 }
 

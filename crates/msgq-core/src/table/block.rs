@@ -7,10 +7,10 @@ use super::offsets::Offsets;
 use super::slot::SlotHeader;
 use crate::layout::BODY_LEN_LP64;
 use crate::memory::Region;
-use crate::sysv::MTYPE_LEN;
+use crate::queue::MTYPE_LEN;
 use std::io;
 
-/// The table.
+/// The table: a view of its memory. Everything in it is shared, so all of its methods take `&self`.
 #[derive(Debug)]
 pub struct Table {
     pub(super) region: Region,

@@ -26,7 +26,7 @@ impl ClientEntry {
         self.pid.store(pid, Ordering::Release);
     }
 
-    /// Frees the entry.
+    /// Frees the entry, when its client is dead or no longer watched.
     pub fn clear(&self) {
         self.pid.store(0, Ordering::Release);
     }

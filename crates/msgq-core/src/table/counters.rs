@@ -26,16 +26,14 @@ macro_rules! counters {
 
         impl Counters {
             /// Reads all counters, each by itself.
-            #[must_use]
-            pub fn snapshot(&self) -> CountersSnapshot {
+            pub(super) fn snapshot(&self) -> CountersSnapshot {
                 CountersSnapshot { $($name: self.$name.load(Ordering::Relaxed),)+ }
             }
         }
 
         impl CountersSnapshot {
-            /// Both together. Saturating: the table may be one that was damaged.
-            #[must_use]
-            pub fn plus(&self, other: &Self) -> Self {
+            /// The counts of both together. Saturating: the table may be one that was damaged.
+            pub(super) fn plus(&self, other: &Self) -> Self {
                 Self { $($name: self.$name.saturating_add(other.$name),)+ }
             }
 

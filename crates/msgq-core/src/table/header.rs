@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 /// `msgqdTBL` in the byte order of the machine.
 pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"msgqdTBL");
 const TEXT_WORDS: usize = 4;
-/// Of a sentence.
+/// Words of a sentence: 256 bytes.
 const SENTENCE_WORDS: usize = 32;
 
 shared_struct! {
@@ -48,7 +48,7 @@ pub(super) static NOWHERE: TableHeader = TableHeader::ZERO;
 pub enum Phase {
     /// It finishes what an earlier one had in hand.
     Starting = 1,
-    /// It serves.
+    /// It receives requests and answers them.
     Serving = 2,
     /// It was asked to end and finishes what it has.
     Draining = 3,
@@ -61,19 +61,19 @@ pub enum Phase {
 pub struct About {
     /// Key of the queue; 0: none.
     pub key: i32,
-    /// The queue.
+    /// The kernel's number for the queue; changes when the queue is made anew.
     pub msqid: i32,
     /// Inode of the IPC namespace, as in `/proc/self/ns/ipc`; 0: unknown.
     pub ipc_namespace: u64,
-    /// The daemon's PID.
+    /// PID of the daemon that writes the table.
     pub owner: i32,
     /// The daemon's pidfs inode; 0: the kernel gives none.
     pub owner_identity: u64,
     /// Unix time of the start, in seconds.
     pub started_at_s: u64,
-    /// The daemon's version.
+    /// Version of that daemon, as in its package.
     pub version: String,
-    /// The handler's name.
+    /// Name of its handler (`echo`, `exec`, ...); a reload may change it.
     pub handler: String,
 }
 

@@ -42,8 +42,7 @@ impl Histogram {
     }
 
     /// Reads all buckets, each by itself.
-    #[must_use]
-    pub fn snapshot(&self) -> HistogramSnapshot {
+    pub(super) fn snapshot(&self) -> HistogramSnapshot {
         HistogramSnapshot { buckets: self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect() }
     }
 }
@@ -55,9 +54,8 @@ pub struct HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
-    /// Both together.
-    #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
+    /// The counts of two histograms together.
+    pub(super) fn plus(&self, other: &Self) -> Self {
         let both = self.buckets.iter().zip(&other.buckets);
         Self { buckets: both.map(|(one, other)| one.saturating_add(*other)).collect() }
     }

@@ -4,8 +4,7 @@ use super::block::Table;
 use super::geometry::RESPONSE_MESSAGE_LEN;
 use super::slot::{SlotHeader, SlotState};
 use crate::layout::BODY_LEN_LP64;
-use crate::queue::{Queue, QueueError};
-use crate::sysv::MTYPE_LEN;
+use crate::queue::{MTYPE_LEN, Queue, QueueError};
 use nix::errno::Errno;
 use nix::libc;
 

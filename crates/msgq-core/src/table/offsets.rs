@@ -6,7 +6,7 @@ use super::geometry::{Geometry, RESPONSE_MESSAGE_LEN};
 use super::header::TableHeader;
 use super::histogram::Histogram;
 use super::slot::SlotHeader;
-use crate::sysv::MTYPE_LEN;
+use crate::queue::MTYPE_LEN;
 
 /// Offsets of everything in the table, in bytes; all slots start at a multiple of 64, a cache line.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(super) struct Offsets {
 const LINE: usize = 64;
 /// Room for what identifies the table, in front of all else.
 const HEADER_LEN: usize = 4096;
-/// Within the metrics.
+/// Where the two histograms stand, from the start of the metrics.
 const HISTOGRAM: usize = size_of::<Counters>().next_multiple_of(LINE);
 const HANDLER_HISTOGRAM: usize = (HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);
 const BOOKS_LEN: usize = (HANDLER_HISTOGRAM + size_of::<Histogram>()).next_multiple_of(LINE);

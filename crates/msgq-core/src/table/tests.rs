@@ -163,36 +163,21 @@ mod file {
 
 mod landing {
     use crate::layout::REQUEST_MTYPE;
-    use crate::queue::{Queue, QueueKey};
-
-    struct Scratch(Queue);
-
-    impl Scratch {
-        fn new() -> Self {
-            let base = 0x6100_0000 + (std::process::id().cast_signed() << 4);
-            Self((0..16).find_map(|at| Queue::create(QueueKey::new(base + at)?, 0o600).ok()).unwrap())
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = self.0.remove();
-        }
-    }
+    use crate::scratch::ScratchQueue;
 
     #[test]
     fn the_slot_alone_tells_of_a_message_and_its_length_until_it_is_finished() {
-        let queue = Scratch::new();
+        let queue = ScratchQueue::new();
         let table = super::table();
         for len in [0, 1, 3, 4, 5, 100, 259, 260, 261, 264, 265, 272, 300, 8192] {
             assert_eq!(table.landed_mtype(1), 0);
-            queue.0.try_send(REQUEST_MTYPE, &vec![b'x'; len]).unwrap();
-            assert_eq!(table.receive(1, &queue.0, REQUEST_MTYPE).unwrap(), len);
+            queue.try_send(REQUEST_MTYPE, &vec![b'x'; len]).unwrap();
+            assert_eq!(table.receive(1, &queue, REQUEST_MTYPE).unwrap(), len);
             assert_eq!(table.landed_mtype(1), REQUEST_MTYPE);
             assert_eq!(table.landed_len(1), len.min(272));
             table.finish_landing(1);
         }
-        assert_eq!(table.try_receive(1, &queue.0, REQUEST_MTYPE).unwrap(), None);
+        assert_eq!(table.try_receive(1, &queue, REQUEST_MTYPE).unwrap(), None);
         assert_eq!(table.landed_mtype(1), 0);
     }
 

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
     let stat = target.stat()?;
     let mut diagnostics = Vec::new();
-    let waiting = match Survey::of(&target.queue, BrowseLimits::default()) {
+    let waiting = match Survey::of_queue(&target.queue, BrowseLimits::default()) {
         Ok(survey) => Some(waiting(&survey)),
         Err(error) if error.errno() == Errno::ENOSYS => {
             diagnostics.push(format!("what waits in the queue is not shown: {error}"));

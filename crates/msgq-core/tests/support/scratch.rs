@@ -1,4 +1,14 @@
+//! Queues for tests. Whoever needs one names this file as a module by its path: it is no part of any program.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each user needs a part of it; in a test a panic is the report"
+)]
+
 use msgq_core::queue::{Queue, QueueKey};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// A queue key that nobody used when it was chosen; whatever queue has it is removed at the end of the test.
@@ -36,5 +46,35 @@ impl Drop for ScratchKey {
         if let Ok(queue) = Queue::open(self.0) {
             let _ = queue.remove();
         }
+    }
+}
+
+/// A queue of its own for a test, removed at its end.
+#[derive(Debug)]
+pub struct ScratchQueue {
+    queue: Queue,
+    _key: ScratchKey,
+}
+
+impl ScratchQueue {
+    /// Creates a queue for this user alone.
+    #[must_use]
+    pub fn new() -> Self {
+        let key = ScratchKey::new();
+        Self { queue: Queue::create(key.key(), 0o600).unwrap(), _key: key }
+    }
+}
+
+impl Default for ScratchQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for ScratchQueue {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        &self.queue
     }
 }
