@@ -3,6 +3,7 @@
 //! The only room that knows signals and systemd. Decides when things happen; how they are done is the engine's.
 
 mod acquire;
+mod current;
 mod door;
 mod drain;
 mod instance;
@@ -15,10 +16,11 @@ use crate::engine::{Engine, EngineSettings};
 use crate::handler::{Handler, build_handler};
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
+use current::{Reconfigurable, spin_limit, worker_count};
 use door::Door;
 use instance::{ClaimError, Instance};
 use manager::Manager;
-use msgq_core::config::{Config, QueueFate, Spin, Workers};
+use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey};
 use msgq_core::time::unix_time_s;
@@ -33,25 +35,6 @@ pub struct StartError(String);
 
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
-
-/// What a reload may change.
-struct Reconfigurable {
-    config: Config,
-    /// True when the program that runs the server brought its handler.
-    own_handler: bool,
-    plan: Arc<Mutex<Arc<QueuePlan>>>,
-    door: Door,
-}
-
-impl Reconfigurable {
-    fn plan(&self) -> Arc<QueuePlan> {
-        Arc::clone(&self.plan.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set_plan(&self, plan: Arc<QueuePlan>) {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
-    }
-}
 
 /// Serves until a signal ends it. Without a handler it is the configured one.
 ///
@@ -106,22 +89,6 @@ pub(crate) fn run(
         QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
     }
     Ok(())
-}
-
-fn worker_count(config: &Config, concurrency: usize) -> usize {
-    match config.service.workers {
-        Workers::Auto => concurrency.max(1),
-        Workers::Fixed(workers) => workers,
-    }
-}
-
-/// Looking for requests while a client needs the only CPU would help nobody.
-fn spin_limit(config: &Config) -> Duration {
-    match config.service.spin {
-        Spin::Limit(limit) => limit,
-        Spin::Auto if std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1) => AUTO_SPIN,
-        Spin::Auto => Duration::ZERO,
-    }
 }
 
 /// The service manager has given up on the daemon: does with the queue what `on_failure` says, so that clients who
@@ -232,8 +199,6 @@ fn client_limit() -> usize {
     usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
-/// A wake-up across CPUs takes up to 50 microseconds, and an answer and the next request need one each.
-const AUTO_SPIN: Duration = Duration::from_micros(100);
 /// Slots for workers that a reload may add.
 const WORKER_ROOM: usize = 32;
 /// For logs, signals, the table and the handler.

@@ -1,7 +1,7 @@
 //! A reload: what the new configuration changes is put into effect while requests come in, or nothing is.
 
 use super::acquire::QueuePlan;
-use super::{Reconfigurable, spin_limit, worker_count};
+use super::current::{Reconfigurable, spin_limit, worker_count};
 use crate::engine::Engine;
 use crate::handler::build_handler;
 use msgq_core::config::{Config, HandlerConfig};
