@@ -5,7 +5,6 @@
 
 mod checks;
 mod facts;
-mod outcome;
 mod report;
 
 use super::{CommandOutcome, RunCommand};

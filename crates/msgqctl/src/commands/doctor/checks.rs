@@ -7,14 +7,16 @@ mod machine;
 mod mend;
 mod namespaces;
 mod neighbours;
+mod outcome;
 mod program;
 mod queue;
 mod systemd_settings;
 mod table;
 mod unit_state;
 
+pub(super) use outcome::{Check, CheckOutcome, Finding};
+
 use super::facts::Facts;
-use super::outcome::{Check, CheckOutcome};
 
 /// One thing to look at.
 struct Examination {

@@ -1,6 +1,6 @@
 //! The result of `doctor`: its JSON and its text.
 
-use super::outcome::{Check, CheckOutcome, Finding};
+use super::checks::{Check, CheckOutcome, Finding};
 use crate::output::{Colour, StyledText, Text, counted};
 use serde::Serialize;
 

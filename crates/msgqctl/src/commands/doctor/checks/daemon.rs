@@ -1,8 +1,8 @@
 //! Whether a msgqd serves the queue.
 
 use super::mend::{restart_command, start_command};
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::daemon::{ServerPhase, silence};
 use crate::output::shown_path;
 use crate::system::procfs::is_process_stopped;

@@ -1,8 +1,8 @@
 //! Limits and features of the kernel, and whether the wall clock can be right.
 
 use super::mend::sysctl;
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::utc;
 use crate::system::sysvipc::listed_queues;
 use msgq_core::layout::BODY_LEN_LP64;

@@ -1,8 +1,8 @@
 //! Whether the daemon and this shell see the same queues and the same numbers of processes.
 
 use super::daemon::no_daemon_seen;
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::{DaemonElsewhere, Facts, Identification};
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::system::procfs::process_namespace;
 use msgq_core::instance::{LockState, ipc_namespace};
 

@@ -1,8 +1,8 @@
 //! Other programs that take requests off the queue while a msgqd serves it.
 
+use super::outcome::CheckOutcome;
 use super::queue::no_queue;
 use crate::commands::doctor::facts::{Facts, Identification};
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::counted;
 use crate::system::procfs::{RequestTaking, process_namespace, request_taking};
 use msgq_core::instance::ipc_namespace;

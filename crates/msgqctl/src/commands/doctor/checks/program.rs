@@ -2,8 +2,8 @@
 
 use super::daemon::no_daemon_seen;
 use super::mend::restart_command;
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::{CommandError, Facts, ask_program};
-use crate::commands::doctor::outcome::CheckOutcome;
 use msgq_core::escape::escape;
 use msgq_core::table::TableError;
 use std::os::unix::ffi::OsStrExt;

@@ -2,8 +2,8 @@
 
 use super::configuration::known_settings;
 use super::mend::{restart_command, shell_word, sysctl};
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::daemon::{ServerPhase, closing_note, closing_sentence};
 use crate::output::shown_path;
 use crate::system::names::Named;

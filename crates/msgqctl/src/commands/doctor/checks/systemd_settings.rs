@@ -1,8 +1,8 @@
 //! Whether settings of logind or of the unit would take the queue away, or hide it.
 
+use super::outcome::CheckOutcome;
 use super::queue::no_queue;
 use crate::commands::doctor::facts::{Facts, SystemdUnit, effective_setting, files_of_logind};
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::output::shown_path;
 use crate::system::names::Named;
 use crate::system::procfs::user_of_process;

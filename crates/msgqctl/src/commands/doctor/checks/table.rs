@@ -1,8 +1,8 @@
 //! Whether the table is that of a living daemon and of the queue that is there now.
 
 use super::mend::{restart_command, shell_word, start_command};
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
-use crate::commands::doctor::outcome::CheckOutcome;
 use crate::daemon::{ServerPhase, is_used};
 use crate::output::{counted, shown_path};
 use msgq_core::instance::LockState;

@@ -1,7 +1,7 @@
 //! Whether systemd runs the unit now, and will after the next boot.
 
+use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::{Facts, SystemdUnit};
-use crate::commands::doctor::outcome::CheckOutcome;
 use std::collections::HashMap;
 use std::convert::identity;
 
