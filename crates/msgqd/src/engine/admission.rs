@@ -22,7 +22,7 @@ pub(super) fn admit(shared: &Shared, claimed_pid: i32) -> Option<(ClientPid, Gen
     let generation = shared.clients.admit(client).unwrap_or_else(|error| {
         shared
             .events
-            .receive_failed
+            .watch_failed
             .error(|| format!("cannot watch client {client}: {error}; raise LimitNOFILE= if this goes on"));
         shared.clients.find(client)
     });

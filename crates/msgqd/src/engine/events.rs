@@ -89,6 +89,8 @@ events! {
     orphans: "orphans removed",
     /// An answer that the kernel refused.
     send_failed: "answer refused by the kernel",
+    /// A client that no pidfd watches.
+    watch_failed: "client not watched",
     /// A receive that failed.
     receive_failed: "receive failed",
 }
