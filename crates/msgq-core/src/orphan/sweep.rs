@@ -216,10 +216,10 @@ impl Sweep<'_> {
     /// The types to judge, each with what may go of it; `None`: all that there is.
     fn candidates(&self, looked: Option<Looked>) -> BTreeMap<i64, Option<SeenType>> {
         let (seen, is_complete) = looked.unwrap_or_default();
-        let SweepScope::Clients(clients) = &self.options.scope else { return all_seen(seen) };
-        if self.needs_look {
-            return all_seen(seen);
-        }
+        let clients = match &self.options.scope {
+            SweepScope::Clients(clients) if !self.needs_look => clients,
+            _ => return seen.into_iter().map(|(mtype, seen)| (mtype, Some(seen))).collect(),
+        };
         let seen_of = |mtype: i64| match seen.get(&mtype) {
             // The survey did not get to the end: there may be more of a named client than it saw.
             _ if !is_complete && !self.options.dry_run => None,
@@ -246,8 +246,4 @@ impl Sweep<'_> {
         let wanted = seen.map_or(usize::MAX, |seen| seen.old.messages);
         removal.remove_up_to(mtype, wanted, || matches!(self.verdict_on(mtype), Verdict::Orphan(_)), |_| {})
     }
-}
-
-fn all_seen(seen: BTreeMap<i64, SeenType>) -> BTreeMap<i64, Option<SeenType>> {
-    seen.into_iter().map(|(mtype, seen)| (mtype, Some(seen))).collect()
 }
