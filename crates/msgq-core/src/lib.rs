@@ -4,12 +4,12 @@
 //! the PID, or thread id, of the client that asked. The crate has no threads of its own and no policy.
 //!
 //! - To ask a server: [`client`], a call with a deadline.
-//! - To handle a queue: [`queue`] has all calls, and [`queue::Browse`] looks without taking; [`frame`] reads and makes
+//! - To handle a queue: [`queue`] has all calls, and [`queue::Browse`] looks without taking; [`layout`] reads and makes
 //!   bodies; [`limits`] are the kernel's.
-//! - To know who a client is: [`identity`], and [`pid_flags`] to note something for each.
+//! - To know who a client is: [`process`], and [`pid_flags`] to note something for each.
 //! - To clean up: [`orphan`] finds and removes what nobody will ever read.
-//! - To look after a `msgqd`: [`instance`] finds its files, [`inflight`] is the table of all that it holds for clients,
-//!   [`door`] is the note that keeps new requests out, [`config`] are its settings.
+//! - To look after a `msgqd`: [`instance`] finds its files, [`table`] is the table of all that it holds for clients,
+//!   [`drain_note`] is the note that keeps new requests out, [`config`] are its settings.
 //! - [`escape`] makes the text of clients safe to show, [`time`] reads the clocks.
 //!
 //! Asking, with a second of patience:

@@ -34,11 +34,8 @@ impl Event {
     }
 
     fn log(&self, level: log::Level, text: impl FnOnce() -> String) {
-        if let Some(suppressed) = self.limit.admit(Instant::now()) {
-            match suppressed {
-                0 => log::log!(level, "{}", text()),
-                _ => log::log!(level, "{} ({suppressed} similar suppressed)", text()),
-            }
+        if let Some(note) = self.limit.admit_with_note("similar suppressed") {
+            log::log!(level, "{}{note}", text());
         }
     }
 

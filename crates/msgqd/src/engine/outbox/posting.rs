@@ -5,6 +5,7 @@ use super::pending::{Origin, PendingAnswer};
 use super::{LockedOutbox, Outbox};
 use crate::engine::kill_points::kill_point;
 use msgq_core::process::ClientPid;
+use msgq_core::queue::MTYPE_LEN;
 use msgq_core::table::{Counters, SlotState};
 use std::sync::atomic::Ordering;
 
@@ -56,7 +57,7 @@ impl LockedOutbox<'_> {
         header.generation.store(answer.generation.number(), Ordering::Relaxed);
         header.msqid.store(answer.queue.id(), Ordering::Relaxed);
         header.in_doubt.store(u32::from(answer.origin == Origin::Earlier { in_doubt: true }), Ordering::Relaxed);
-        header.set_body_len(answer.message.len().saturating_sub(8));
+        header.set_body_len(answer.message.len().saturating_sub(MTYPE_LEN));
         parts.table.write_response(slot, answer.message);
         if answer.origin == Origin::Recall {
             self.outbox.announce_recall(Some(slot));

@@ -6,7 +6,7 @@ use super::{LockedOutbox, Outbox};
 use crate::engine::kill_points::kill_point;
 use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::process::ClientPid;
-use msgq_core::queue::Queue;
+use msgq_core::queue::{MTYPE_LEN, Queue};
 use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN, SlotState};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -42,7 +42,7 @@ impl Outbox {
         let mut message = [0; RESPONSE_MESSAGE_LEN];
         let len = self.parts.table.read_response(slot, &mut message);
         let mut body = [0; BODY_LEN_LP64];
-        message.get(8..len).is_some_and(|stored| self.recalled_body(&mut body, length) == Some(stored))
+        message.get(MTYPE_LEN..len).is_some_and(|stored| self.recalled_body(&mut body, length) == Some(stored))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The answers in the table of an earlier daemon: which there are, and where each stands.
 
 use super::left::Recovery;
+use msgq_core::queue::MTYPE_LEN;
 use msgq_core::table::{RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::time::monotonic_ns;
 use std::collections::HashSet;
@@ -53,10 +54,10 @@ impl Recovery<'_> {
     pub(super) fn recalled_message(&self, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
         let recall = self.left.recall();
         let len = self.left.landed_len(recall);
-        let Some((mtype, body)) = message.split_first_chunk_mut::<8>() else { return 0 };
+        let Some((mtype, body)) = message.split_first_chunk_mut::<MTYPE_LEN>() else { return 0 };
         *mtype = self.left.landed_mtype(recall).to_ne_bytes();
         let is_there = body.get_mut(..len).is_some_and(|body| self.left.read_landed(recall, body));
-        if is_there { 8 + len } else { 0 }
+        if is_there { MTYPE_LEN + len } else { 0 }
     }
 
     /// All answers that are not known to be in the queue or with their client.

@@ -5,7 +5,7 @@ use crate::engine::kill_points::{kill_point, receives_through_stack};
 use crate::engine::shared::Shared;
 use msgq_core::layout::REQUEST_MTYPE;
 use msgq_core::limits;
-use msgq_core::queue::{MessageBuffer, Queue, QueueError};
+use msgq_core::queue::{MTYPE_LEN, MessageBuffer, Queue, QueueError};
 use msgq_core::table::{Metrics, SlotHeader, SlotState};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -103,7 +103,7 @@ impl<'a> Receiving<'a> {
     fn receive_through_stack(&self, queue: &Queue) -> Result<usize, QueueError> {
         let mut message = [0; limits::DEFAULT_MSGMAX];
         let length = queue.receive_framed(REQUEST_MTYPE, &mut message)?;
-        let body = message.get(8..8 + length).unwrap_or_default();
+        let body = message.get(MTYPE_LEN..MTYPE_LEN + length).unwrap_or_default();
         self.shared.table.store_landed(self.index, REQUEST_MTYPE, body);
         Ok(length)
     }
