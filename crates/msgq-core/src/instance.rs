@@ -76,7 +76,7 @@ pub fn table_path(directory: &Path, key: QueueKey) -> PathBuf {
     directory.join(format!("{}.table", stem(key)))
 }
 
-/// The note that closes the door of a queue in this process's IPC namespace: see [`crate::door`].
+/// The note that closes the door of a queue in this process's IPC namespace: see [`crate::drain_note`].
 #[must_use]
 pub fn closed_path(directory: &Path, key: QueueKey) -> PathBuf {
     directory.join(format!("{}.closed", stem(key)))
