@@ -47,7 +47,6 @@ pub(crate) fn run(
     handler: Option<Arc<dyn Handler>>,
     reload: Option<&dyn Fn() -> Result<Config, String>>,
 ) -> Result<(), StartError> {
-    let client_limit = client_limit();
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
@@ -55,28 +54,18 @@ pub(crate) fn run(
     let plan = Arc::new(QueuePlan::new(key, &config.queue, door.closed()).map_err(StartError)?);
     let own_handler = handler.is_some();
     let handler = handler.map_or_else(|| build_handler(&config.handler), Ok).map_err(StartError)?;
-    let queue = plan.acquire().map_err(StartError)?;
-    let workers = worker_count(&config, handler.concurrency());
-    let settings = EngineSettings {
-        workers,
-        worker_room: workers.max(WORKER_ROOM),
-        outbox_capacity: config.service.outbox_capacity,
-        response_ttl: config.service.response_ttl,
-        spin_limit: spin_limit(&config),
-        message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
-        client_limit,
-    };
+    let acquired = plan.acquire().map_err(StartError)?;
     let mut manager = Manager::new();
-    let storage =
-        storage::prepare(&instance, &settings, &queue, handler.name(), config.service.on_crash).map_err(StartError)?;
-    if storage.left.is_some() {
-        manager.recovering();
-    }
     let plan = Arc::new(Mutex::new(plan));
-    let mut current = Reconfigurable { config, own_handler, plan: Arc::clone(&plan), door };
-    let recreate = move || plan.lock().unwrap_or_else(PoisonError::into_inner).acquire();
-    let mut engine = Engine::start(queue, settings, handler, Box::new(recreate), storage)
-        .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
+    let mut engine = match start_engine(&config, &acquired.queue, handler, &instance, &plan, &mut manager) {
+        Ok(engine) => engine,
+        Err(error) => {
+            storage::discard(&instance, acquired.is_new());
+            acquired.give_back();
+            return Err(error);
+        }
+    };
+    let mut current = Reconfigurable { config, own_handler, plan, door };
     remember_errors(&engine);
     announce(&engine, key);
     manager.set_closed(current.door.is_closed());
@@ -91,6 +80,39 @@ pub(crate) fn run(
         QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
     }
     Ok(())
+}
+
+/// Finishes what an earlier server left, and starts to serve.
+fn start_engine(
+    config: &Config,
+    queue: &Queue,
+    handler: Arc<dyn Handler>,
+    instance: &Instance,
+    plan: &Arc<Mutex<Arc<QueuePlan>>>,
+    manager: &mut Manager,
+) -> Result<Engine, StartError> {
+    let workers = worker_count(config, handler.concurrency());
+    let settings = EngineSettings {
+        workers,
+        worker_room: workers.max(WORKER_ROOM),
+        outbox_capacity: config.service.outbox_capacity,
+        response_ttl: config.service.response_ttl,
+        spin_limit: spin_limit(config),
+        message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
+        client_limit: client_limit(),
+    };
+    let storage = storage::prepare(instance, &settings, queue, handler.name(), config.service.on_crash);
+    let storage = storage.map_err(StartError)?;
+    if storage.left.is_some() {
+        manager.recovering();
+    }
+    let plan = Arc::clone(plan);
+    let recreate = move || {
+        let plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.acquire().map(|acquired| acquired.queue)
+    };
+    Engine::start(*queue, settings, handler, Box::new(recreate), storage)
+        .map_err(|error| StartError(format!("cannot start the engine: {error}")))
 }
 
 /// The service manager has given up on the daemon: does with the queue what `on_failure` says, so that clients who
