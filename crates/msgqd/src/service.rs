@@ -61,7 +61,7 @@ pub(crate) fn run(
         outbox_capacity: config.service.outbox_capacity,
         response_ttl: config.service.response_ttl,
         spin_limit: spin_limit(&config),
-        message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
+        message_room: limits::msgmax().clamp(limits::DEFAULT_MSGMAX, MOST_MESSAGE_ROOM),
         client_limit,
     };
     let mut manager = Manager::new();
@@ -199,6 +199,9 @@ fn client_limit() -> usize {
     usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
+/// Each landing slot is locked in memory. A wider message is taken through the worker's own memory: its client is told that
+/// it is too long.
+const MOST_MESSAGE_ROOM: usize = 65_536;
 /// Slots for workers that a reload may add.
 const WORKER_ROOM: usize = 32;
 /// For logs, signals, the table and the handler.
