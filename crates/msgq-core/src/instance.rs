@@ -3,6 +3,7 @@
 use crate::queue::QueueKey;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -74,6 +75,20 @@ pub fn lock_path(directory: &Path, key: QueueKey) -> PathBuf {
 #[must_use]
 pub fn table_path(directory: &Path, key: QueueKey) -> PathBuf {
     directory.join(format!("{}.table", stem(key)))
+}
+
+/// The key of the queue whose table has this file name, if it is one of this process's IPC namespace.
+#[must_use]
+pub fn key_of_table(name: &OsStr) -> Option<QueueKey> {
+    let key = name.to_str()?.strip_prefix("queue-")?.strip_suffix(&format!("-ipc{}.table", ipc_namespace()))?;
+    key.parse().ok()
+}
+
+/// A note that lets the next stop keep the queue whatever `on_stop` says: an upgrade restarts the daemon, and its clients
+/// must not notice.
+#[must_use]
+pub fn keep_once_path(directory: &Path) -> PathBuf {
+    directory.join("keep-queue-once")
 }
 
 /// The note that closes the door of a queue in this process's IPC namespace: see [`crate::drain_note`].

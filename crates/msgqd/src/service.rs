@@ -7,10 +7,13 @@ mod current;
 mod door;
 mod drain;
 mod instance;
+mod left_behind;
 mod manager;
 mod reload;
 mod signals;
 mod storage;
+
+pub use left_behind::{after_failure, after_failure_by_tables, remove_left_queues};
 
 use crate::engine::{Engine, EngineSettings};
 use crate::handler::{Handler, build_handler};
@@ -18,11 +21,11 @@ use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use current::{Reconfigurable, spin_limit, worker_count};
 use door::Door;
-use instance::{ClaimError, Instance};
+use instance::Instance;
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
-use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::queue::QueueKey;
 use msgq_core::time::unix_time_s;
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,51 +78,23 @@ pub(crate) fn run(
     let recreate = move || plan.lock().unwrap_or_else(PoisonError::into_inner).acquire();
     let mut engine = Engine::start(queue, settings, handler, Box::new(recreate), storage)
         .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
+    engine.table().header().set_keeps_queue_on_failure(current.config.service.on_failure == QueueFate::Keep);
     remember_errors(&engine);
     announce(&engine, key);
     manager.set_closed(current.door.is_closed());
+    // From an upgrade that found nothing to restart.
+    instance.take_keep_once();
     manager.ready(&engine);
     serve(&mut engine, &mut current, reload, &signals, &mut manager);
     let limit = current.config.service.drain_timeout;
-    match current.config.service.on_stop {
+    let fate = if instance.take_keep_once() { QueueFate::Keep } else { current.config.service.on_stop };
+    match fate {
         QueueFate::Remove => {
             drain::end(engine, limit, &current.plan(), &signals, &mut manager);
             instance.remove_table();
         }
         QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
     }
-    Ok(())
-}
-
-/// The service manager has given up on the daemon: does with the queue what `on_failure` says, so that clients who
-/// still wait learn of it. Nothing while a server runs.
-///
-/// # Errors
-/// When the queue cannot be removed.
-pub fn after_failure(config: &Config) -> Result<(), StartError> {
-    let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
-    let _instance = match Instance::claim(key) {
-        Ok(instance) => instance,
-        Err(error @ ClaimError::Taken { .. }) => {
-            log::info!("nothing to do: {error}");
-            return Ok(());
-        }
-        Err(error) => return Err(StartError(error.to_string())),
-    };
-    let Ok(queue) = Queue::open(key) else {
-        log::info!("nothing to do: there is no queue {key}");
-        return Ok(());
-    };
-    if config.service.on_failure == QueueFate::Keep {
-        log::warn!("the service failed; queue {key} stays (on_failure = \"keep\"), and its clients wait");
-        return Ok(());
-    }
-    let waiting = queue.stat().map_or(0, |stat| stat.messages);
-    queue.remove().map_err(|error| StartError(error.to_string()))?;
-    log::warn!(
-        "the service failed: removed queue {key} with {waiting} waiting messages (on_failure = \"remove\"), so that \
-         clients who wait get EIDRM"
-    );
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::acquire::QueuePlan;
 use super::current::{Reconfigurable, spin_limit, worker_count};
 use crate::engine::Engine;
 use crate::handler::build_handler;
-use msgq_core::config::{Config, HandlerConfig};
+use msgq_core::config::{Config, HandlerConfig, QueueFate};
 use std::sync::Arc;
 
 /// Puts `new` into effect and says what changed, `None` when nothing did; the error says why nothing was changed.
@@ -28,6 +28,7 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
     current.set_plan(Arc::new(plan));
     crate::logging::set_level(new.log.level);
     let changed = changes(&current.config, &new);
+    engine.table().header().set_keeps_queue_on_failure(new.service.on_failure == QueueFate::Keep);
     current.config = new;
     Ok(Some(changed))
 }
