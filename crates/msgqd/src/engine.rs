@@ -23,7 +23,7 @@ mod shared;
 mod storage;
 mod threads;
 
-pub use reconfigure::ReconfigureError;
+pub use reconfigure::{PreparedChange, ReconfigureError};
 pub use served_queue::Recreate;
 pub use settings::EngineSettings;
 pub use storage::Storage;

@@ -139,6 +139,7 @@ fn serve(
         if signals.take_reload() {
             manager.reloading();
             let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
+            reload::await_earlier(engine, signals);
             match new.and_then(|new| reload::apply(engine, current, new)) {
                 Ok(Some(changed)) => log::info!("reloaded the configuration: changed {changed}"),
                 Ok(None) => {

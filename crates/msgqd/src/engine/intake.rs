@@ -1,16 +1,18 @@
 //! Numbers requests in the order of their receipt, and turns moments into what stands in the table.
 //!
-//! Where there are several workers, one at a time receives: it holds the lock from before its msgrcv until the request has
+//! Where there are several workers, one at a time receives: it has the turn from before its msgrcv until the request has
 //! its number. So a worker that has a later request of a client sees the earlier ones in their slots.
+
+mod turn;
 
 use msgq_core::time::monotonic_ns;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use turn::{Turn, TurnGuard};
 
 #[derive(Debug)]
 pub(super) struct Intake {
-    turn: Mutex<()>,
+    turn: Turn,
     sequence: AtomicU64,
     /// A moment, and the same in nanoseconds of `CLOCK_MONOTONIC`: one reading of the clock serves both forms.
     base: (Instant, u64),
@@ -18,12 +20,12 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new() -> Self {
-        Self { turn: Mutex::new(()), sequence: AtomicU64::new(0), base: (Instant::now(), monotonic_ns()) }
+        Self { turn: Turn::new(), sequence: AtomicU64::new(0), base: (Instant::now(), monotonic_ns()) }
     }
 
-    /// The right to receive, for one worker at a time.
-    pub(super) fn receipt_turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The right to receive, for one worker at a time; `None` when a signal ended the wait for it.
+    pub(super) fn receipt_turn(&self) -> Option<TurnGuard<'_>> {
+        self.turn.take()
     }
 
     /// Numbers of requests start at 1, since 0 in a slot means that there is none.

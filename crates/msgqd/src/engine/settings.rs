@@ -4,7 +4,7 @@ use msgq_core::table::Geometry;
 use std::time::Duration;
 
 /// What the engine needs to know. A reload changes the handler, the number of workers and the two durations
-/// ([`super::Engine::reconfigure`]); all else is fixed for its life.
+/// ([`super::Engine::carry_out`]); all else is fixed for its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
     /// Threads that receive and handle, at the start.

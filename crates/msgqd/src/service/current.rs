@@ -3,6 +3,7 @@
 use super::acquire::QueuePlan;
 use super::door::Door;
 use msgq_core::config::{Config, Spin, Workers};
+use msgq_core::queue::Queue;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +21,12 @@ impl Reconfigurable {
         Arc::clone(&self.plan.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn set_plan(&self, plan: Arc<QueuePlan>) {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+    /// Puts a new plan into effect, or changes nothing. Nobody makes the queue anew meanwhile, as one plan or the other.
+    pub(super) fn change_queue(&self, queue: &Queue, plan: QueuePlan) -> Result<(), String> {
+        let mut current = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.apply(queue)?;
+        *current = Arc::new(plan);
+        Ok(())
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::acquire::QueuePlan;
 use super::current::{Reconfigurable, spin_limit, worker_count};
+use super::signals::Signals;
 use crate::engine::Engine;
 use crate::handler::build_handler;
 use msgq_core::config::{Config, HandlerConfig, QueueFate};
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Puts `new` into effect and says what changed, `None` when nothing did; the error says why nothing was changed.
 pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Result<Option<String>, String> {
@@ -13,25 +14,37 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
         return Ok(None);
     }
     refuse_what_is_fixed(&current.config, &new)?;
+    let key = engine.queue().key().unwrap_or(msgq_core::queue::QueueKey::DEFAULT);
+    let plan = QueuePlan::new(key, &new.queue, current.door.closed())?;
     let handler_changes = !current.own_handler && new.handler != current.config.handler;
     let handler = handler_changes.then(|| build_handler(&new.handler)).transpose()?;
     let concurrency = handler.as_ref().map_or_else(|| engine.handler().concurrency(), |handler| handler.concurrency());
-    let workers = worker_count(&new, concurrency);
-    let key = engine.queue().key().unwrap_or(msgq_core::queue::QueueKey::DEFAULT);
-    let plan = QueuePlan::new(key, &new.queue, current.door.closed())?;
-    if new.queue != current.config.queue {
-        plan.apply(&engine.queue())?;
+    let change = engine.prepare(worker_count(&new, concurrency)).map_err(|error| error.to_string())?;
+    // The last that can fail, in one call: the kernel takes all of it or nothing.
+    if new.queue != current.config.queue
+        && let Err(reason) = current.change_queue(&engine.queue(), plan)
+    {
+        engine.call_off(change);
+        return Err(reason);
     }
-    engine
-        .reconfigure(handler, workers, new.service.response_ttl, spin_limit(&new))
-        .map_err(|error| error.to_string())?;
-    current.set_plan(Arc::new(plan));
+    engine.carry_out(change, handler, new.service.response_ttl, spin_limit(&new));
     crate::logging::set_level(new.log.level);
     let changed = changes(&current.config, &new);
     engine.table().header().set_keeps_queue_on_failure(new.service.on_failure == QueueFate::Keep);
     current.config = new;
     Ok(Some(changed))
 }
+
+/// Gives what an earlier reload replaced some time to come to its end, unless a stop is asked for.
+pub(super) fn await_earlier(engine: &Engine, signals: &Signals) {
+    let deadline = Instant::now() + EARLIER_LIMIT;
+    while !engine.is_settled() && !signals.is_stop_asked() && Instant::now() < deadline {
+        signals.wait(PAUSE);
+    }
+}
+
+const EARLIER_LIMIT: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(2);
 
 fn refuse_what_is_fixed(old: &Config, new: &Config) -> Result<(), String> {
     let key = |config: &Config| config.queue.key.resolve().map_err(|error| error.to_string());

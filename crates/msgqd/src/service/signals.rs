@@ -57,6 +57,11 @@ impl Signals {
         self.stop.swap(false, Ordering::SeqCst)
     }
 
+    /// True when the end was asked for and nobody has taken note of it.
+    pub(super) fn is_stop_asked(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     /// True when a reload was asked for since the last call.
     pub(super) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::SeqCst)

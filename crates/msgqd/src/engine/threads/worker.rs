@@ -74,7 +74,7 @@ impl<'a> Shift<'a> {
     /// One request; `None` when there is none.
     fn receive(&mut self) -> Option<Receipt<'a>> {
         let Shared { reloadable, intake, .. } = self.shared;
-        let _turn = reloadable.has_several_workers().then(|| intake.receipt_turn());
+        let _turn = if reloadable.has_several_workers() { Some(intake.receipt_turn()?) } else { None };
         if self.shared.is_over_for(self.index) || self.handler_version != reloadable.version() {
             return None;
         }
@@ -113,6 +113,8 @@ impl<'a> Shift<'a> {
         let Shared { lifecycle, served, outbox, table, .. } = self.shared;
         let Some(loss) = served.loss_of(lost).filter(|_| !lifecycle.is_stopping()) else { return };
         if lifecycle.is_ending() {
+            // Nobody waits for the loss meanwhile: a signal does not reach a thread in a lock.
+            drop(loss);
             return std::thread::sleep(REPLACE_PAUSE);
         }
         log::error!(

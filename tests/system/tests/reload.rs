@@ -1,0 +1,136 @@
+//! Reloads: what a change reaches, and what a change that is refused leaves as it was.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+
+use msgq_core::limits::msgmnb;
+use msgq_core::queue::Queue;
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, Process, STRANGER, as_user, ask, good_request_is_answered, is_root, test_client, wait_until,
+};
+use nix::sys::signal::Signal;
+use std::path::Path;
+use std::process::Command;
+
+/// Writes the configuration of `builder` and asks the daemon to read it.
+fn reload(daemon: &mut Daemon, builder: &DaemonBuilder) {
+    let earlier = outcomes(daemon);
+    let _ = builder.write_config();
+    daemon.signal(Signal::SIGHUP);
+    wait_until("the reload has an outcome", || outcomes(daemon) > earlier);
+}
+
+fn outcomes(daemon: &Daemon) -> usize {
+    daemon.log().matches("reloaded the configuration").count() + daemon.log().matches("the reload was refused").count()
+}
+
+/// Threads of the daemon that receive requests.
+fn workers(daemon: &Daemon) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("worker-")).count()
+}
+
+/// How many programs the daemon runs.
+fn children(daemon: &Daemon) -> usize {
+    let output = Command::new("pgrep").args(["--parent", &daemon.pid().to_string()]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).split_whitespace().count()
+}
+
+#[test]
+fn workers_that_wait_for_their_turn_take_the_new_handler_at_once() {
+    let echo = DaemonBuilder::new();
+    let pool = echo
+        .clone()
+        .set("handler", "kind = \"worker\"\nmax_concurrency = 6")
+        .set("handler", &format!("command = [{:?}]", test_client("worker")));
+    let mut daemon = pool.start();
+    for _ in 0..3 {
+        wait_until("the pool runs", || children(&daemon) == 6);
+        reload(&mut daemon, &echo);
+        wait_until("the programs of the old handler are gone", || children(&daemon) == 0);
+        reload(&mut daemon, &pool);
+    }
+    assert!(!daemon.log().contains("refused"), "{}", daemon.log());
+    good_request_is_answered(daemon.key());
+    daemon.stop();
+}
+
+#[test]
+fn workers_that_are_not_wanted_any_more_leave_although_nobody_asks() {
+    let builder = DaemonBuilder::new();
+    let mut daemon = builder.clone().workers(8).start();
+    reload(&mut daemon, &builder.workers(2));
+    wait_until("six workers have left", || workers(&daemon) == 2);
+    good_request_is_answered(daemon.key());
+    daemon.stop();
+}
+
+fn ask_for(daemon: &Daemon, text: &str) -> String {
+    String::from_utf8(ask(&daemon.queue(), text.as_bytes()).1).unwrap()
+}
+
+/// The test fails unless the daemon is as it was before the reload that it refused with `reason`.
+#[track_caller]
+fn is_refused_and_changes_nothing(daemon: &mut Daemon, builder: &DaemonBuilder, reason: &str) {
+    let (before, workers_before) = (daemon.queue().stat().unwrap(), workers(daemon));
+    reload(daemon, builder);
+    let log = daemon.log();
+    assert!(log.lines().last().unwrap().contains(reason), "{reason:?} is missing: {log}");
+    let after = daemon.queue().stat().unwrap();
+    assert_eq!((after.mode, after.gid, after.max_bytes), (before.mode, before.gid, before.max_bytes), "{reason}");
+    wait_until("there are as many workers as before", || workers(daemon) == workers_before);
+    assert_eq!(ask_for(daemon, "who"), "Processed: who", "{reason}");
+    daemon.queue().remove().unwrap();
+    wait_until("the queue is made anew", || Queue::open(daemon.key()).is_ok());
+    let anew = daemon.queue().stat().unwrap();
+    assert_eq!((anew.mode, anew.max_bytes), (before.mode, before.max_bytes), "{reason}: the plan for a new queue");
+}
+
+/// Everything else about the daemon.
+fn changed(builder: &DaemonBuilder) -> DaemonBuilder {
+    builder.clone().set("handler", "kind = \"exec\"\ncommand = [\"/bin/echo\", \"new handler\"]")
+}
+
+#[test]
+fn a_reload_with_more_workers_than_there_is_room_for_changes_nothing() {
+    let builder = DaemonBuilder::new();
+    let mut daemon = builder.clone().workers(4).start();
+    let too_many = changed(&builder).workers(200).set("queue", "mode = \"0600\"\nmax_bytes = 4096");
+    is_refused_and_changes_nothing(&mut daemon, &too_many, "200 workers do not fit");
+    daemon.stop();
+}
+
+#[test]
+fn a_reload_that_finds_no_thread_changes_nothing() {
+    if !is_root() {
+        return eprintln!("not shown: only root can start the daemon as another user");
+    }
+    let builder = DaemonBuilder::new().user(STRANGER);
+    let mut daemon = builder.clone().workers(4).start();
+    let pid = daemon.pid().to_string();
+    let mut no_thread_more = as_user(STRANGER, Path::new("/usr/bin/prlimit"));
+    let _ = Process::run(no_thread_more.args(["--nproc=1", "--pid", &pid])).succeeded();
+    for workers in [2, 4, 8] {
+        let other = changed(&builder).workers(workers).set("queue", "mode = \"0600\"\nmax_bytes = 4096");
+        is_refused_and_changes_nothing(&mut daemon, &other, "no thread can be had");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn a_reload_with_a_size_that_the_kernel_refuses_changes_nothing() {
+    if !is_root() {
+        return eprintln!("not shown: only root can start the daemon as another user");
+    }
+    let builder = DaemonBuilder::new().user(STRANGER);
+    let mut daemon = builder.clone().workers(4).start();
+    for workers in [2, 4, 8] {
+        let too_large = format!("mode = \"0600\"\nmax_bytes = {}", msgmnb() + 1);
+        let too_large = changed(&builder).workers(workers).set("queue", &too_large);
+        is_refused_and_changes_nothing(&mut daemon, &too_large, "kernel.msgmnb");
+    }
+    let fits = changed(&builder).workers(8).set("queue", "mode = \"0600\"");
+    reload(&mut daemon, &fits);
+    assert_eq!((ask_for(&daemon, "who").as_str(), workers(&daemon)), ("new handler", 8), "{}", daemon.log());
+    assert_eq!(daemon.queue().stat().unwrap().mode, 0o600);
+    daemon.stop();
+}
