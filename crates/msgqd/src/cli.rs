@@ -24,9 +24,14 @@ pub struct Arguments {
     #[arg(long)]
     pub check_config: bool,
 
+    /// Have the server that runs read its configuration again, and wait for it: 0 when it is in effect, 1 with the reason
+    /// when it was refused; then nothing was changed. For the service manager
+    #[arg(long, conflicts_with = "check_config")]
+    pub reload: bool,
+
     /// Do with the queue what on_failure says, unless a server runs, and exit. For the service manager, once it has given
     /// up on the server
-    #[arg(long, conflicts_with = "check_config")]
+    #[arg(long, conflicts_with_all = ["check_config", "reload"])]
     pub after_failure: bool,
 
     /// Remove every queue that a server of this runtime directory left and nobody serves, and exit. For the removal of the

@@ -61,6 +61,8 @@ fn serve(config: Config, arguments: Arguments) -> ExitCode {
         msgqd::service::remove_left_queues()
     } else if arguments.after_failure {
         msgqd::service::after_failure(&config)
+    } else if arguments.reload {
+        msgqd::service::request_reload(&config)
     } else {
         Server::builder().config(config).reload_with(move || load(&arguments)).run()
     };

@@ -10,6 +10,7 @@ mod instance;
 mod left_behind;
 mod manager;
 mod reload;
+mod reload_request;
 mod signals;
 mod storage;
 
@@ -27,6 +28,7 @@ use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
 use msgq_core::queue::QueueKey;
 use msgq_core::time::unix_time_s;
+pub use reload_request::request_reload;
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -138,20 +140,8 @@ fn serve(
         }
         if signals.take_reload() {
             manager.reloading();
-            let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
-            reload::await_earlier(engine, signals);
-            match new.and_then(|new| reload::apply(engine, current, new)) {
-                Ok(Some(changed)) => log::info!("reloaded the configuration: changed {changed}"),
-                Ok(None) => {
-                    if let Some(suppressed) = idle_reloads.admit(Instant::now()) {
-                        log::info!(
-                            "reloaded the configuration: nothing differs from before ({suppressed} times more since the \
-                             last such line)"
-                        );
-                    }
-                }
-                Err(error) => log::error!("the reload was refused and nothing was changed: {error}"),
-            }
+            let refusal = follow_reload(engine, current, reload, signals, &idle_reloads);
+            manager.set_refusal(&refusal);
             manager.ready(engine);
         }
         engine.flush_events();
@@ -160,6 +150,41 @@ fn serve(
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }
+}
+
+/// Reads the configuration and puts it into effect, or says why not: in the log, in the table, and as the result.
+fn follow_reload(
+    engine: &mut Engine,
+    current: &mut Reconfigurable,
+    reload: Option<&dyn Fn() -> Result<Config, String>>,
+    signals: &Signals,
+    idle_reloads: &RateLimit,
+) -> String {
+    // Whoever waits for the outcome must not take that of a reload that read the file before.
+    engine.table().header().begin_reload();
+    let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
+    reload::await_earlier(engine, signals);
+    let refusal = match new.and_then(|new| reload::apply(engine, current, new)) {
+        Ok(Some(changed)) => {
+            log::info!("reloaded the configuration: changed {changed}");
+            String::new()
+        }
+        Ok(None) => {
+            if let Some(suppressed) = idle_reloads.admit(Instant::now()) {
+                log::info!(
+                    "reloaded the configuration: nothing differs from before ({suppressed} times more since the last \
+                     such line)"
+                );
+            }
+            String::new()
+        }
+        Err(error) => {
+            log::error!("the reload was refused and nothing was changed: {error}");
+            error
+        }
+    };
+    engine.table().header().end_reload(&refusal);
+    refusal
 }
 
 /// The engine holds a descriptor for each client that it watches, so it takes as many as it may have.

@@ -9,6 +9,7 @@ checks_of_the_life_cycle() {
     check a_daemon_that_hangs_is_replaced_by_the_watchdog
     check reload_of_a_good_configuration_keeps_the_process
     check reload_of_a_bad_configuration_fails_and_changes_nothing
+    check reload_that_the_server_refuses_fails_with_its_sentence_and_changes_nothing
     check a_reinstallation_leaves_a_serving_daemon
 }
 
@@ -93,11 +94,27 @@ reload_of_a_good_configuration_keeps_the_process() {
 }
 
 reload_of_a_bad_configuration_fails_and_changes_nothing() {
+    reload_is_refused '[queue]\nmode = "0666"\nno_such_setting = 1\n'
+}
+
+# The file is good in each case, and the server that runs cannot follow it.
+reload_that_the_server_refuses_fails_with_its_sentence_and_changes_nothing() {
+    reload_is_refused '[queue]\nmode = "0666"\n[service]\noutbox_capacity = 64\n'
+    inside journalctl --unit=msgqd --output=cat --no-pager --grep='refused the reload.*outbox_capacity cannot change'
+    inside systemctl status --no-pager msgqd | grep -q 'REFUSED: service.outbox_capacity cannot change'
+    reload_is_refused '[queue]\nmode = "0666"\ngroup = "no-such-group"\n'
+    reload_is_refused '[queue]\nmode = "0666"\nmax_bytes = 2000000000\n'
+    inside systemctl reload msgqd
+    refute inside sh -c 'systemctl status --no-pager msgqd | grep REFUSED'
+}
+
+# reload_is_refused CONFIGURATION: the command fails, and process and queue are as before.
+reload_is_refused() {
     local before line reloaded=0
     before=$(main_pid)
     line=$(queue_line | awk '{ print $2, $3, $8, $9 }')
     inside cp --preserve /etc/msgqd/msgqd.toml /root/configuration
-    inside sh -c 'printf "[queue]\nmode = \"0666\"\nno_such_setting = 1\n" >/etc/msgqd/msgqd.toml'
+    inside sh -c 'printf "$1" >/etc/msgqd/msgqd.toml' sh "$1"
     inside systemctl reload msgqd || reloaded=$?
     inside cp --preserve /root/configuration /etc/msgqd/msgqd.toml
     [ "$reloaded" -ne 0 ]

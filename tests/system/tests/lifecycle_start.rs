@@ -194,7 +194,7 @@ fn the_flags_are_answered_and_an_unknown_one_is_a_usage_error() {
     let run = |flag: &str| Process::run(Command::new(msgqd()).arg(flag));
     assert!(run("--version").succeeded().stdout.starts_with("msgqd "));
     let help = run("--help").succeeded().stdout;
-    for flag in ["--config", "--check-config", "--key", "--log-level", "--version", "--help"] {
+    for flag in ["--config", "--check-config", "--reload", "--key", "--log-level", "--version", "--help"] {
         assert!(help.contains(flag), "{flag} is missing: {help}");
     }
     assert_eq!(run("--no-such-flag").code(), 2);

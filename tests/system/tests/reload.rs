@@ -134,3 +134,29 @@ fn a_reload_with_a_size_that_the_kernel_refuses_changes_nothing() {
     assert_eq!(daemon.queue().stat().unwrap().mode, 0o600);
     daemon.stop();
 }
+
+#[test]
+fn whoever_asks_for_a_reload_hears_what_became_of_it() {
+    let builder = DaemonBuilder::new();
+    let daemon = builder.clone().workers(4).start();
+    let ask = |builder: DaemonBuilder| builder.arg("--reload").run();
+    for (refused, reason) in [
+        (builder.clone().workers(200), "200 workers do not fit"),
+        (builder.clone().set("service", "outbox_capacity = 64"), "outbox_capacity cannot change"),
+        (builder.clone().set("queue", "group = \"no-such-group\""), "there is no group"),
+        (builder.clone().set("service", "wrokers = 3"), "wrokers"),
+    ] {
+        let heard = ask(refused);
+        assert_eq!(heard.code(), 1, "{reason}: {heard:?}");
+        assert!(heard.stderr.contains(reason), "{reason}: {heard:?}");
+    }
+    for mode in [0o600, 0o640, 0o666] {
+        let _ = ask(builder.clone().set("queue", &format!("mode = \"{mode:04o}\""))).succeeded();
+        assert_eq!(daemon.queue().stat().unwrap().mode, mode, "it returned before the change was made");
+    }
+    good_request_is_answered(daemon.key());
+    daemon.stop();
+    let alone = ask(builder);
+    assert_eq!(alone.code(), 1, "{alone:?}");
+    assert!(alone.stderr.contains("no server"), "{alone:?}");
+}

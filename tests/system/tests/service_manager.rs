@@ -79,6 +79,24 @@ fn ready_is_said_once_workers_receive_and_stopping_when_they_end() {
 }
 
 #[test]
+fn the_status_shows_why_the_last_reload_was_refused_until_one_succeeds() {
+    let (mut manager, builder) = Manager::listen(DaemonBuilder::new());
+    let mut daemon = builder.clone().workers(4).start();
+    let _ = builder.clone().workers(200).write_config();
+    daemon.signal(Signal::SIGHUP);
+    let refused =
+        |line: &String| line.starts_with("STATUS=Serving") && line.contains("REFUSED: 200 workers do not fit");
+    wait_until("the status shows the refusal", || manager.heard().iter().any(refused));
+    let _ = builder.workers(2).write_config();
+    daemon.signal(Signal::SIGHUP);
+    let is_last = |line: Option<&String>| line.is_some_and(|line| !line.contains("REFUSED"));
+    wait_until("the status shows it no more", || {
+        is_last(manager.heard().iter().rfind(|line| line.starts_with("STATUS=Serving")))
+    });
+    daemon.stop();
+}
+
+#[test]
 fn an_instance_that_does_not_serve_never_says_that_it_is_ready() {
     let first = DaemonBuilder::new().start();
     let (mut manager, builder) = Manager::listen(first.builder().clone());

@@ -11,6 +11,8 @@ pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"msgqdTBL");
 const TEXT_WORDS: usize = 4;
 /// Words of a sentence: 256 bytes.
 const SENTENCE_WORDS: usize = 32;
+/// Words of a sentence with advice: 512 bytes.
+const ADVICE_WORDS: usize = 64;
 
 shared_struct! {
     /// In front of the table: what it is, whose it is, and what its daemon does.
@@ -36,6 +38,9 @@ shared_struct! {
         trouble: [AtomicU64; SENTENCE_WORDS],
         last_error_at_s: AtomicU64,
         last_error: [AtomicU64; SENTENCE_WORDS],
+        reloads_begun: AtomicU64,
+        reloads_done: AtomicU64,
+        refusal: [AtomicU64; ADVICE_WORDS],
         history: History,
     }
 }
@@ -178,6 +183,30 @@ impl TableHeader {
     pub fn set_last_error(&self, unix_time_s: u64, sentence: &str) {
         write_text(&self.last_error, sentence);
         self.last_error_at_s.store(unix_time_s, Ordering::Release);
+    }
+
+    /// How many reloads the daemon has begun: each reads the configuration after it is counted here.
+    #[must_use]
+    pub fn reloads_begun(&self) -> u64 {
+        self.reloads_begun.load(Ordering::Acquire)
+    }
+
+    /// The daemon begins a reload.
+    pub fn begin_reload(&self) {
+        self.reloads_begun.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many reloads have an outcome, and why the last one was refused; empty when it was not.
+    #[must_use]
+    pub fn reloads_done(&self) -> (u64, String) {
+        let done = self.reloads_done.load(Ordering::Acquire);
+        (done, read_text(&self.refusal))
+    }
+
+    /// The reload that was begun last was refused for this reason, or for none; what is beyond 512 bytes is cut.
+    pub fn end_reload(&self, refusal: &str) {
+        write_text(&self.refusal, refusal);
+        self.reloads_done.store(self.reloads_begun(), Ordering::Release);
     }
 
     /// How many answers had gone out at each second of the last minute.

@@ -12,6 +12,8 @@ pub(super) struct Manager {
     heartbeats: u64,
     extended: Option<Instant>,
     closed: bool,
+    /// Why the last reload was refused; empty when it was not.
+    refusal: String,
 }
 
 impl Manager {
@@ -22,6 +24,7 @@ impl Manager {
             heartbeats: 0,
             extended: None,
             closed: false,
+            refusal: String::new(),
         }
     }
 
@@ -84,9 +87,18 @@ impl Manager {
         self.closed = closed;
     }
 
+    /// Why the last reload was refused; empty when it was not.
+    pub(super) fn set_refusal(&mut self, reason: &str) {
+        reason.clone_into(&mut self.refusal);
+    }
+
     fn describe(&self, engine: &Engine) -> String {
         let closed = if self.closed { "; CLOSED for new requests, msgqctl resume opens" } else { "" };
-        format!("{}{closed}", describe(engine))
+        let refused = match self.refusal.lines().next() {
+            Some(reason) => format!("; the last reload was REFUSED: {reason}"),
+            None => String::new(),
+        };
+        format!("{}{closed}{refused}", describe(engine))
     }
 
     fn notify(&self, states: &[NotifyState<'_>]) {
