@@ -38,6 +38,7 @@ fn serve(config: Config, arguments: Arguments) -> ExitCode {
     if let Err(error) = msgqd::logging::init(config.log.level) {
         return fail(&error.to_string());
     }
+    msgqd::service::take_over_process();
     let ended = if arguments.after_failure {
         msgqd::service::after_failure(&config)
     } else {

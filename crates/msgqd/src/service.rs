@@ -13,7 +13,7 @@ mod signals;
 mod storage;
 
 use crate::engine::{Engine, EngineSettings};
-use crate::handler::{Handler, build_handler};
+use crate::handler::{Handler, adopt_strays, build_handler, reap_strays};
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use current::{Reconfigurable, spin_limit, worker_count};
@@ -22,6 +22,7 @@ use instance::{ClaimError, Instance};
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
+use msgq_core::process::keep_descriptors_from_programs;
 use msgq_core::queue::{Queue, QueueKey};
 use msgq_core::time::unix_time_s;
 use signals::Signals;
@@ -32,6 +33,15 @@ use std::time::{Duration, Instant};
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
+
+/// For a program that is nothing but a server, before anything else: no descriptor that it inherited is handed on to the
+/// programs of handlers, and as PID 1 of a container it reaps what these leave behind.
+pub fn take_over_process() {
+    if let Err(error) = keep_descriptors_from_programs() {
+        log::warn!("programs of handlers get the descriptors that this process inherited: {error}");
+    }
+    adopt_strays();
+}
 
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -178,6 +188,7 @@ fn serve(
             }
             manager.ready(engine);
         }
+        reap_strays();
         engine.flush_events();
         let plan = current.plan();
         current.door.tend(&engine.queue(), &plan);
