@@ -6,6 +6,7 @@ use nix::libc;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -20,12 +21,12 @@ pub enum LockState {
     Hidden,
 }
 
-/// Where a daemon of this user keeps its files: `$RUNTIME_DIRECTORY` (systemd.exec(5)), `/run/msgqd` for root,
-/// `$XDG_RUNTIME_DIR/msgqd`, or `/dev/shm/msgqd-UID`.
+/// Where a daemon of this user keeps its files: the first of `$RUNTIME_DIRECTORY` (systemd.exec(5)), `/run/msgqd` for
+/// root, `$XDG_RUNTIME_DIR/msgqd`, or `/dev/shm/msgqd-UID`.
 #[must_use]
 pub fn runtime_directory() -> PathBuf {
     let directory = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(given) = directory("RUNTIME_DIRECTORY") {
+    if let Some(given) = std::env::var_os("RUNTIME_DIRECTORY").as_deref().and_then(first_of_several) {
         return given;
     }
     if nix::unistd::geteuid().is_root() {
@@ -35,6 +36,12 @@ pub fn runtime_directory() -> PathBuf {
         Some(base) => base.join("msgqd"),
         None => shared_memory_directory(nix::unistd::geteuid().as_raw()),
     }
+}
+
+/// The manager joins several directories of a unit with colons.
+fn first_of_several(given: &OsStr) -> Option<PathBuf> {
+    let mut parts = given.as_bytes().split(|byte| *byte == b':').filter(|part| !part.is_empty());
+    parts.next().map(|part| PathBuf::from(OsStr::from_bytes(part)))
 }
 
 /// Where a daemon whose queue belongs to `owner_uid` may keep its files, most likely first.

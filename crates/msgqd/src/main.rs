@@ -57,6 +57,7 @@ fn serve(config: Config, arguments: Arguments) -> ExitCode {
     if let Err(error) = msgqd::logging::init(config.log.level) {
         return fail(&error.to_string());
     }
+    msgqd::service::take_over_process();
     let ended = if arguments.remove_left_queues {
         msgqd::service::remove_left_queues()
     } else if arguments.after_failure {

@@ -17,7 +17,7 @@ mod storage;
 pub use left_behind::{after_failure, after_failure_by_tables, remove_left_queues};
 
 use crate::engine::{Engine, EngineSettings};
-use crate::handler::{Handler, build_handler};
+use crate::handler::{Handler, adopt_strays, build_handler, reap_strays};
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use current::{Reconfigurable, spin_limit, worker_count};
@@ -26,6 +26,7 @@ use instance::Instance;
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
+use msgq_core::process::keep_descriptors_from_programs;
 use msgq_core::queue::QueueKey;
 use msgq_core::time::unix_time_s;
 pub use reload_request::request_reload;
@@ -37,6 +38,15 @@ use std::time::{Duration, Instant};
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
+
+/// For a program that is nothing but a server, before anything else: no descriptor that it inherited is handed on to the
+/// programs of handlers, and as PID 1 of a container it reaps what these leave behind.
+pub fn take_over_process() {
+    if let Err(error) = keep_descriptors_from_programs() {
+        log::warn!("programs of handlers get the descriptors that this process inherited: {error}");
+    }
+    adopt_strays();
+}
 
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -144,6 +154,7 @@ fn serve(
             manager.set_refusal(&refusal);
             manager.ready(engine);
         }
+        reap_strays();
         engine.flush_events();
         let plan = current.plan();
         current.door.tend(&engine.queue(), &plan);

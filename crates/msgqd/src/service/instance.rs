@@ -38,7 +38,7 @@ pub(super) enum ClaimError {
     )]
     Taken { key: QueueKey, pid: i32 },
     /// The lock cannot be had for another reason.
-    #[error("cannot lock {path}: {error}", path = .path.display())]
+    #[error("cannot lock {path}: {error}{hint}", path = .path.display(), hint = size_hint(.error))]
     Lock { path: PathBuf, error: io::Error },
 }
 
@@ -159,5 +159,13 @@ fn is_still_there(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(opened), Ok(named)) => (opened.dev(), opened.ino()) == (named.dev(), named.ino()),
         _ => false,
+    }
+}
+
+/// What to do about a file that must not grow, to follow the error.
+pub(super) fn size_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => " (raise the limit of the size of files: ulimit -f, LimitFSIZE=)",
+        _ => "",
     }
 }
