@@ -127,7 +127,7 @@ inline release_if_done(p) {
     if :: len(line[p]) == 0 && !offered[p] && !janitor_holds(p) -> held[p] = false :: else fi
 }
 
-/* engine/worker.rs. A slow handler takes the client's identity at receipt and checks it before
+/* engine/threads/answering.rs. A slow handler takes the client's identity at receipt and checks it before
  * the answer goes out; the echo handler is quicker than any reuse of a PID and does not. */
 #ifdef WITHOUT_IDENTITY
 #define gone(p) false
@@ -202,7 +202,7 @@ forgotten:
 #define PASS_ON(turn) turn = 0
 #endif
 
-/* engine/courier.rs. */
+/* engine/threads/courier.rs. */
 #ifdef WITHOUT_COURIER_LIMIT
 #define may_offer(p) true
 #elif defined(WITHOUT_COURIERS_PROBE)
@@ -244,7 +244,7 @@ end_idle:
     od
 }
 
-/* engine/janitor.rs. */
+/* engine/threads/janitor.rs. */
 #define consumed(p) (alive[p] && offered[p] && !rests(p) && courier_on != (p))
 #define dirty(p) (!alive[p] && (!swept[p] || rests(p)))
 #ifdef WITHOUT_RECALL

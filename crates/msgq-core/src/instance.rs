@@ -3,8 +3,10 @@
 use crate::queue::QueueKey;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -19,12 +21,12 @@ pub enum LockState {
     Hidden,
 }
 
-/// Where a daemon of this user keeps its files: `$RUNTIME_DIRECTORY` (systemd.exec(5)), `/run/msgqd` for root,
-/// `$XDG_RUNTIME_DIR/msgqd`, or `/dev/shm/msgqd-UID`.
+/// Where a daemon of this user keeps its files: the first of `$RUNTIME_DIRECTORY` (systemd.exec(5)), `/run/msgqd` for
+/// root, `$XDG_RUNTIME_DIR/msgqd`, or `/dev/shm/msgqd-UID`.
 #[must_use]
 pub fn runtime_directory() -> PathBuf {
     let directory = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(given) = directory("RUNTIME_DIRECTORY") {
+    if let Some(given) = std::env::var_os("RUNTIME_DIRECTORY").as_deref().and_then(first_of_several) {
         return given;
     }
     if nix::unistd::geteuid().is_root() {
@@ -34,6 +36,12 @@ pub fn runtime_directory() -> PathBuf {
         Some(base) => base.join("msgqd"),
         None => shared_memory_directory(nix::unistd::geteuid().as_raw()),
     }
+}
+
+/// The manager joins several directories of a unit with colons.
+fn first_of_several(given: &OsStr) -> Option<PathBuf> {
+    let mut parts = given.as_bytes().split(|byte| *byte == b':').filter(|part| !part.is_empty());
+    parts.next().map(|part| PathBuf::from(OsStr::from_bytes(part)))
 }
 
 /// Where a daemon whose queue belongs to `owner_uid` may keep its files, most likely first.
@@ -74,6 +82,20 @@ pub fn lock_path(directory: &Path, key: QueueKey) -> PathBuf {
 #[must_use]
 pub fn table_path(directory: &Path, key: QueueKey) -> PathBuf {
     directory.join(format!("{}.table", stem(key)))
+}
+
+/// The key of the queue whose table has this file name, if it is one of this process's IPC namespace.
+#[must_use]
+pub fn key_of_table(name: &OsStr) -> Option<QueueKey> {
+    let key = name.to_str()?.strip_prefix("queue-")?.strip_suffix(&format!("-ipc{}.table", ipc_namespace()))?;
+    key.parse().ok()
+}
+
+/// A note that lets the next stop keep the queue whatever `on_stop` says: an upgrade restarts the daemon, and its clients
+/// must not notice.
+#[must_use]
+pub fn keep_once_path(directory: &Path) -> PathBuf {
+    directory.join("keep-queue-once")
 }
 
 /// The note that closes the door of a queue in this process's IPC namespace: see [`crate::drain_note`].

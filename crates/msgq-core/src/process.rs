@@ -7,6 +7,7 @@
 //! A client may also be a thread that uses its thread id as mtype. A pidfd for a thread needs `PIDFD_THREAD` (6.9);
 //! older kernels can only say whether the id is in use at all.
 
+use crate::sysv;
 use nix::errno::Errno;
 use nix::sys::signal;
 use nix::unistd::Pid;
@@ -178,6 +179,14 @@ pub fn liveness(pid: ClientPid) -> io::Result<Liveness> {
 pub fn process_name(pid: ClientPid) -> Option<String> {
     let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
     Some(crate::escape::escape(name.strip_suffix(b"\n").unwrap_or(&name)))
+}
+
+/// No program that this process starts gets a descriptor that is open now, but for standard input, output and error.
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.11.
+pub fn keep_descriptors_from_programs() -> io::Result<()> {
+    Ok(sysv::close_on_exec_from(3)?)
 }
 
 #[cfg(test)]

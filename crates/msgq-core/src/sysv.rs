@@ -1,6 +1,6 @@
-//! The four System V message queue calls, as they are.
+//! The four System V message queue calls, as they are, and one on descriptors.
 //!
-//! `queue` makes all calls of this room but one: `memory` receives straight into a region. It turns -1 into an [`Errno`]
+//! `queue` makes all calls of this room but two: `memory` receives straight into a region, `process` closes descriptors. It turns -1 into an [`Errno`]
 //! and nothing else: no retry, no policy, no wording. Sources: msgop(2), msgctl(2), `ipc/msg.c` of the kernel.
 
 use nix::errno::Errno;
@@ -101,4 +101,11 @@ pub(crate) fn set(msqid: c_int, status: &mut libc::msqid_ds) -> Result<(), Errno
 pub(crate) fn remove(msqid: c_int) -> Result<(), Errno> {
     // SAFETY: IPC_RMID ignores the pointer, so null is allowed.
     check(unsafe { libc::msgctl(msqid, libc::IPC_RMID, std::ptr::null_mut()) }).map(drop)
+}
+
+/// All descriptors from `first` on are closed in programs that this process starts (close_range(2), Linux 5.11).
+pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    let (first, last, flags) = (c_long::from(first), c_long::from(u32::MAX), c_long::from(libc::CLOSE_RANGE_CLOEXEC));
+    // SAFETY: close_range takes three integers, and with this flag every descriptor stays open here.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }

@@ -73,6 +73,6 @@ fn key_from(path: &Path) -> Result<QueueKey, Failure> {
             format!("{error}\nmsgqctl needs the queue's key from there; --key KEY does without"),
         )
     };
-    let config = Config::load(path).map_err(|error| failed(&error))?;
+    let config = Config::load_leniently(path).map_err(|error| failed(&error))?;
     config.queue.key.resolve().map_err(|error| failed(&format!("{}: {error}", path.display())))
 }

@@ -34,6 +34,11 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["check_config", "reload"])]
     pub after_failure: bool,
 
+    /// Remove every queue that a server of this runtime directory left and nobody serves, and exit. For the removal of the
+    /// package
+    #[arg(long, conflicts_with_all = ["check_config", "after_failure"])]
+    pub remove_left_queues: bool,
+
     /// Serve the queue with this key, decimal or hexadecimal with 0x; overrides the configuration
     #[arg(long, value_name = "KEY", allow_negative_numbers = true)]
     pub key: Option<QueueKey>,

@@ -9,6 +9,7 @@ mod process;
 
 pub use build::build_handler;
 pub use echo::Echo;
+pub(crate) use process::{adopt_strays, reap_strays};
 
 use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 use msgq_core::process::ClientPid;

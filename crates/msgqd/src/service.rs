@@ -7,25 +7,29 @@ mod current;
 mod door;
 mod drain;
 mod instance;
+mod left_behind;
 mod manager;
 mod reload;
 mod reload_request;
 mod signals;
 mod storage;
 
+pub use left_behind::{after_failure, after_failure_by_tables, remove_left_queues};
+pub use reload_request::request_reload;
+
 use crate::engine::{Engine, EngineSettings};
-use crate::handler::{Handler, build_handler};
+use crate::handler::{Handler, adopt_strays, build_handler, reap_strays};
 use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use current::{Reconfigurable, spin_limit, worker_count};
 use door::Door;
-use instance::{ClaimError, Instance};
+use instance::Instance;
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
+use msgq_core::process::keep_descriptors_from_programs;
 use msgq_core::queue::{Queue, QueueKey};
 use msgq_core::time::unix_time_s;
-pub use reload_request::request_reload;
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +38,15 @@ use std::time::{Duration, Instant};
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
+
+/// For a program that is nothing but a server, before anything else: no descriptor that it inherited is handed on to the
+/// programs of handlers, and as PID 1 of a container it reaps what these leave behind.
+pub fn take_over_process() {
+    if let Err(error) = keep_descriptors_from_programs() {
+        log::warn!("programs of handlers get the descriptors that this process inherited: {error}");
+    }
+    adopt_strays();
+}
 
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -47,6 +60,7 @@ pub(crate) fn run(
     handler: Option<Arc<dyn Handler>>,
     reload: Option<&dyn Fn() -> Result<Config, String>>,
 ) -> Result<(), StartError> {
+    let client_limit = client_limit();
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
@@ -57,7 +71,7 @@ pub(crate) fn run(
     let acquired = plan.acquire().map_err(StartError)?;
     let mut manager = Manager::new();
     let plan = Arc::new(Mutex::new(plan));
-    let mut engine = match start_engine(&config, &acquired.queue, handler, &instance, &plan, &mut manager) {
+    let mut engine = match start_engine(&config, client_limit, &acquired.queue, handler, &instance, &plan, &mut manager) {
         Ok(engine) => engine,
         Err(error) => {
             storage::discard(&instance, acquired.is_new());
@@ -65,14 +79,18 @@ pub(crate) fn run(
             return Err(error);
         }
     };
+    engine.table().header().set_keeps_queue_on_failure(config.service.on_failure == QueueFate::Keep);
     let mut current = Reconfigurable { config, own_handler, plan, door };
     remember_errors(&engine);
     announce(&engine, key);
     manager.set_closed(current.door.is_closed());
+    // From an upgrade that found nothing to restart.
+    instance.take_keep_once();
     manager.ready(&engine);
     serve(&mut engine, &mut current, reload, &signals, &mut manager);
     let limit = current.config.service.drain_timeout;
-    match current.config.service.on_stop {
+    let fate = if instance.take_keep_once() { QueueFate::Keep } else { current.config.service.on_stop };
+    match fate {
         QueueFate::Remove => {
             drain::end(engine, limit, &current.plan(), &signals, &mut manager);
             instance.remove_table();
@@ -85,6 +103,7 @@ pub(crate) fn run(
 /// Finishes what an earlier server left, and starts to serve.
 fn start_engine(
     config: &Config,
+    client_limit: usize,
     queue: &Queue,
     handler: Arc<dyn Handler>,
     instance: &Instance,
@@ -98,8 +117,8 @@ fn start_engine(
         outbox_capacity: config.service.outbox_capacity,
         response_ttl: config.service.response_ttl,
         spin_limit: spin_limit(config),
-        message_room: limits::msgmax().max(limits::DEFAULT_MSGMAX),
-        client_limit: client_limit(),
+        message_room: limits::msgmax().clamp(limits::DEFAULT_MSGMAX, MOST_MESSAGE_ROOM),
+        client_limit,
     };
     let storage = storage::prepare(instance, &settings, queue, handler.name(), config.service.on_crash);
     let storage = storage.map_err(StartError)?;
@@ -113,38 +132,6 @@ fn start_engine(
     };
     Engine::start(*queue, settings, handler, Box::new(recreate), storage)
         .map_err(|error| StartError(format!("cannot start the engine: {error}")))
-}
-
-/// The service manager has given up on the daemon: does with the queue what `on_failure` says, so that clients who
-/// still wait learn of it. Nothing while a server runs.
-///
-/// # Errors
-/// When the queue cannot be removed.
-pub fn after_failure(config: &Config) -> Result<(), StartError> {
-    let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
-    let _instance = match Instance::claim(key) {
-        Ok(instance) => instance,
-        Err(error @ ClaimError::Taken { .. }) => {
-            log::info!("nothing to do: {error}");
-            return Ok(());
-        }
-        Err(error) => return Err(StartError(error.to_string())),
-    };
-    let Ok(queue) = Queue::open(key) else {
-        log::info!("nothing to do: there is no queue {key}");
-        return Ok(());
-    };
-    if config.service.on_failure == QueueFate::Keep {
-        log::warn!("the service failed; queue {key} stays (on_failure = \"keep\"), and its clients wait");
-        return Ok(());
-    }
-    let waiting = queue.stat().map_or(0, |stat| stat.messages);
-    queue.remove().map_err(|error| StartError(error.to_string()))?;
-    log::warn!(
-        "the service failed: removed queue {key} with {waiting} waiting messages (on_failure = \"remove\"), so that \
-         clients who wait get EIDRM"
-    );
-    Ok(())
 }
 
 /// So that `msgqctl stat` can tell the last error of a daemon that died.
@@ -191,6 +178,7 @@ fn serve(
             manager.set_refusal(&refusal);
             manager.ready(engine);
         }
+        reap_strays();
         engine.flush_events();
         let plan = current.plan();
         current.door.tend(&engine.queue(), &plan);
@@ -247,6 +235,9 @@ fn client_limit() -> usize {
     usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
+/// Each landing slot is locked in memory. A wider message is taken through the worker's own memory: its client is told that
+/// it is too long.
+const MOST_MESSAGE_ROOM: usize = 65_536;
 /// Slots for workers that a reload may add.
 const WORKER_ROOM: usize = 32;
 /// For logs, signals, the table and the handler.

@@ -6,7 +6,8 @@ checks_of_crashes() {
     check clients_do_not_notice_that_the_daemon_is_killed_for_its_memory
     check clients_do_not_notice_that_the_watchdog_replaces_the_daemon
     check with_on_stop_keep_clients_do_not_notice_a_restart
-    check with_on_stop_keep_clients_do_not_notice_an_upgrade
+    check clients_do_not_notice_an_upgrade_whatever_on_stop_says
+    check a_typo_that_prevents_a_restart_leaves_no_client_waiting
     check with_on_stop_remove_clients_hear_of_a_stop
     check when_systemd_gives_up_clients_hear_of_it
     check with_on_failure_keep_what_waits_is_answered_after_the_next_start
@@ -112,15 +113,27 @@ with_on_stop_keep_clients_do_not_notice_a_restart() {
     [ "$(queue_line | awk '{ print $2 }')" = "$msqid" ]
 }
 
-with_on_stop_keep_clients_do_not_notice_an_upgrade() {
+clients_do_not_notice_an_upgrade_whatever_on_stop_says() {
     local before
-    configure on_stop keep
+    configure on_stop remove
     before=$(main_pid)
     clients_start
     inside apt-get install --yes --reinstall "/packages/$(basename "$package")"
     wait_until 30 answers_with_another_pid_than "$before"
     clients_lost_nothing
+}
+
+# The start fails, and what systemd runs then reads the same file.
+a_typo_that_prevents_a_restart_leaves_no_client_waiting() {
+    configure on_stop keep
+    inside sh -c 'echo "no_such_setting = 1" >>/etc/msgqd/msgqd.toml'
+    inside systemctl restart msgqd || true
+    wait_until 60 has_failed
+    wait_until 60 queue_is_gone
+    inside msgqctl stat 2>&1 | grep -q 'there is no queue'
+    inside sed -i '$d' /etc/msgqd/msgqd.toml
     configure on_stop remove
+    is_answered
 }
 
 # EIDRM for those who wait for an answer, EACCES for those who want to ask.

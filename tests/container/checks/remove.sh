@@ -9,6 +9,9 @@ checks_of_removal() {
 
 apt_remove_stops_the_daemon_and_the_queue_is_gone() {
     local pid
+    # A queue that a stop kept goes too.
+    inside sed -i 's/^#\?on_stop = .*/on_stop = "keep"/' /etc/msgqd/msgqd.toml
+    inside systemctl restart msgqd
     pid=$(main_pid)
     has_queue
     inside apt-get remove --yes msgqd

@@ -15,6 +15,7 @@ mod builder;
 mod clients;
 mod daemon;
 mod kernel;
+mod namespace;
 mod plain_server;
 mod process;
 mod programs;
@@ -27,6 +28,7 @@ pub use builder::DaemonBuilder;
 pub use clients::{Language, ask, crowd, good_request_is_answered, hostile, load_client, with_pid};
 pub use daemon::Daemon;
 pub use kernel::{ClientCall, QueueRow, ipcs_row, is_blocked_in, proc_row};
+pub use namespace::{in_an_ipc_namespace, set_kernel_limit};
 pub use plain_server::PlainServer;
 pub use process::{Finished, Process};
 pub use programs::{

@@ -236,3 +236,64 @@ fn when_the_service_is_given_up_clients_are_told_unless_the_queue_is_to_be_kept(
         assert_eq!(queue.stat().is_err(), is_removed, "{given_up:?}");
     }
 }
+
+/// An error that only the whole of a file shows, and one that shows nothing of it.
+const BROKEN: [(&str, &str); 2] = [("service", "there_is_no_such_setting = 1"), ("log", "= no TOML")];
+
+#[test]
+fn when_the_service_is_given_up_for_an_error_in_its_configuration_the_table_tells_what_to_do() {
+    for (on_failure, is_removed) in [("remove", true), ("keep", false)] {
+        for (table, line) in BROKEN {
+            let policy = format!("on_failure = \"{on_failure}\"");
+            let builder = DaemonBuilder::new().set("service", &policy).set("service", "on_stop = \"keep\"");
+            let daemon = builder.start();
+            let queue = daemon.queue();
+            let give_up = builder.clone().without_key_argument().set(table, line).arg("--after-failure");
+            let while_it_runs = give_up.run();
+            assert!(while_it_runs.stderr.contains("nothing to do"), "{while_it_runs:?}");
+            stop_and_keep(daemon);
+            let given_up = give_up.run();
+            assert_eq!(given_up.code(), 0, "{given_up:?}");
+            assert!(given_up.stderr.contains("going by the table that the server left"), "{given_up:?}");
+            assert_eq!(queue.stat().is_err(), is_removed, "{given_up:?}");
+        }
+    }
+}
+
+fn stop_and_keep(mut daemon: Daemon) {
+    daemon.signal(Signal::SIGTERM);
+    let finished = daemon.finish().succeeded();
+    assert!(finished.stderr.contains("queue kept for the next start"), "{finished:?}");
+}
+
+#[test]
+fn removal_of_the_package_removes_what_a_stop_kept_and_nothing_that_is_served() {
+    let builder = DaemonBuilder::new().set("service", "on_stop = \"keep\"").set("service", "on_failure = \"keep\"");
+    let daemon = builder.start();
+    let queue = daemon.queue();
+    let removal = builder.clone().set("log", "= no TOML").arg("--remove-left-queues");
+    let _ = removal.run().succeeded();
+    assert_eq!(ask(&queue, b"hello"), (0, b"Processed: hello".to_vec()));
+    stop_and_keep(daemon);
+    assert!(queue.stat().is_ok());
+    let removed = removal.run().succeeded();
+    assert!(queue.stat().unwrap_err().is_gone(), "{removed:?}");
+    let left: Vec<_> = std::fs::read_dir(builder.runtime_directory()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_upgrade_keeps_the_queue_once_whatever_on_stop_says() {
+    let builder = DaemonBuilder::new();
+    let daemon = builder.start();
+    let queue = daemon.queue();
+    let note = builder.runtime_directory().join("keep-queue-once");
+    std::fs::write(&note, "").unwrap();
+    stop_and_keep(daemon);
+    assert!(queue.stat().is_ok() && !note.exists());
+    std::fs::write(&note, "").unwrap();
+    let next = builder.start();
+    assert_eq!(next.queue().id(), queue.id());
+    assert!(!note.exists(), "what an upgrade left that restarted nothing has no effect later");
+    next.stop();
+}

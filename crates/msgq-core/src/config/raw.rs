@@ -62,6 +62,26 @@ pub(super) struct Log {
     pub(super) level: Option<Spanned<String>>,
 }
 
+/// What is read of a configuration that has errors elsewhere.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LenientConfig {
+    pub(super) queue: LenientQueue,
+    pub(super) service: LenientService,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LenientQueue {
+    pub(super) key: Option<Spanned<toml::Value>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LenientService {
+    pub(super) on_failure: Option<Spanned<String>>,
+}
+
 /// The library's message, and what to do about it where that is known.
 pub(super) fn explain(message: &str) -> (String, Option<String>) {
     let Some(rest) = message.strip_prefix("unknown field `") else { return (message.to_owned(), None) };

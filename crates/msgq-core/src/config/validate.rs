@@ -45,6 +45,13 @@ pub(super) fn checked_config(raw: &raw::Config) -> Result<Config, Invalid> {
     })
 }
 
+pub(super) fn leniently_checked_config(raw: &raw::LenientConfig) -> Result<Config, Invalid> {
+    let mut config = Config::default();
+    config.queue.key = or(&raw.queue.key, key, config.queue.key)?;
+    config.service.on_failure = or(&raw.service.on_failure, fate, config.service.on_failure)?;
+    Ok(config)
+}
+
 /// At least room for one message of the protocol; at most what the kernel's counter of bytes holds.
 const MAX_BYTES: RangeInclusive<u64> = 264..=2_147_483_647;
 const MAX_SPIN_US: u64 = 1000;

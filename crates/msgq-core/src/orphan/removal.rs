@@ -51,7 +51,7 @@ impl Removal {
                 self.is_complete = false;
                 break;
             }
-            if !may_go() || !self.queue.try_receive(mtype, &mut self.buffer)? {
+            if !may_go() || !self.queue.try_receive_any(mtype, &mut self.buffer)? {
                 break;
             }
             removed.add(self.buffer.body().len());

@@ -8,6 +8,7 @@
 use super::buffer::MessageBuffer;
 use super::error::QueueError;
 use super::handle::Queue;
+use nix::errno::Errno;
 use std::time::{Duration, Instant};
 
 /// When to stop looking.
@@ -61,13 +62,15 @@ pub struct Browse<'a> {
     started: Instant,
     looked_at: usize,
     end: Option<BrowseEnd>,
+    /// Messages that the kernel does not show: longer than `kernel.msgmax` is now.
+    hidden: usize,
 }
 
 impl<'a> Browse<'a> {
-    /// Starts to look; the time runs from here. A message that is longer than the buffer ends the look with E2BIG.
+    /// Starts to look; the time runs from here. The buffer grows where a message needs it.
     #[must_use]
     pub fn new(queue: Queue, limits: BrowseLimits, buffer: &'a mut MessageBuffer) -> Self {
-        Self { queue, limits, buffer, started: Instant::now(), looked_at: 0, end: None }
+        Self { queue, limits, buffer, started: Instant::now(), looked_at: 0, end: None, hidden: 0 }
     }
 
     /// The place of the next message (0 is the oldest) and the message itself; `None` at the end.
@@ -84,20 +87,37 @@ impl<'a> Browse<'a> {
     }
 
     fn look_on(&mut self) -> Option<BrowseEnd> {
-        if self.looked_at >= self.limits.messages {
-            return Some(BrowseEnd::MessageLimit);
-        }
-        if self.looked_at > 0 && self.started.elapsed() >= self.limits.time {
-            return Some(BrowseEnd::TimeLimit);
-        }
-        match self.queue.peek(self.looked_at, self.buffer) {
-            Ok(true) => None,
-            Ok(false) => Some(BrowseEnd::AllSeen),
-            Err(error) => Some(BrowseEnd::Failed(error)),
+        loop {
+            if self.looked_at >= self.limits.messages {
+                return Some(BrowseEnd::MessageLimit);
+            }
+            if self.looked_at > 0 && self.started.elapsed() >= self.limits.time {
+                return Some(BrowseEnd::TimeLimit);
+            }
+            match self.peek() {
+                Ok(true) => return None,
+                Ok(false) => return Some(BrowseEnd::AllSeen),
+                // MSG_COPY shows no message that is longer than kernel.msgmax is now (`copy_msg` in `ipc/msgutil.c`).
+                Err(error) if error.errno() == Errno::EINVAL && !error.is_gone() => {
+                    self.looked_at += 1;
+                    self.hidden += 1;
+                }
+                Err(error) => return Some(BrowseEnd::Failed(error)),
+            }
         }
     }
 
-    /// How many messages were looked at.
+    fn peek(&mut self) -> Result<bool, QueueError> {
+        match self.queue.peek(self.looked_at, self.buffer) {
+            Err(error) if error.errno() == Errno::E2BIG => {
+                self.buffer.make_room(self.queue.widest_possible_body()?);
+                self.queue.peek(self.looked_at, self.buffer)
+            }
+            looked => looked,
+        }
+    }
+
+    /// How many messages were looked at, those included that the kernel did not show.
     #[must_use]
     pub fn looked_at(&self) -> usize {
         self.looked_at
@@ -109,15 +129,15 @@ impl<'a> Browse<'a> {
         self.end
     }
 
-    /// True when all messages were seen, false when a limit came first.
+    /// True when all messages were seen, false when a limit came first or the kernel did not show all.
     ///
     /// # Errors
-    /// The failure that ended the look: ENOSYS on a kernel without MSG_COPY, EACCES without read permission, E2BIG when
-    /// the buffer is too small, EIDRM or EINVAL when the queue is gone.
+    /// The failure that ended the look: ENOSYS on a kernel without MSG_COPY, EACCES without read permission, EIDRM or
+    /// EINVAL when the queue is gone.
     pub fn is_complete(&self) -> Result<bool, QueueError> {
         match self.end {
             Some(BrowseEnd::Failed(error)) => Err(error),
-            end => Ok(end == Some(BrowseEnd::AllSeen)),
+            end => Ok(end == Some(BrowseEnd::AllSeen) && self.hidden == 0),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Errors of calls on a queue, in words.
 
 use super::key::QueueKey;
+use crate::sysv;
 use nix::errno::Errno;
 use std::fmt;
 
@@ -22,11 +23,14 @@ impl QueueError {
 
     /// True when the queue is gone: removed while waiting (EIDRM) or before the call (EINVAL, for calls that take a
     /// msqid), or not there at all (ENOENT).
+    ///
+    /// EINVAL alone does not tell: a body longer than `kernel.msgmax` answers it too, and an owner that no user can be.
+    /// So the kernel is asked whether it knows the msqid.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        match self.errno {
-            Errno::EIDRM | Errno::ENOENT => true,
-            Errno::EINVAL => self.msqid.is_some(),
+        match (self.errno, self.msqid) {
+            (Errno::EIDRM | Errno::ENOENT, _) => true,
+            (Errno::EINVAL, Some(msqid)) => matches!(sysv::stat(msqid), Err(Errno::EINVAL | Errno::EIDRM)),
             _ => false,
         }
     }

@@ -5,6 +5,7 @@ use super::error::QueueError;
 use super::framed::framed;
 use super::key::QueueKey;
 use super::stat::{QueueSettings, QueueStat};
+use crate::limits;
 use crate::sysv;
 use nix::errno::Errno;
 use nix::libc;
@@ -128,6 +129,20 @@ impl Queue {
         Ok(received.is_some())
     }
 
+    /// As [`Queue::try_receive`], with a buffer that grows where a message needs it.
+    ///
+    /// # Errors
+    /// As [`Queue::try_receive`], but for E2BIG.
+    pub fn try_receive_any(&self, msgtyp: i64, buffer: &mut MessageBuffer) -> Result<bool, QueueError> {
+        match self.try_receive(msgtyp, buffer) {
+            Err(error) if error.errno() == Errno::E2BIG => {
+                buffer.make_room(self.widest_possible_body()?);
+                self.try_receive(msgtyp, buffer)
+            }
+            received => received,
+        }
+    }
+
     /// Receives into `message` (mtype in native byte order, then the body), waits, and returns the body's length.
     ///
     /// # Errors
@@ -198,13 +213,26 @@ impl Queue {
         })
     }
 
+    /// Room for every message that waits now, in bytes: none is longer than all together. `kernel.msgmax` and
+    /// `msg_qbytes` do not tell, since both may have been lowered after a message was sent.
+    ///
+    /// # Errors
+    /// As [`Queue::stat`].
+    pub fn widest_possible_body(&self) -> Result<usize, QueueError> {
+        Ok(usize::try_from(self.stat()?.bytes).unwrap_or(usize::MAX))
+    }
+
     /// Changes owner, mode or size. Wakes everybody who waits on the queue; they check their permission again and go
     /// on waiting, or get EACCES.
+    ///
+    /// Each change carries all fields to the kernel, and it takes no `msg_qbytes` above `kernel.msgmnb` without
+    /// CAP_SYS_RESOURCE, not even the one that the queue has, since the limit was lowered afterwards. Where nobody asked
+    /// for a size, it is lowered to the limit then, so that the rest of the change is made; the result is that size.
     ///
     /// # Errors
     /// EPERM when the caller is neither owner nor creator nor privileged, or when `max_bytes` is above
     /// `kernel.msgmnb` without CAP_SYS_RESOURCE.
-    pub fn set(&self, settings: &QueueSettings) -> Result<(), QueueError> {
+    pub fn set(&self, settings: &QueueSettings) -> Result<Option<u64>, QueueError> {
         let mut status = sysv::stat(self.msqid).map_err(|errno| self.failed("msgctl(IPC_STAT)", errno))?;
         if let Some(mode) = settings.mode {
             status.msg_perm.mode = u16::try_from(mode & 0o777).unwrap_or(0);
@@ -218,7 +246,15 @@ impl Queue {
         if let Some(max_bytes) = settings.max_bytes {
             status.msg_qbytes = max_bytes;
         }
-        sysv::set(self.msqid, &mut status).map_err(|errno| self.failed("msgctl(IPC_SET)", errno))
+        let failed = |errno| self.failed("msgctl(IPC_SET)", errno);
+        let Err(errno) = sysv::set(self.msqid, &mut status) else { return Ok(None) };
+        let limit = limits::msgmnb();
+        if errno != Errno::EPERM || settings.max_bytes.is_some() || status.msg_qbytes <= limit {
+            return Err(failed(errno));
+        }
+        status.msg_qbytes = limit;
+        sysv::set(self.msqid, &mut status).map_err(failed)?;
+        Ok(Some(limit))
     }
 
     /// Removes the queue with all that is in it; everybody who waits on it gets EIDRM.

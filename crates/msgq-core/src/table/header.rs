@@ -25,6 +25,7 @@ shared_struct! {
         msqid: AtomicI32,
         owner: AtomicI32,
         phase: AtomicU32,
+        keeps_queue_on_failure: AtomicU32,
         owner_identity: AtomicU64,
         started_at_s: AtomicU64,
         beat_at_ns: AtomicU64,
@@ -83,6 +84,17 @@ pub struct About {
 }
 
 impl TableHeader {
+    /// What `on_failure` of the daemon's configuration says.
+    pub fn set_keeps_queue_on_failure(&self, keeps: bool) {
+        self.keeps_queue_on_failure.store(u32::from(keeps), Ordering::Relaxed);
+    }
+
+    /// Whether clients are left waiting when the service manager gives up on the daemon.
+    #[must_use]
+    pub fn keeps_queue_on_failure(&self) -> bool {
+        self.keeps_queue_on_failure.load(Ordering::Relaxed) != 0
+    }
+
     /// Writes all of it; `layout` is the stamp of this version.
     pub(super) fn write(&self, geometry: &Geometry, layout: u64, boot_id: [u64; 2], about: &About) {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);

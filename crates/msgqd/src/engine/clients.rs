@@ -20,11 +20,12 @@ use msgq_core::limits;
 use msgq_core::pid_flags::PidFlags;
 use msgq_core::process::{ClientHandle, ClientPid, number_is_in_use};
 use msgq_core::table::{SlotHeader, SlotState, Table};
+use msgq_core::time::monotonic_ns;
 use rustix::event::{Timespec, epoll};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -60,8 +61,10 @@ pub(super) struct Clients {
     epoll: OwnedFd,
     /// Holds the list of those who are watched, for whoever has to finish this daemon's work.
     table: Arc<Table>,
-    /// Numbers of clients are below this one.
-    pid_max: i32,
+    /// Numbers of clients are below this one, as of the last reading.
+    pid_max: AtomicI32,
+    /// When that was, in nanoseconds of `CLOCK_MONOTONIC`.
+    pid_max_read_at_ns: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -88,18 +91,33 @@ impl Clients {
             watched: Mutex::new(Watched { free, ..Watched::default() }),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             table,
-            pid_max: limits::pid_max(),
+            pid_max: AtomicI32::new(limits::pid_max()),
+            pid_max_read_at_ns: AtomicU64::new(monotonic_ns()),
         })
     }
 
     /// Numbers of clients are below this one.
     pub(super) fn pid_max(&self) -> i32 {
-        self.pid_max
+        self.pid_max.load(Ordering::Relaxed)
+    }
+
+    /// Whether the kernel hands out this number. The limit may have been raised since it was read; a client that names
+    /// numbers above it has it read again once a second at most.
+    fn is_below_pid_max(&self, client: ClientPid) -> bool {
+        if client.get() < self.pid_max() {
+            return true;
+        }
+        let (now_ns, read_at_ns) = (monotonic_ns(), self.pid_max_read_at_ns.load(Ordering::Relaxed));
+        if now_ns.saturating_sub(read_at_ns) >= PID_MAX_LIFETIME_NS {
+            self.pid_max_read_at_ns.store(now_ns, Ordering::Relaxed);
+            self.pid_max.store(limits::pid_max(), Ordering::Relaxed);
+        }
+        client.get() < self.pid_max()
     }
 
     /// The PID that a request names as that of a client; `None` when no client can have it.
     pub(super) fn possible_client(&self, claimed_pid: i32) -> Option<ClientPid> {
-        ClientPid::new(claimed_pid).filter(|client| client.get() < self.pid_max && !self.is_own(*client))
+        ClientPid::new(claimed_pid).filter(|client| self.is_below_pid_max(*client) && !self.is_own(*client))
     }
 
     fn byte(&self, client: ClientPid) -> Option<&AtomicU8> {
@@ -305,3 +323,23 @@ impl Clients {
 }
 
 const EVENTS: usize = 256;
+const PID_MAX_LIFETIME_NS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+    use super::*;
+    use msgq_core::table::Geometry;
+
+    #[test]
+    fn a_pid_max_that_was_raised_later_is_read_again_once_a_second_at_most() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        clients.pid_max.store(2, Ordering::Relaxed);
+        let own = std::process::id().cast_signed();
+        assert_eq!(clients.possible_client(own), None, "it was read a moment ago");
+        clients.pid_max_read_at_ns.store(0, Ordering::Relaxed);
+        assert!(clients.possible_client(own).is_some());
+    }
+}

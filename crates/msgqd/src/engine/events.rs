@@ -1,6 +1,8 @@
 //! Events that a client could cause as often as it likes: logged at a bounded rate, counted always.
 
 use crate::ratelimit::RateLimit;
+use msgq_core::layout::BODY_LEN_LP64;
+use msgq_core::limits;
 use msgq_core::process::ClientPid;
 use msgq_core::queue::QueueError;
 use msgq_core::table::Counters;
@@ -102,6 +104,11 @@ impl Events {
         Counters::add(&counters.send_failed);
         self.send_failed.error(|| match error.errno() {
             Errno::EACCES => format!("cannot answer client {client}: {error}; did somebody change the queue's mode?"),
+            Errno::EINVAL => format!(
+                "cannot answer client {client}: {error}; the queue is there, so kernel.msgmax was lowered below the \
+                 {BODY_LEN_LP64} bytes of an answer; raise it with: sysctl -w kernel.msgmax={}",
+                limits::DEFAULT_MSGMAX
+            ),
             _ => format!("cannot answer client {client}: {error}"),
         });
     }

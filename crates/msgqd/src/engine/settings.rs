@@ -17,7 +17,7 @@ pub struct EngineSettings {
     pub response_ttl: Duration,
     /// How long a worker may look for a request before it blocks, at the start.
     pub spin_limit: Duration,
-    /// The longest body that can be received, in bytes: `kernel.msgmax`.
+    /// The longest body that a landing slot holds, in bytes. A longer one is taken too, but not kept over a crash.
     pub message_room: usize,
     /// Clients that are watched at the same time, each by one descriptor.
     pub client_limit: usize,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// The longest body that can be received, in bytes.
+    /// The longest body that a landing slot holds, in bytes.
     pub(super) message_room: usize,
     pub(super) table: Arc<Table>,
     pub(super) clients: Arc<Clients>,

@@ -7,10 +7,12 @@
 mod io;
 mod running;
 mod stderr;
+mod strays;
 
 pub(super) use io::{Chunk, after, poll_until, read_chunk};
 pub(super) use running::{Process, describe_exit, reap_left_behind};
 pub(super) use stderr::StderrLog;
+pub(crate) use strays::{adopt_strays, reap_strays};
 
 use msgq_core::config::ProgramConfig;
 use msgq_core::escape::escape;
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use strays::start_child;
 
 /// Where programs without a slash in their name are looked up when the configured environment has no PATH; what
 /// systemd gives to services.
@@ -117,7 +120,7 @@ impl Program {
         if let Some(directory) = &self.config.working_directory {
             command.current_dir(directory);
         }
-        with_empty_signal_mask(|| command.spawn())
+        with_empty_signal_mask(|| start_child(|| command.spawn()))
     }
 
     /// Looked up here and not by the standard library, which would have to fork the whole daemon for it instead of

@@ -139,7 +139,10 @@ impl QueuePlan {
             max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
             uid: None,
         };
-        queue.set(&settings).map_err(|error| self.explain(&error, &before, max_bytes))?;
+        let lowered = queue.set(&settings).map_err(|error| self.explain(&error, &before, max_bytes))?;
+        if let Some(limit) = lowered {
+            log::warn!("{}", size_lowered(queue, before.max_bytes, limit));
+        }
         Ok(before)
     }
 
@@ -159,9 +162,21 @@ impl QueuePlan {
 
 const ATTEMPTS: usize = 50;
 
+/// The kernel made no other change of the queue than with a smaller size.
+pub(super) fn size_lowered(queue: &Queue, before: u64, limit: u64) -> String {
+    format!(
+        "the size of queue msqid {} went from {before} to {limit} bytes: kernel.msgmnb was lowered to that, and this process \
+         lacks CAP_SYS_RESOURCE, so the kernel refuses every change of a larger queue; raise it again with: sysctl -w \
+         kernel.msgmnb={before}",
+        queue.id()
+    )
+}
+
 fn find_group(name: &str) -> Result<Gid, String> {
-    if let Ok(number) = name.parse() {
-        return Ok(Gid::from_raw(number));
+    match name.parse() {
+        Ok(u32::MAX) => return Err(format!("queue.group = {name:?} is no group: {} stands for none (-1)", u32::MAX)),
+        Ok(number) => return Ok(Gid::from_raw(number)),
+        Err(_) => {}
     }
     match Group::from_name(name) {
         Ok(Some(group)) => Ok(group.gid),

@@ -101,8 +101,10 @@ impl Outcome {
 
 fn close_door(queue: &Queue, mode: u32) {
     let settings = QueueSettings { mode: Some(mode & !WRITE_FOR_OTHERS), ..QueueSettings::default() };
-    if let Err(error) = queue.set(&settings) {
-        log::warn!("cannot close the queue for new requests: {error}");
+    match queue.set(&settings) {
+        Ok(None) => {}
+        Ok(Some(limit)) => log::info!("to close the queue its size had to be lowered to kernel.msgmnb, {limit} bytes"),
+        Err(error) => log::warn!("cannot close the queue for new requests: {error}"),
     }
 }
 

@@ -3,7 +3,9 @@
 //! The lock is the kernel's (an open-file-description lock), so it ends with the process however that ends. The file
 //! names hold the key and the IPC namespace, since the same key in another namespace is another queue.
 
-use msgq_core::instance::{LockState, closed_path, directories_to_use, lock_path, lock_state, table_path};
+use msgq_core::instance::{
+    LockState, closed_path, directories_to_use, keep_once_path, lock_path, lock_state, table_path,
+};
 use msgq_core::queue::QueueKey;
 use msgq_core::table::is_memory_file_system;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -36,7 +38,7 @@ pub(super) enum ClaimError {
     )]
     Taken { key: QueueKey, pid: i32 },
     /// The lock cannot be had for another reason.
-    #[error("cannot lock {path}: {error}", path = .path.display())]
+    #[error("cannot lock {path}: {error}{hint}", path = .path.display(), hint = size_hint(.error))]
     Lock { path: PathBuf, error: io::Error },
 }
 
@@ -66,6 +68,12 @@ impl Instance {
     /// Where the table belongs; `None` where no memory file system can be had.
     pub(super) fn table_path(&self) -> Option<&Path> {
         self.held.as_ref()?.table_path.as_deref()
+    }
+
+    /// True when the next stop is to keep the queue, whatever the configuration says; the note is taken away.
+    pub(super) fn take_keep_once(&self) -> bool {
+        let directory = self.held.as_ref().and_then(|held| held.lock_path.parent());
+        directory.is_some_and(|directory| std::fs::remove_file(keep_once_path(directory)).is_ok())
     }
 
     /// Where the note on a closed door is looked for.
@@ -151,5 +159,13 @@ fn is_still_there(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(opened), Ok(named)) => (opened.dev(), opened.ino()) == (named.dev(), named.ino()),
         _ => false,
+    }
+}
+
+/// What to do about a file that must not grow, to follow the error.
+pub(super) fn size_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => " (raise the limit of the size of files: ulimit -f, LimitFSIZE=)",
+        _ => "",
     }
 }

@@ -5,7 +5,7 @@ use super::current::{Reconfigurable, spin_limit, worker_count};
 use super::signals::Signals;
 use crate::engine::Engine;
 use crate::handler::build_handler;
-use msgq_core::config::{Config, HandlerConfig};
+use msgq_core::config::{Config, HandlerConfig, QueueFate};
 use std::time::{Duration, Instant};
 
 /// Puts `new` into effect and says what changed, `None` when nothing did; the error says why nothing was changed.
@@ -30,6 +30,7 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
     engine.carry_out(change, handler, new.service.response_ttl, spin_limit(&new));
     crate::logging::set_level(new.log.level);
     let changed = changes(&current.config, &new);
+    engine.table().header().set_keeps_queue_on_failure(new.service.on_failure == QueueFate::Keep);
     current.config = new;
     Ok(Some(changed))
 }

@@ -1,7 +1,7 @@
 //! Signals that mean something to the daemon, as flags beside a socket that wakes the main thread.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -19,7 +19,8 @@ pub(super) struct Signals {
 
 impl Signals {
     /// SIGTERM and SIGINT ask for the end, SIGHUP for a reload. SIGUSR1 and SIGUSR2 do nothing; without a handler they
-    /// would end the process.
+    /// would end the process. What was blocked or ignored by whoever started this process is neither from now on; also
+    /// SIGXFSZ does nothing, so that a file that may not grow is an error and no end.
     pub(super) fn install() -> io::Result<Self> {
         let (woken, wake) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
@@ -27,19 +28,25 @@ impl Signals {
         let stop = Arc::new(AtomicBool::new(false));
         let reload = Arc::new(AtomicBool::new(false));
         let nothing = Arc::new(AtomicBool::new(false));
-        for (signal, flag) in [
+        let handled = [
             (Signal::SIGTERM, &stop),
             (Signal::SIGINT, &stop),
             (Signal::SIGHUP, &reload),
             (Signal::SIGUSR1, &nothing),
             (Signal::SIGUSR2, &nothing),
-        ] {
+            (Signal::SIGXFSZ, &nothing),
+        ];
+        for (signal, flag) in handled {
             // The flag is registered before the socket, so that whoever is woken finds it set.
             signal_hook::flag::register(signal as i32, Arc::clone(flag))?;
             if !Arc::ptr_eq(flag, &nothing) {
                 signal_hook::low_level::pipe::register(signal as i32, wake.try_clone()?)?;
             }
         }
+        for signal in inherited_ignored() {
+            signal_hook::flag::register(signal as i32, Arc::clone(&nothing))?;
+        }
+        handled.iter().map(|(signal, _)| *signal).collect::<SigSet>().thread_unblock()?;
         Ok(Self { woken, stop, reload })
     }
 
@@ -66,4 +73,19 @@ impl Signals {
     pub(super) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::SeqCst)
     }
+}
+
+/// Signals that whoever started this process has ignored, and that programs started by it would ignore too: with SIGCHLD
+/// nobody learns how they ended. A handler that does nothing is the same for this process, and ends with an exec.
+///
+/// Not those of job control, which a handler would not keep from stopping what writes to a terminal, nor SIGPIPE, which
+/// Rust's start ignores and its commands restore.
+fn inherited_ignored() -> Vec<Signal> {
+    const LEFT_ALONE: [Signal; 4] = [Signal::SIGPIPE, Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let is_ignored = |signal: &Signal| mask & (1 << (*signal as i32 - 1)) != 0;
+    let can_be_caught = |signal: &Signal| !signal_hook::consts::FORBIDDEN.contains(&(*signal as i32));
+    Signal::iterator().filter(|signal| !LEFT_ALONE.contains(signal)).filter(is_ignored).filter(can_be_caught).collect()
 }

@@ -1,6 +1,6 @@
 //! The table's file: what an earlier server left is opened, and a new one is made beside it.
 
-use super::instance::Instance;
+use super::instance::{Instance, size_hint};
 use crate::engine::{EngineSettings, Storage};
 use msgq_core::config::OnCrash;
 use msgq_core::instance::ipc_namespace;
@@ -39,8 +39,9 @@ pub(super) fn prepare(
         }
         Err(error) => {
             log::warn!(
-                "cannot make the table {}: {error}; requests that are in hand when the server is killed will be lost",
-                new.display()
+                "cannot make the table {}: {error}{}; requests that are in hand when the server is killed will be lost",
+                new.display(),
+                size_hint(&error)
             );
             let _ = std::fs::remove_file(&new);
             let path = path.to_owned();

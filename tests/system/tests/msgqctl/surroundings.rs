@@ -157,6 +157,8 @@ fn the_key_comes_from_the_configuration_unless_it_is_given() {
     assert!(stat(&[]).succeeded().stdout.contains(&key.key().to_string()));
     let unused = ScratchKey::new();
     assert_eq!(stat(&["--key", &unused.key().to_string()]).code(), NO_QUEUE);
+    std::fs::write(&config, format!("[queue]\nkey = \"{}\"\n[service]\nno_such_setting = 1\n", key.key())).unwrap();
+    assert!(stat(&[]).succeeded().stdout.contains(&key.key().to_string()), "what is wrong elsewhere does not matter");
     std::fs::write(&config, "[queue]\nkye = 1\n").unwrap();
     let broken = stat(&[]);
     assert_eq!(broken.code(), OTHER);

@@ -114,5 +114,6 @@ pub(in crate::commands) fn wait_for_server(
 
 pub(in crate::commands) fn set_mode(target: &Target, mode: u32) -> Result<(), Failure> {
     let settings = QueueSettings { mode: Some(mode), ..QueueSettings::default() };
-    target.queue.set(&settings).map_err(|error| target.failure(&error))
+    target.queue.set(&settings).map_err(|error| target.failure(&error))?;
+    Ok(())
 }

@@ -104,7 +104,7 @@ impl Outbox {
             SendOutcome::NotSent if still_wanted => locked.note_not_sent(client, slot),
             SendOutcome::Sent | SendOutcome::NotSent => {
                 if matches!(outcome, SendOutcome::Sent) {
-                    let _ = answer.queue.try_receive(client.as_mtype(), &mut MessageBuffer::new());
+                    let _ = answer.queue.try_receive_any(client.as_mtype(), &mut MessageBuffer::new());
                 }
                 locked.end_unwanted(slot);
             }
@@ -125,8 +125,8 @@ impl Outbox {
         let (client, slot, queue) = (answer.client, answer.slot, &answer.queue);
         let still_wanted = locked.is_wanted(answer);
         match sent {
-            Err(error) if error.errno() == Errno::EAGAIN && still_wanted => return locked.note_not_sent(client, slot),
-            Err(error) if error.errno() != Errno::EAGAIN => {
+            Err(error) if is_for_now(error) && still_wanted => return locked.note_not_sent(client, slot),
+            Err(error) if !is_for_now(error) => {
                 self.parts.events.answer_refused(self.counters(), client, error);
             }
             _ if asked_again => Counters::add(&self.counters().recovered_delivered),
@@ -137,6 +137,11 @@ impl Outbox {
         }
         if still_wanted { locked.count_delivered(client, slot) } else { locked.end_unwanted(slot) }
     }
+}
+
+/// True when the kernel has no room, in the queue or in its memory, and may have some later.
+fn is_for_now(error: &QueueError) -> bool {
+    matches!(error.errno(), Errno::EAGAIN | Errno::ENOMEM)
 }
 
 impl LockedOutbox<'_> {

@@ -77,7 +77,7 @@ pub(super) fn settle_doubt(
         return DoubtVerdict::Delivered;
     }
     match queue.try_send_framed(message) {
-        Err(error) if error.errno() == Errno::EAGAIN => DoubtVerdict::Open,
+        Err(error) if matches!(error.errno(), Errno::EAGAIN | Errno::ENOMEM) => DoubtVerdict::Open,
         Err(error) => {
             recovery.shared.events.answer_refused(counters, client, &error);
             DoubtVerdict::Delivered

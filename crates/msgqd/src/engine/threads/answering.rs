@@ -161,6 +161,8 @@ impl<'a> Answering<'a> {
                     in_hand.metrics.add(&in_hand.metrics.counters().answered);
                     in_hand.metrics.record_latency(took_ns);
                 }
+                // ENOMEM is the kernel's for the moment: the outbox keeps the answer until there is room again.
+                Err(error) if error.errno() == Errno::ENOMEM => self.post(in_hand, message),
                 Err(error) if error.errno() == Errno::EAGAIN => {
                     Counters::add(&shared.counters().queue_full);
                     shared.congestion.begin();

@@ -70,6 +70,7 @@ impl Courier {
             match queue.send_framed(answer.message()) {
                 Ok(()) => return SendOutcome::Sent,
                 Err(error) if error.errno() == Errno::EINTR => {}
+                Err(error) if error.errno() == Errno::ENOMEM => return SendOutcome::NotSent,
                 Err(error) => return SendOutcome::Failed(error),
             }
         }

@@ -5,7 +5,7 @@
 //! it has left. The signal's handler does nothing; its only purpose is EINTR.
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -50,6 +50,8 @@ impl ThreadGroup {
         let leaving = Arc::clone(&left);
         let (tell, told) = mpsc::channel();
         let handle = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_LEN).spawn(move || {
+            // The starting thread may have it blocked, and a thread inherits that.
+            let _ = SigSet::from(WAKE_SIGNAL).thread_unblock();
             let _ = tell.send(pthread_self());
             body();
             leaving.store(true, Ordering::Release);

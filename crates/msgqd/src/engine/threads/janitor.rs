@@ -171,7 +171,7 @@ impl Janitor {
     fn remove(&mut self, mtype: i64, limit: usize, counter: &AtomicU64) -> usize {
         let queue = self.shared.served.current();
         let mut removed = 0;
-        while removed < limit && matches!(queue.try_receive(mtype, &mut self.buffer), Ok(true)) {
+        while removed < limit && matches!(queue.try_receive_any(mtype, &mut self.buffer), Ok(true)) {
             Counters::add(counter);
             removed += 1;
         }

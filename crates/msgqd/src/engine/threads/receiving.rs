@@ -121,11 +121,11 @@ impl<'a> Receiving<'a> {
         Receipt { metrics, queue, length, at }
     }
 
-    /// Takes a message that is wider than the landing slot, since `kernel.msgmax` was raised after the start. Left
-    /// where it is it would block every other request for ever.
+    /// Takes a message that is wider than the landing slot: `kernel.msgmax` was raised after the start, or is larger than
+    /// any slot, or was lowered after the message was sent. Left where it is it would block every other request for ever.
     pub(super) fn receive_wide(&self, queue: Queue) -> Option<Receipt<'a>> {
         let mut buffer = MessageBuffer::new();
-        if !matches!(queue.try_receive(REQUEST_MTYPE, &mut buffer), Ok(true)) {
+        if !matches!(queue.try_receive_any(REQUEST_MTYPE, &mut buffer), Ok(true)) {
             return None;
         }
         self.shared.table.store_landed(self.index, REQUEST_MTYPE, buffer.body());

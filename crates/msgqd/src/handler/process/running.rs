@@ -2,6 +2,7 @@
 
 use super::io::{after, poll_until, read_available};
 use super::stderr::{Stderr, StderrLog};
+use super::strays::try_reap;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
@@ -51,7 +52,7 @@ impl Process {
             }),
             Err(error) => {
                 let _ = kill_process_group(pid, Signal::KILL);
-                let _ = child.wait();
+                LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(child);
                 Err(error)
             }
         }
@@ -168,7 +169,7 @@ impl Process {
         let _ = kill_process_group(self.pid, Signal::KILL);
         let mut exit = [PollFd::new(&self.pidfd, PollFlags::IN)];
         let _ = poll_until(&mut exit, Instant::now() + KILL_LIMIT);
-        match child.try_wait() {
+        match try_reap(&mut child) {
             Ok(Some(status)) => return Some(status),
             Ok(None) => {
                 log::error!("PID {} does not die of SIGKILL; it is left alone until it does", self.pid());
@@ -199,7 +200,7 @@ fn set_up(child: &Child) -> io::Result<OwnedFd> {
 /// Reaps processes that were stuck when they were killed.
 pub(in crate::handler) fn reap_left_behind() {
     let mut left = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
-    left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    left.retain_mut(|child| matches!(try_reap(child), Ok(None)));
 }
 
 /// How a process ended, to follow "the command": "ended with exit status 3", "was killed by signal SIGSEGV".

@@ -4,7 +4,7 @@ use super::resting::RestingAnswers;
 use super::{Janitor, PURGE_LIMIT};
 use msgq_core::layout::REQUEST_MTYPE;
 use msgq_core::process::ClientPid;
-use msgq_core::queue::{Browse, BrowseLimits, MessageBuffer, QueueError};
+use msgq_core::queue::{Browse, BrowseLimits, QueueError};
 use msgq_core::table::Counters;
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -55,16 +55,9 @@ impl Janitor {
     }
 
     fn cannot_look(&mut self, error: &QueueError) {
-        match error.errno() {
-            Errno::ENOSYS => {
-                self.can_copy = false;
-                log::warn!(
-                    "{error}: answers of clients that msgqd never saw, and junk of other types, cannot be found"
-                );
-            }
-            // kernel.msgmax was raised after the start.
-            Errno::E2BIG => self.buffer = MessageBuffer::new(),
-            _ => {}
+        if error.errno() == Errno::ENOSYS {
+            self.can_copy = false;
+            log::warn!("{error}: answers of clients that msgqd never saw, and junk of other types, cannot be found");
         }
     }
 

@@ -1,0 +1,114 @@
+//! What the daemon inherits from whoever starts it: signals, descriptors, limits, the place of PID 1.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+
+use msgqd_system_tests::{DaemonBuilder, Process, ask, good_request_is_answered, is_root, msgqctl, msgqd, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+/// A daemon that a shell script starts, whose last words are these and the daemon's command line.
+fn started_by(script: &str) -> DaemonBuilder {
+    let builder = DaemonBuilder::new();
+    let path = builder.directory().join("start");
+    std::fs::write(&path, format!("#!/bin/sh\n{script} {} \"$@\"\n", msgqd().display())).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    builder.program(path)
+}
+
+fn running(builder: DaemonBuilder, command: &str) -> DaemonBuilder {
+    let command = format!(r#"command = ["/bin/sh", "-c", '{command}']"#);
+    builder.set("handler", "kind = \"exec\"").set("handler", &command).drain_timeout_ms(500)
+}
+
+#[test]
+fn where_sigchld_was_ignored_commands_are_answered() {
+    let daemon = running(started_by("exec env --ignore-signal=CHLD"), "echo done").start();
+    assert_eq!(ask(&daemon.queue(), b"one"), (0, b"done".to_vec()));
+    daemon.stop();
+}
+
+#[test]
+fn signals_that_were_ignored_are_not_ignored_by_commands() {
+    let script = "exec env --ignore-signal=HUP,INT,QUIT,PIPE,ALRM,TERM,CHLD,USR1,XFSZ";
+    let daemon = running(started_by(script), "grep SigIgn /proc/self/status").start();
+    let (status, text) = ask(&daemon.queue(), b"one");
+    let mask = u64::from_str_radix(String::from_utf8(text).unwrap().trim_start_matches("SigIgn:").trim(), 16).unwrap();
+    // From 32 on they are the C library's own.
+    assert_eq!((status, mask & 0x7fff_ffff), (0, 0), "{mask:x}");
+    daemon.stop();
+}
+
+#[test]
+fn where_all_signals_were_blocked_it_can_be_stopped() {
+    for workers in [1, 4] {
+        let mut daemon = started_by("exec env --block-signal").workers(workers).start();
+        good_request_is_answered(daemon.key());
+        daemon.signal(Signal::SIGHUP);
+        daemon.wait_for_log("nothing differs from before");
+        let log = daemon.stop().stderr;
+        assert!(!log.contains("did not"), "the stop did not reach every thread:\n{log}");
+    }
+}
+
+#[test]
+fn commands_get_no_descriptor_that_the_daemon_inherited() {
+    let script = "exec 7</dev/null 8>/dev/null\nexec";
+    let daemon = running(started_by(script), "ls /proc/$$/fd | tr \"\\n\" \" \"").start();
+    let (status, text) = ask(&daemon.queue(), b"one");
+    let text = String::from_utf8(text).unwrap();
+    let own = text.split_whitespace().filter(|number| ["7", "8"].contains(number)).count();
+    assert_eq!((status, own), (0, 0), "{text}");
+    daemon.stop();
+}
+
+#[test]
+fn a_limit_of_the_size_of_files_does_not_kill_it() {
+    let daemon = started_by("ulimit -f 1\nexec").start();
+    good_request_is_answered(daemon.key());
+    let log = daemon.stop().stderr;
+    assert!(log.contains("ulimit -f") || log.contains("LimitFSIZE="), "nothing says what is to be raised:\n{log}");
+}
+
+#[test]
+fn of_several_runtime_directories_the_first_is_used() {
+    let builder = DaemonBuilder::new();
+    let (first, second) = (builder.runtime_directory().join("first"), builder.runtime_directory().join("second"));
+    for directory in [&first, &second] {
+        std::fs::create_dir(directory).unwrap();
+    }
+    let both = format!("{}:{}", first.display(), second.display());
+    let daemon = builder.env("RUNTIME_DIRECTORY", &both).start();
+    let files = std::fs::read_dir(&first).unwrap().count();
+    assert_eq!(files, 2, "lock and table are elsewhere: {}", daemon.log());
+    let mut stat = Command::new(msgqctl());
+    let stat = Process::run(stat.args(["--key", &daemon.key().to_string(), "stat"]).env("RUNTIME_DIRECTORY", &both));
+    assert!(stat.stdout.contains("serving"), "{stat:?}");
+    daemon.stop();
+}
+
+fn children(pid: i32) -> Vec<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()).collect()
+}
+
+#[test]
+fn as_pid_1_it_reaps_what_commands_leave_behind() {
+    if !is_root() {
+        return eprintln!("not shown: only root can make a PID namespace");
+    }
+    let leaver = "setsid sleep 0.2 >/dev/null 2>&1 </dev/null & echo done";
+    let script = "exec unshare --pid --fork --kill-child --mount-proc";
+    let daemon = running(started_by(script), leaver).start();
+    let inner = children(daemon.pid())[0];
+    for _ in 0..5 {
+        let mut client = Command::new("nsenter");
+        client.args(["--target", &inner.to_string(), "--pid", "--mount"]).arg(msgqctl());
+        let sent = Process::run(client.args(["--key", &daemon.key().to_string(), "send", "one"])).succeeded();
+        assert!(sent.stdout.contains("done"), "{sent:?}");
+    }
+    wait_until("nothing is left of the commands", || children(inner).is_empty());
+    kill(Pid::from_raw(inner), Signal::SIGTERM).unwrap();
+    let _ = daemon.finish().succeeded();
+}
