@@ -160,9 +160,10 @@ impl Engine {
         self.shared.events.flush();
     }
 
-    /// From now on a removed queue is not made anew.
+    /// From now on a removed queue is not made anew. When this returns, nobody is in the middle of that.
     pub fn set_ending(&self) {
         self.shared.lifecycle.advance(Stage::Ending);
+        self.shared.served.await_replacement();
     }
 
     /// Receives no more requests, and waits until those in hand are answered or in the outbox, at most until

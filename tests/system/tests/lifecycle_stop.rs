@@ -226,3 +226,62 @@ fn a_request_of_the_owner_that_comes_while_the_workers_leave_is_answered() {
     wait_until("it is answered", || queue.try_receive(own_pid().into(), &mut buffer).unwrap());
     let _ = daemon.finish().succeeded();
 }
+
+#[test]
+fn the_last_line_says_what_was_left() {
+    let script = "read text; case $text in quick) echo done;; *) exec sleep 600;; esac";
+    let mut daemon = DaemonBuilder::new()
+        .drain_timeout_ms(300)
+        .workers(1)
+        .set("handler", &format!("kind = \"exec\"\ncommand = [\"/bin/sh\", \"-c\", {script:?}]"))
+        .start();
+    let queue = daemon.queue();
+    let ask = |text: &[u8]| queue.send(REQUEST_MTYPE, &encode_request(own_pid(), text)).unwrap();
+    ask(b"quick");
+    wait_until("an answer rests in the queue", || queue.has_message(own_pid().into()).unwrap());
+    for _ in 0..4 {
+        ask(b"slow");
+    }
+    wait_until("one is in hand", || queue.stat().unwrap().messages == 4);
+    daemon.signal(Signal::SIGTERM);
+    let log = daemon.finish().succeeded().stderr;
+    let left = "left were 3 requests and 1 answer in the queue, 1 request in hand and 0 answers in the outbox";
+    assert!(log.contains(left), "{left:?} is missing: {log}");
+}
+
+#[test]
+fn what_the_owner_asks_at_the_last_moment_is_answered_or_refused_or_told_of() {
+    // The program takes a second to end, in which the queue must not be there any more.
+    let script = r"printf 'msgqd-handler 1\n'; trap '' TERM; cat >/dev/null; sleep 1";
+    let mut daemon = DaemonBuilder::new()
+        .drain_timeout_ms(NEVER_MS)
+        .set("handler", "kind = \"worker\"\nmax_concurrency = 1")
+        .set("handler", &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"))
+        .start();
+    let queue = daemon.queue();
+    daemon.signal(Signal::SIGTERM);
+    wait_until("the door is closed", || !queue.stat().is_ok_and(|stat| stat.mode & 0o022 != 0));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let accepted =
+        (0..8).filter(|_| queue.try_send(REQUEST_MTYPE, &encode_request(own_pid(), b"late")).is_ok()).count();
+    let log = daemon.finish().succeeded().stderr;
+    assert!(accepted == 0 || !log.contains("every answer fetched"), "{accepted} were accepted and lost: {log}");
+    assert_eq!(accepted, 0, "{log}");
+    assert!(log.contains("nothing was left"), "{log}");
+}
+
+#[test]
+fn a_queue_that_a_worker_is_making_anew_when_the_stop_comes_is_removed() {
+    for workers in [1, 4] {
+        let builder = DaemonBuilder::new().workers(workers).program(msgqd_with_switches());
+        let mut daemon = builder.env("MSGQD_TEST_PAUSE_AT", "queue-lost:700").start();
+        let key = daemon.key();
+        daemon.queue().remove().unwrap();
+        daemon.wait_for_log("somebody removed the queue");
+        daemon.signal(Signal::SIGTERM);
+        let builder = daemon.builder().clone();
+        let finished = daemon.finish().succeeded();
+        assert!(Queue::open(key).is_err(), "it stays behind: {finished:?}");
+        drop(builder);
+    }
+}

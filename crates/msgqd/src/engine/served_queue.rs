@@ -75,6 +75,11 @@ impl ServedQueue {
         }
     }
 
+    /// Waits until no thread replaces the queue.
+    pub(super) fn await_replacement(&self) {
+        drop(self.replacing.lock());
+    }
+
     /// `None` when `lost` has been replaced already. Waits while another thread replaces it.
     pub(super) fn loss_of(&self, lost: &Queue) -> Option<QueueLoss<'_>> {
         let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! The clean end: close the door, serve what is queued, let clients fetch their answers, remove the queue.
 
 use super::acquire::QueuePlan;
+use super::leftover::Leftover;
 use super::manager::Manager;
 use super::signals::Signals;
 use crate::engine::Engine;
@@ -21,19 +22,15 @@ pub(super) fn end(mut engine: Engine, limit: Duration, plan: &QueuePlan, signals
     engine.set_ending();
     engine.table().header().set_phase(Phase::Draining);
     let queue = engine.queue();
-    close_door(&queue, plan.mode());
-    log::info!("stopping: the queue is closed for new requests, draining for at most {} ms", limit.as_millis());
+    let door = if close_door(&queue, plan.mode()) { "the queue is closed" } else { "the queue could not be closed" };
+    log::info!("stopping: {door} for new requests, draining for at most {} ms", limit.as_millis());
     let outcome = drain(&mut engine, Instant::now() + limit, signals, manager);
-    let drained = Instant::now();
+    // The last look comes straight before the removal: some clients no mode keeps out, and threads take time to leave.
+    let left = Leftover::of(&engine, &queue);
+    let end = remove(&queue);
     let metrics = metrics(&engine);
-    if outcome == Outcome::Drained {
-        let _ = engine.stop(drained + LEAVE_LIMIT);
-        remove(&queue);
-    } else {
-        remove(&queue);
-        let _ = engine.stop(drained + LEAVE_LIMIT);
-    }
-    log::info!("stopped: queue removed; {}; {metrics}", outcome.sentence());
+    let _ = engine.stop(Instant::now() + LEAVE_LIMIT);
+    log::info!("stopped: {end}; {}; {metrics}", outcome.sentence(&left));
 }
 
 /// Ends the service and leaves the queue, with the requests in it, to the next one. What is in hand is finished; answers
@@ -42,7 +39,7 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     manager.stopping("Finishing what is in hand; the queue stays");
     manager.extend(limit + LEAVE_LIMIT + Duration::from_secs(1), "Finishing what is in hand; the queue stays");
     engine.set_ending();
-    let table = engine.table_handle();
+    let (table, queue) = (engine.table_handle(), engine.queue());
     table.header().set_phase(Phase::Draining);
     log::info!("stopping: finishing what is in hand for at most {} ms, the queue stays", limit.as_millis());
     let deadline = Instant::now() + limit;
@@ -55,7 +52,11 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     } else {
         log::warn!("a handler did not come to its end in time: the next server answers its request by on_crash");
     }
-    log::info!("stopped: queue kept for the next start; {left} answer(s) wait in the table for it; {metrics}");
+    let end = match queue.stat() {
+        Ok(stat) => format!("queue kept for the next start with {} message(s) in it", stat.messages),
+        Err(error) => format!("there is no queue to keep ({error})"),
+    };
+    log::info!("stopped: {end}; {left} answer(s) wait in the table for the next server; {metrics}");
 }
 
 /// Waits while answers leave the outbox. Nobody takes requests out of the queue any more: when it is full of them, the
@@ -89,29 +90,42 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::Drained => "every request was answered and every answer fetched",
-            Self::TimedOut => "drain_timeout_ms ran out first: clients that still waited got EIDRM",
-            Self::Hurried => "a second signal asked for it at once: clients that still waited got EIDRM",
-            Self::Removed => "somebody else had removed it already",
-        }
+    fn sentence(self, left: &Leftover) -> String {
+        let what = match self {
+            Self::Drained if left.is_nothing() => {
+                return "nothing was left in the queue, in hand or in the outbox".to_owned();
+            }
+            Self::Drained => "all was answered and fetched, and then more came in",
+            Self::TimedOut => "drain_timeout_ms ran out first",
+            Self::Hurried => "a second signal asked for it at once",
+            Self::Removed if left.is_nothing() => return "somebody else had removed it".to_owned(),
+            Self::Removed => "somebody else had removed it",
+        };
+        format!("{what}; left were {left}, whose clients got EIDRM")
     }
 }
 
-fn close_door(queue: &Queue, mode: u32) {
+/// False, and said why, when that cannot be done.
+fn close_door(queue: &Queue, mode: u32) -> bool {
     let settings = QueueSettings { mode: Some(mode & !WRITE_FOR_OTHERS), ..QueueSettings::default() };
-    match queue.set(&settings) {
+    let closed = queue.set(&settings);
+    match closed {
         Ok(None) => {}
         Ok(Some(limit)) => log::info!("to close the queue its size had to be lowered to kernel.msgmnb, {limit} bytes"),
         Err(error) => log::warn!("cannot close the queue for new requests: {error}"),
     }
+    closed.is_ok()
 }
 
-fn remove(queue: &Queue) {
+/// What has become of the queue, for the log.
+fn remove(queue: &Queue) -> &'static str {
     match queue.remove() {
-        Err(error) if !error.is_gone() => log::error!("cannot remove the queue: {error}; remove it with ipcrm"),
-        _ => {}
+        Err(error) if !error.is_gone() => {
+            log::error!("cannot remove the queue: {error}; remove it with ipcrm");
+            "the queue is still there"
+        }
+        Err(_) => "the queue is gone",
+        Ok(()) => "queue removed",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::answering::{Answering, Scratch};
 use super::receiving::{Receipt, ReceiveError, Receiving};
+use crate::engine::kill_points::kill_point;
 use crate::engine::shared::Shared;
 use msgq_core::process::ClientPid;
 use msgq_core::queue::{Queue, QueueError};
@@ -123,6 +124,7 @@ impl<'a> Shift<'a> {
         );
         // Before there is a new queue: nothing in the outbox is for that one.
         outbox.drop_all();
+        kill_point("queue-lost");
         match loss.replace() {
             Ok(queue) => {
                 table.header().set_msqid(queue.id());
