@@ -78,18 +78,24 @@ impl Engine {
         kill_point("recovery-before-publish");
         (storage.publish)()?;
         kill_point("recovery-published");
-        let mut others = ThreadGroup::new();
-        let courier = Courier::new(Arc::clone(&shared));
-        let courier = others.spawn("courier", move || courier.run())?;
-        let janitor = Janitor::new(Arc::clone(&shared), courier);
-        others.spawn("janitor", move || janitor.run())?;
-        let workers = settings.workers;
-        let mut engine = Self { shared, workers: ThreadGroup::new(), others, retirements: Vec::new() };
-        engine.hire(workers)?;
+        let mut engine =
+            Self { shared, workers: ThreadGroup::new(), others: ThreadGroup::new(), retirements: Vec::new() };
+        if let Err(error) = engine.start_threads(settings.workers) {
+            let _ = engine.stop(Instant::now() + ABORT_LIMIT);
+            return Err(error);
+        }
         // A sign of life goes first, or the daemon looks as if it hung until the janitor's first round.
         engine.shared.heartbeat.beat(engine.table());
         engine.table().header().set_phase(Phase::Serving);
         Ok(engine)
+    }
+
+    fn start_threads(&mut self, workers: usize) -> io::Result<()> {
+        let courier = Courier::new(Arc::clone(&self.shared));
+        let courier = self.others.spawn("courier", move || courier.run())?;
+        let janitor = Janitor::new(Arc::clone(&self.shared), courier);
+        self.others.spawn("janitor", move || janitor.run())?;
+        self.hire(workers)
     }
 
     /// Starts workers until there are as many.

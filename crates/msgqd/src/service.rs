@@ -15,6 +15,7 @@ mod signals;
 mod storage;
 
 pub use left_behind::{after_failure, after_failure_by_tables, remove_left_queues};
+pub use reload_request::request_reload;
 
 use crate::engine::{Engine, EngineSettings};
 use crate::handler::{Handler, adopt_strays, build_handler, reap_strays};
@@ -27,9 +28,8 @@ use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
 use msgq_core::process::keep_descriptors_from_programs;
-use msgq_core::queue::QueueKey;
+use msgq_core::queue::{Queue, QueueKey};
 use msgq_core::time::unix_time_s;
-pub use reload_request::request_reload;
 use signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,29 +68,19 @@ pub(crate) fn run(
     let plan = Arc::new(QueuePlan::new(key, &config.queue, door.closed()).map_err(StartError)?);
     let own_handler = handler.is_some();
     let handler = handler.map_or_else(|| build_handler(&config.handler), Ok).map_err(StartError)?;
-    let queue = plan.acquire().map_err(StartError)?;
-    let workers = worker_count(&config, handler.concurrency());
-    let settings = EngineSettings {
-        workers,
-        worker_room: workers.max(WORKER_ROOM),
-        outbox_capacity: config.service.outbox_capacity,
-        response_ttl: config.service.response_ttl,
-        spin_limit: spin_limit(&config),
-        message_room: limits::msgmax().clamp(limits::DEFAULT_MSGMAX, MOST_MESSAGE_ROOM),
-        client_limit,
-    };
+    let acquired = plan.acquire().map_err(StartError)?;
     let mut manager = Manager::new();
-    let storage =
-        storage::prepare(&instance, &settings, &queue, handler.name(), config.service.on_crash).map_err(StartError)?;
-    if storage.left.is_some() {
-        manager.recovering();
-    }
     let plan = Arc::new(Mutex::new(plan));
-    let mut current = Reconfigurable { config, own_handler, plan: Arc::clone(&plan), door };
-    let recreate = move || plan.lock().unwrap_or_else(PoisonError::into_inner).acquire();
-    let mut engine = Engine::start(queue, settings, handler, Box::new(recreate), storage)
-        .map_err(|error| StartError(format!("cannot start the engine: {error}")))?;
-    engine.table().header().set_keeps_queue_on_failure(current.config.service.on_failure == QueueFate::Keep);
+    let mut engine = match start_engine(&config, client_limit, &acquired.queue, handler, &instance, &plan, &mut manager) {
+        Ok(engine) => engine,
+        Err(error) => {
+            storage::discard(&instance, acquired.is_new());
+            acquired.give_back();
+            return Err(error);
+        }
+    };
+    engine.table().header().set_keeps_queue_on_failure(config.service.on_failure == QueueFate::Keep);
+    let mut current = Reconfigurable { config, own_handler, plan, door };
     remember_errors(&engine);
     announce(&engine, key);
     manager.set_closed(current.door.is_closed());
@@ -108,6 +98,40 @@ pub(crate) fn run(
         QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
     }
     Ok(())
+}
+
+/// Finishes what an earlier server left, and starts to serve.
+fn start_engine(
+    config: &Config,
+    client_limit: usize,
+    queue: &Queue,
+    handler: Arc<dyn Handler>,
+    instance: &Instance,
+    plan: &Arc<Mutex<Arc<QueuePlan>>>,
+    manager: &mut Manager,
+) -> Result<Engine, StartError> {
+    let workers = worker_count(config, handler.concurrency());
+    let settings = EngineSettings {
+        workers,
+        worker_room: workers.max(WORKER_ROOM),
+        outbox_capacity: config.service.outbox_capacity,
+        response_ttl: config.service.response_ttl,
+        spin_limit: spin_limit(config),
+        message_room: limits::msgmax().clamp(limits::DEFAULT_MSGMAX, MOST_MESSAGE_ROOM),
+        client_limit,
+    };
+    let storage = storage::prepare(instance, &settings, queue, handler.name(), config.service.on_crash);
+    let storage = storage.map_err(StartError)?;
+    if storage.left.is_some() {
+        manager.recovering();
+    }
+    let plan = Arc::clone(plan);
+    let recreate = move || {
+        let plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.acquire().map(|acquired| acquired.queue)
+    };
+    Engine::start(*queue, settings, handler, Box::new(recreate), storage)
+        .map_err(|error| StartError(format!("cannot start the engine: {error}")))
 }
 
 /// So that `msgqctl stat` can tell the last error of a daemon that died.

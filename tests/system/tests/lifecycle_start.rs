@@ -1,6 +1,7 @@
 //! How msgqd starts: without a configuration, with one, beside another instance, on a queue that is there already.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
+use msgq_core::instance::table_path;
 use msgq_core::limits::msgmnb;
 use msgq_core::queue::{Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
@@ -149,6 +150,61 @@ fn a_size_above_the_systems_limit_names_the_sysctl_to_set() {
         assert!(refused.stderr.contains(part), "{part:?} is missing: {}", refused.stderr);
     }
     assert!(Queue::open(builder.key()).is_err(), "a queue of a daemon that did not start was left");
+}
+
+/// The command of `builder` under a limit of one process, so that no thread can be had.
+fn without_threads(builder: &DaemonBuilder) -> Command {
+    let plain = builder.command();
+    let mut command = Command::new("prlimit");
+    command.arg("--nproc=1").arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+#[test]
+fn a_start_that_fails_after_the_queue_was_made_leaves_neither_queue_nor_files() {
+    let builder = DaemonBuilder::new();
+    let in_the_way = table_path(builder.runtime_directory(), builder.key());
+    std::fs::create_dir(&in_the_way).unwrap();
+    let failed = builder.run();
+    assert_eq!(failed.code(), 1, "{failed:?}");
+    assert!(failed.stderr.contains(&in_the_way.display().to_string()), "{failed:?}");
+    assert!(Queue::open(builder.key()).is_err(), "clients would hang in a queue that nobody serves");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(std::fs::read_dir(builder.runtime_directory()).unwrap().count(), 0);
+    builder.start().stop();
+}
+
+#[test]
+fn a_start_that_finds_no_thread_leaves_neither_queue_nor_files() {
+    if !is_root() {
+        return eprintln!("not shown: only root can start the daemon as another user");
+    }
+    // A user of its own: the limit counts the processes of all tests.
+    let builder = DaemonBuilder::new().user(54_321);
+    let failed = Process::run(&mut without_threads(&builder));
+    assert_eq!(failed.code(), 1, "{failed:?}");
+    assert!(failed.stderr.contains("cannot start the engine"), "{failed:?}");
+    assert!(Queue::open(builder.key()).is_err(), "clients would hang in a queue that nobody serves");
+    assert_eq!(std::fs::read_dir(builder.runtime_directory()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_queue_of_an_earlier_server_as_it_was() {
+    let builder = DaemonBuilder::new().start().crash();
+    let left = Queue::open(builder.key()).unwrap();
+    let settings = QueueSettings { mode: Some(0o622), max_bytes: Some(9000), ..QueueSettings::default() };
+    left.set(&settings).unwrap();
+    let table = table_path(builder.runtime_directory(), builder.key());
+    std::fs::remove_file(&table).unwrap();
+    std::fs::create_dir(&table).unwrap();
+    assert_eq!(builder.run().code(), 1);
+    let stat = Queue::open(builder.key()).unwrap().stat().unwrap();
+    assert_eq!((stat.msqid, stat.mode, stat.max_bytes), (left.id(), 0o622, 9000));
 }
 
 fn check_config(file: &Path) -> msgqd_system_tests::Finished {

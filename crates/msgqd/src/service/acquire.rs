@@ -9,6 +9,40 @@ use nix::unistd::{Gid, Group, Uid, User};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The queue as it was had, until it is served.
+#[derive(Debug)]
+pub(super) struct AcquiredQueue {
+    pub(super) queue: Queue,
+    /// What it was before it was taken over; `None` for one that was made.
+    before: Option<QueueStat>,
+}
+
+impl AcquiredQueue {
+    /// True when nobody had made it before.
+    pub(super) fn is_new(&self) -> bool {
+        self.before.is_none()
+    }
+
+    /// It will not be served after all: a new one is removed, so that nobody waits in it, and another is as before.
+    pub(super) fn give_back(&self) {
+        let undone = match &self.before {
+            None => self.queue.remove(),
+            Some(before) => {
+                let settings = QueueSettings {
+                    mode: Some(before.mode),
+                    gid: Some(before.gid),
+                    max_bytes: Some(before.max_bytes),
+                    uid: None,
+                };
+                self.queue.set(&settings).map(|_| ())
+            }
+        };
+        if let Err(error) = undone {
+            log::warn!("the queue stays as it is, although nobody serves it: {error}");
+        }
+    }
+}
+
 /// What the queue must look like.
 #[derive(Debug)]
 pub(super) struct QueuePlan {
@@ -33,10 +67,10 @@ impl QueuePlan {
     }
 
     /// Creates the queue or takes it over, and sets owner group, mode and size.
-    pub(super) fn acquire(&self) -> Result<Queue, String> {
+    pub(super) fn acquire(&self) -> Result<AcquiredQueue, String> {
         let (queue, is_new) = self.create_or_open()?;
         match self.set_up(&queue, is_new) {
-            Ok(()) => Ok(queue),
+            Ok(before) => Ok(AcquiredQueue { queue, before: (!is_new).then_some(before) }),
             Err(reason) => {
                 if is_new {
                     let _ = queue.remove();
@@ -82,7 +116,7 @@ impl QueuePlan {
         )
     }
 
-    fn set_up(&self, queue: &Queue, is_new: bool) -> Result<(), String> {
+    fn set_up(&self, queue: &Queue, is_new: bool) -> Result<QueueStat, String> {
         let before = self.apply(queue)?;
         if !is_new {
             log::info!(
@@ -92,7 +126,7 @@ impl QueuePlan {
                 before.messages
             );
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Sets owner group, mode and size of a queue; returns what it was before.

@@ -31,7 +31,10 @@ pub(super) fn prepare(
     match create(&new, settings, queue, handler) {
         Ok(table) => {
             let path = path.to_owned();
-            let publish = Box::new(move || std::fs::rename(&new, &path));
+            let publish = Box::new(move || {
+                std::fs::rename(&new, &path)
+                    .map_err(|error| io::Error::other(format!("cannot put the table at {}: {error}", path.display())))
+            });
             Ok(Storage { table, left, on_crash, publish })
         }
         Err(error) => {
@@ -48,6 +51,15 @@ pub(super) fn prepare(
             });
             Ok(Storage { left, on_crash, publish, ..in_private_memory(settings)? })
         }
+    }
+}
+
+/// The start failed: removes the table that was made for it, and if the queue is `new` what was put into its place.
+pub(super) fn discard(instance: &Instance, is_new: bool) {
+    let Some(path) = instance.table_path() else { return };
+    let _ = std::fs::remove_file(path.with_extension("table.new"));
+    if is_new {
+        instance.remove_table();
     }
 }
 
