@@ -3,6 +3,7 @@
 use super::Engine;
 use super::threads::group::WAKE_PAUSE;
 use crate::handler::Handler;
+use crate::panics::{EndsProcess, caught};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,12 +38,13 @@ impl Engine {
         self.show_workers_the_change();
         let shared = Arc::clone(&self.shared);
         let retirement = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
+            let _end = EndsProcess;
             while !superfluous.stop(Instant::now() + WAKE_PAUSE * 100) && !shared.lifecycle.is_stopping() {}
             while is_new && Arc::strong_count(&old) > 1 && !shared.lifecycle.is_stopping() {
                 std::thread::sleep(WAKE_PAUSE);
             }
-            if is_new {
-                old.stop(Instant::now() + RETIREMENT_LIMIT);
+            if is_new && let Err(panic) = caught(|| old.stop(Instant::now() + RETIREMENT_LIMIT)) {
+                log::error!("the handler {} panicked when it was stopped: {panic}", old.name());
             }
         })?;
         self.retirements.push(retirement);
