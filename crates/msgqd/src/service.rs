@@ -71,7 +71,8 @@ pub(crate) fn run(
     let acquired = plan.acquire().map_err(StartError)?;
     let mut manager = Manager::new();
     let plan = Arc::new(Mutex::new(plan));
-    let mut engine = match start_engine(&config, client_limit, &acquired.queue, handler, &instance, &plan, &mut manager) {
+    let mut engine = match start_engine(&config, client_limit, &acquired.queue, handler, &instance, &plan, &mut manager)
+    {
         Ok(engine) => engine,
         Err(error) => {
             storage::discard(&instance, acquired.is_new());
