@@ -1,6 +1,6 @@
 //! The subcommands, one room each: its arguments, its work, its JSON and its text.
 //!
-//! A command returns an [`CommandOutcome`], which is printed elsewhere. What cannot wait for the end, a warning or a question,
+//! A command returns a [`CommandOutcome`], which is printed elsewhere. What cannot wait for the end, a warning or a question,
 //! goes to standard error at once.
 
 pub(crate) mod bench;

@@ -29,6 +29,7 @@ pub use settings::EngineSettings;
 pub use storage::Storage;
 
 use crate::handler::Handler;
+use crate::panics::caught;
 use kill_points::kill_point;
 use lifecycle::Stage;
 use msgq_core::process::ClientPid;
@@ -100,9 +101,10 @@ impl Engine {
 
     /// Starts workers until there are as many.
     fn hire(&mut self, workers: usize) -> io::Result<()> {
+        let stack_size = self.handler().stack_size();
         for index in self.workers.len()..workers {
             let worker = Worker::new(Arc::clone(&self.shared), index);
-            self.workers.spawn(&format!("worker-{index}"), move || worker.run())?;
+            self.workers.spawn_with_stack(&format!("worker-{index}"), stack_size, move || worker.run())?;
         }
         Ok(())
     }
@@ -182,11 +184,14 @@ impl Engine {
         let mut workers = self.workers.stop(deadline);
         if !workers {
             self.shared.lifecycle.advance(Stage::Aborting);
-            self.shared.reloadable.handler().abort();
+            let handler = self.handler();
+            if let Err(panic) = caught(|| handler.abort()) {
+                log::error!("the handler {} panicked when it was called off: {panic}", handler.name());
+            }
             workers = self.workers.stop(Instant::now() + ABORT_LIMIT);
         }
         let others = self.others.stop(deadline);
-        self.shared.reloadable.handler().stop(deadline.max(Instant::now() + HANDLER_END));
+        stop_handler(&*self.handler(), deadline.max(Instant::now() + HANDLER_END));
         let retired = self.finish_retirements(deadline.max(Instant::now() + HANDLER_END)).is_ok();
         workers && others && retired
     }
@@ -196,3 +201,9 @@ impl Engine {
 const ABORT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a handler may take at least to end what it started.
 const HANDLER_END: Duration = Duration::from_secs(1);
+
+fn stop_handler(handler: &dyn Handler, deadline: Instant) {
+    if let Err(panic) = caught(|| handler.stop(deadline)) {
+        log::error!("the handler {} panicked when it was stopped: {panic}", handler.name());
+    }
+}

@@ -127,7 +127,8 @@ impl Default for Reply {
 /// The operator's logic.
 ///
 /// `handle` is called by several threads at once, at most as many as there are workers. It may block: other workers go
-/// on, and requests wait in the queue meanwhile.
+/// on, and requests wait in the queue meanwhile. When it panics the client gets an error, which is counted as
+/// [`Outcome::Broken`] and logged, and the worker goes on; where the program is built with `panic = "abort"` it ends.
 pub trait Handler: Send + Sync {
     /// Answers one request.
     fn handle(&self, request: &HandlerRequest<'_>) -> Reply;
@@ -135,6 +136,11 @@ pub trait Handler: Send + Sync {
     /// How many requests this handler can work on at the same time; the number of workers when the configuration says
     /// "auto".
     fn concurrency(&self) -> usize;
+
+    /// Bytes of stack of each thread that calls `handle`. An overflow ends the process.
+    fn stack_size(&self) -> usize {
+        256 * 1024
+    }
 
     /// A word for the log and for STATUS=.
     fn name(&self) -> &'static str;

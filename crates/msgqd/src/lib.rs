@@ -49,6 +49,7 @@ pub mod cli;
 pub mod engine;
 pub mod handler;
 pub mod logging;
+mod panics;
 mod ratelimit;
 mod server;
 pub mod service;

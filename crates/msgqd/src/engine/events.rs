@@ -90,6 +90,8 @@ events! {
     send_failed: "answer refused by the kernel",
     /// A client that no pidfd watches.
     watch_failed: "client not watched",
+    /// A handler that panicked.
+    handler_panicked: "handler panicked",
     /// A receive that failed.
     receive_failed: "receive failed",
 }

@@ -1,6 +1,7 @@
 //! What the service manager is told (sd_notify(3)), and the watchdog. Without a manager nothing of it happens.
 
 use crate::engine::Engine;
+use crate::panics::caught;
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
@@ -117,7 +118,8 @@ fn describe(engine: &Engine) -> String {
     let key = queue.key().map_or_else(String::new, |key| format!(" {key}"));
     let answered = metrics.answered + metrics.answered_late;
     let (in_hand, in_outbox) = (engine.in_hand(), engine.in_outbox());
-    let trouble = engine.handler().trouble();
+    let handler = engine.handler();
+    let trouble = caught(|| handler.trouble()).unwrap_or_else(|panic| Some(format!("its trouble is unknown: {panic}")));
     engine.table().header().set_trouble(trouble.as_deref().unwrap_or_default());
     let trouble = trouble.map_or_else(String::new, |trouble| format!("; HANDLER DOWN: {trouble}"));
     format!("Serving queue{key}: {answered} answered, {in_hand} in hand, {in_outbox} waiting in the outbox{trouble}")

@@ -3,6 +3,7 @@
 use crate::engine::shared::Shared;
 use crate::engine::threads::group::{ThreadGroup, WAKE_PAUSE};
 use crate::handler::Handler;
+use crate::panics::{EndsProcess, caught};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -29,6 +30,7 @@ impl Retirement {
     pub(super) fn start() -> io::Result<Self> {
         let (tell, told) = mpsc::channel::<Farewell>();
         let thread = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
+            let _end = EndsProcess;
             if let Ok(farewell) = told.recv() {
                 farewell.bid();
             }
@@ -56,7 +58,9 @@ impl Farewell {
         while Arc::strong_count(&handler) > 1 && !lifecycle.is_stopping() {
             std::thread::sleep(WAKE_PAUSE);
         }
-        handler.stop(Instant::now() + HANDLER_LIMIT);
+        if let Err(panic) = caught(|| handler.stop(Instant::now() + HANDLER_LIMIT)) {
+            log::error!("the handler {} panicked when it was stopped: {panic}", handler.name());
+        }
     }
 }
 

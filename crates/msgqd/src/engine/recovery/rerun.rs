@@ -3,8 +3,9 @@
 use super::left::Recovery;
 use crate::engine::kill_points::kill_point;
 use crate::engine::outbox::response_message;
-use crate::engine::outcome::count_outcome;
+use crate::engine::outcome::handled;
 use crate::handler::{HandlerRequest, Reply};
+use crate::panics::EndsProcess;
 use msgq_core::config::OnCrash;
 use msgq_core::escape::escape;
 use msgq_core::layout::{self, BODY_LEN_ILP32, BODY_LEN_LP64, Malformed, REQUEST_MTYPE, Request};
@@ -19,18 +20,19 @@ const CRASH_LIMIT: u32 = 3;
 
 /// Finishes all requests. At the same time, as they were in hand at the same time before.
 pub(super) fn rerun_requests(recovery: &Recovery<'_>) {
-    let mut waiting: Vec<(usize, &SlotHeader)> =
+    let waiting: Vec<(usize, &SlotHeader)> =
         recovery.landings().filter(|(index, slot)| arm(recovery, *index, slot)).collect();
-    let last = waiting.pop();
+    let stack_size = recovery.shared.reloadable.handler().stack_size();
     std::thread::scope(|scope| {
         for (index, slot) in waiting {
-            let thread = std::thread::Builder::new().name(format!("recovery-{index}"));
-            if thread.spawn_scoped(scope, move || finish(recovery, index, slot)).is_err() {
+            let thread = std::thread::Builder::new().name(format!("recovery-{index}")).stack_size(stack_size);
+            let body = move || {
+                let _end = EndsProcess;
+                finish(recovery, index, slot);
+            };
+            if thread.spawn_scoped(scope, body).is_err() {
                 finish(recovery, index, slot);
             }
-        }
-        if let Some((index, slot)) = last {
-            finish(recovery, index, slot);
         }
     });
 }
@@ -117,7 +119,6 @@ fn reply(recovery: &Recovery<'_>, slot: &SlotHeader, client: ClientPid, request:
     Counters::add(&counters.recovered_rerun);
     kill_point("handling");
     let request = HandlerRequest { client, id, text: request.text, received_at: Instant::now() };
-    let reply = recovery.shared.reloadable.handler().handle(&request);
-    count_outcome(&recovery.shared.table.metrics(), reply.outcome());
-    reply
+    let shared = recovery.shared;
+    handled(&*shared.reloadable.handler(), &request, &shared.table.metrics(), &shared.events)
 }

@@ -5,7 +5,7 @@ use crate::engine::admission;
 use crate::engine::clients::{Generation, Gone};
 use crate::engine::kill_points::kill_point;
 use crate::engine::outbox::{Origin, PendingAnswer, response_message};
-use crate::engine::outcome::count_outcome;
+use crate::engine::outcome::handled;
 use crate::engine::shared::Shared;
 use crate::handler::{Handler, HandlerRequest, Reply};
 use msgq_core::layout::{self, Malformed, Request};
@@ -110,14 +110,13 @@ impl<'a> Answering<'a> {
 
     fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
         kill_point("handling");
-        let reply = self.handler.handle(&HandlerRequest {
+        let request = HandlerRequest {
             client: in_hand.client,
             id: in_hand.sequence,
             text: request.text,
             received_at: in_hand.received_at,
-        });
-        count_outcome(&in_hand.metrics, reply.outcome());
-        reply
+        };
+        handled(&*self.handler, &request, &in_hand.metrics, &self.shared.events)
     }
 
     fn answer(

@@ -4,6 +4,7 @@
 //! the stop flag is set first, and then each thread gets a signal directed at it, again and again, until it says that
 //! it has left. The signal's handler does nothing; its only purpose is EINTR.
 
+use crate::panics::EndsProcess;
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
@@ -45,11 +46,23 @@ impl ThreadGroup {
         Self::default()
     }
 
+    /// Starts a thread whose stack has room for the engine.
     pub(in crate::engine) fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Waker> {
+        self.spawn_with_stack(name, STACK_LEN, body)
+    }
+
+    /// Starts a thread. A panic of it ends the process.
+    pub(in crate::engine) fn spawn_with_stack(
+        &mut self,
+        name: &str,
+        stack_len: usize,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Waker> {
         let left = Arc::new(AtomicBool::new(false));
         let leaving = Arc::clone(&left);
         let (tell, told) = mpsc::channel();
-        let handle = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_LEN).spawn(move || {
+        let handle = std::thread::Builder::new().name(name.to_owned()).stack_size(stack_len).spawn(move || {
+            let _end = EndsProcess;
             // The starting thread may have it blocked, and a thread inherits that.
             let _ = SigSet::from(WAKE_SIGNAL).thread_unblock();
             let _ = tell.send(pthread_self());
@@ -96,7 +109,7 @@ impl ThreadGroup {
 
 /// Time between two signals to a thread that is to stop.
 pub(in crate::engine) const WAKE_PAUSE: Duration = Duration::from_millis(2);
-/// Workers need little; the default of 2 MiB each would only make the numbers of `ps` look bad.
+/// Courier and janitor need little; the default of 2 MiB each would only make the numbers of `ps` look bad.
 const STACK_LEN: usize = 256 * 1024;
 
 fn register_wake_signal() {

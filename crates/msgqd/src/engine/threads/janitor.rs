@@ -10,6 +10,7 @@ mod resting;
 mod scan;
 
 use super::group::Waker;
+use super::lost_queue::replace_lost_queue;
 use crate::engine::shared::Shared;
 use msgq_core::process::ClientPid;
 use msgq_core::queue::MessageBuffer;
@@ -143,7 +144,16 @@ impl Janitor {
     fn tend_queue(&mut self, outbox_used: bool) -> QueueFill {
         let started = Instant::now();
         loop {
-            let Ok(stat) = self.shared.served.current().stat() else { return QueueFill::Empty };
+            let queue = self.shared.served.current();
+            let stat = match queue.stat() {
+                Ok(stat) => stat,
+                Err(error) => {
+                    if error.is_gone() {
+                        replace_lost_queue(&self.shared, &queue, &error);
+                    }
+                    return QueueFill::Empty;
+                }
+            };
             self.shared.note_queue(&stat);
             if stat.messages == 0 {
                 self.seen.clear();

@@ -5,6 +5,7 @@ use super::link::{Backend, End, Link, Watch};
 use super::shared::PoolShared;
 use super::state::{HeldLink, PoolState, Turn};
 use crate::handler::process::poll_until;
+use crate::panics::EndsProcess;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -41,7 +42,10 @@ impl<B: Backend> Keeper<B> {
     pub(super) fn spawn(shared: &Arc<PoolShared<B>>, place: usize) -> io::Result<()> {
         let keeper = Self { shared: Arc::clone(shared), place };
         shared.lock().keepers += 1;
-        let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(move || keeper.run());
+        let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(move || {
+            let _end = EndsProcess;
+            keeper.run();
+        });
         if spawned.is_err() {
             shared.lock().keepers -= 1;
         }
