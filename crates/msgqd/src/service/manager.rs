@@ -99,7 +99,11 @@ impl Manager {
             Some(reason) => format!("; the last reload was REFUSED: {reason}"),
             None => String::new(),
         };
-        format!("{}{closed}{refused}", describe(engine))
+        let lost = match crate::logging::lost_lines() {
+            0 => String::new(),
+            lost => format!("; {lost} lines of the log LOST, since nobody reads it"),
+        };
+        format!("{}{closed}{refused}{lost}", describe(engine))
     }
 
     fn notify(&self, states: &[NotifyState<'_>]) {
