@@ -9,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{PipeReader, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -78,4 +79,26 @@ fn lines_that_were_not_read_come_late() {
     assert!(daemon.ends());
     let log = log.join().unwrap();
     assert!(log.contains("serving queue") && log.contains("stopped:"), "{}", log.replace("full\n", ""));
+}
+
+#[test]
+fn a_manager_that_does_not_read_does_not_stop_the_service_and_hears_of_the_start_later() {
+    let builder = DaemonBuilder::new();
+    let path = builder.directory().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send_to(b"full", &path).is_ok() {}
+    let mut daemon = builder.env("NOTIFY_SOCKET", &path).start();
+    good_request_is_answered(daemon.key());
+    let mut datagram = [0; 4096];
+    wait_until("it says that it is ready", || {
+        let length = socket.recv(&mut datagram).unwrap_or(0);
+        datagram[..length].starts_with(b"READY=1")
+    });
+    while filler.send_to(b"full", &path).is_ok() {}
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_log("reloaded the configuration");
+    daemon.stop();
 }
