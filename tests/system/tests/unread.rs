@@ -1,4 +1,4 @@
-//! What nobody reads must not hold the daemon up: its log, its notifications, a configuration that is no file.
+//! What nobody reads must not hold the daemon up: its log, its notifications, a configuration that is a pipe.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
@@ -6,7 +6,8 @@ use msgq_core::queue::Queue;
 use msgqd_system_tests::{DaemonBuilder, eventually, good_request_is_answered, wait_until};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
 use std::io::{PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
@@ -100,5 +101,18 @@ fn a_manager_that_does_not_read_does_not_stop_the_service_and_hears_of_the_start
     while filler.send_to(b"full", &path).is_ok() {}
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_log("reloaded the configuration");
+    daemon.stop();
+}
+
+#[test]
+fn a_configuration_that_is_a_pipe_is_refused_and_holds_nobody_up() {
+    let builder = DaemonBuilder::new().workers(1);
+    let mut daemon = builder.start();
+    let file = builder.write_config();
+    std::fs::remove_file(&file).unwrap();
+    mkfifo(&file, Mode::S_IRWXU).unwrap();
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_log("it is a pipe");
+    good_request_is_answered(daemon.key());
     daemon.stop();
 }
