@@ -72,10 +72,16 @@ pub fn directories_to_use() -> Vec<PathBuf> {
     directories
 }
 
-/// The lock file of a queue in this process's IPC namespace.
+/// The lock file of a queue in this process's IPC namespace. It tells whoever may read it that a server lives.
 #[must_use]
 pub fn lock_path(directory: &Path, key: QueueKey) -> PathBuf {
     directory.join(format!("{}.lock", stem(key)))
+}
+
+/// The file whose lock decides: nobody but its owner may open it, so nobody else can hold a lock on it.
+#[must_use]
+pub fn claim_path(directory: &Path, key: QueueKey) -> PathBuf {
+    directory.join(format!("{}.claim", stem(key)))
 }
 
 /// The table file of a queue in this process's IPC namespace.

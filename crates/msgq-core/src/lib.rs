@@ -61,6 +61,7 @@ pub mod orphan;
 pub mod pid_flags;
 pub mod process;
 pub mod queue;
+pub mod serving;
 mod sysv;
 pub mod table;
 pub mod time;

@@ -1,7 +1,8 @@
 //! Where a daemon keeps its lock and its table, and which daemon that is.
 
-use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, lock_state, table_path};
+use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, table_path};
 use msgq_core::queue::{QueueKey, QueueStat};
+use msgq_core::serving::server_state;
 use msgq_core::table::{Table, TableError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ impl DaemonFiles {
     pub(crate) fn find(key: QueueKey, owner_uid: u32) -> Option<Self> {
         let in_directories = candidate_directories(owner_uid).into_iter().map(|directory| {
             let lock_path = lock_path(&directory, key);
-            Self { lock: lock_state(&lock_path), lock_path, table_path: table_path(&directory, key) }
+            Self { lock: server_state(&directory, key), lock_path, table_path: table_path(&directory, key) }
         });
         let mut all: Vec<Self> = in_directories.collect();
         let held = all.iter().position(|files| matches!(files.lock, LockState::Held(_)));

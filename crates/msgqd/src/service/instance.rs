@@ -2,18 +2,24 @@
 //!
 //! The lock is the kernel's (an open-file-description lock), so it ends with the process however that ends. The file
 //! names hold the key and the IPC namespace, since the same key in another namespace is another queue.
+//!
+//! Two files are locked. The claim decides, and only its owner can open it: nobody else can hold a lock on it, or keep
+//! the next server from having it. The lock file is for others to see. Should somebody remove both, the table still
+//! tells that the server lives.
 
 use msgq_core::instance::{
-    LockState, closed_path, directories_to_use, keep_once_path, lock_path, lock_state, table_path,
+    LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, table_path,
 };
 use msgq_core::queue::QueueKey;
-use msgq_core::table::is_memory_file_system;
+use msgq_core::serving::{possible_namesake, server_state};
+use msgq_core::table::{Table, is_memory_file_system};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The right to serve a queue, for as long as the value lives.
 #[derive(Debug)]
@@ -23,7 +29,10 @@ pub(super) struct Instance {
 
 #[derive(Debug)]
 struct Held {
-    _lock: File,
+    claim: File,
+    claim_path: PathBuf,
+    /// `None` where somebody else holds a lock on the file, which only keeps others from seeing this server's.
+    lock: Option<File>,
     lock_path: PathBuf,
     table_path: Option<PathBuf>,
 }
@@ -46,23 +55,24 @@ impl Instance {
     /// Claims the queue.
     pub(super) fn claim(key: QueueKey) -> Result<Self, ClaimError> {
         let Some((directory, in_memory)) = choose_directory() else { return Ok(Self { held: None }) };
-        let path = lock_path(&directory, key);
+        let claim_path = claim_path(&directory, key);
         for _ in 0..ATTEMPTS {
-            match lock(&path) {
-                Ok(Some(lock)) => {
+            if let Some(pid) = holder(&directory, key) {
+                return Err(ClaimError::Taken { key, pid });
+            }
+            match lock(&claim_path, FOR_THE_OWNER) {
+                Ok(Some(claim)) => {
                     let table_path = in_memory.then(|| table_path(&directory, key));
-                    return Ok(Self { held: Some(Held { _lock: lock, lock_path: path, table_path }) });
+                    let (lock_path, lock) = (lock_path(&directory, key), show(&directory, key)?);
+                    return Ok(Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) });
                 }
-                Ok(None) => {
-                    if let LockState::Held(pid) = lock_state(&path) {
-                        return Err(ClaimError::Taken { key, pid });
-                    }
-                }
-                Err(error) => return Err(ClaimError::Lock { path, error }),
+                // Its holder has not shown itself yet, or is about to leave.
+                Ok(None) => std::thread::sleep(ATTEMPT_PAUSE),
+                Err(error) => return Err(ClaimError::Lock { path: claim_path, error }),
             }
         }
         let error = io::Error::other("other instances start and stop all the time");
-        Err(ClaimError::Lock { path, error })
+        Err(ClaimError::Lock { path: claim_path, error })
     }
 
     /// Where the table belongs; `None` where no memory file system can be had.
@@ -81,9 +91,12 @@ impl Instance {
         Some(closed_path(self.held.as_ref()?.lock_path.parent()?, key))
     }
 
-    /// The queue is gone, and so is all that the table tells of it.
+    /// The queue is gone, and so is all that the table tells of it. The table of another server, which began here after
+    /// this one's files were removed, stays.
     pub(super) fn remove_table(&self) {
-        if let Some(path) = self.table_path() {
+        let own = std::process::id().cast_signed();
+        let is_own = |path: &&Path| Table::read(path).is_ok_and(|table| table.header().about().owner == own);
+        if let Some(path) = self.table_path().filter(is_own) {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -91,8 +104,12 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if let Some(held) = &self.held {
-            let _ = std::fs::remove_file(&held.lock_path);
+        let Some(Held { claim, claim_path, lock, lock_path, .. }) = &self.held else { return };
+        let files = [(lock.as_ref(), lock_path), (Some(claim), claim_path)];
+        for (file, path) in files.into_iter().filter_map(|(file, path)| Some((file?, path))) {
+            if is_still_there(file, path) {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 }
@@ -115,6 +132,35 @@ fn choose_directory() -> Option<(PathBuf, bool)> {
 }
 
 const ATTEMPTS: usize = 50;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
+const FOR_THE_OWNER: u32 = 0o600;
+const FOR_THE_GROUP_TO_SEE: u32 = 0o640;
+
+/// The server that has the queue, as far as others are shown.
+fn holder(directory: &Path, key: QueueKey) -> Option<i32> {
+    match server_state(directory, key) {
+        LockState::Held(pid) => Some(pid),
+        _ => possible_namesake(directory, key),
+    }
+}
+
+/// Locks the file that shows this server to others.
+fn show(directory: &Path, key: QueueKey) -> Result<Option<File>, ClaimError> {
+    let path = lock_path(directory, key);
+    match lock(&path, FOR_THE_GROUP_TO_SEE) {
+        Ok(lock) => {
+            if lock.is_none() {
+                log::warn!(
+                    "somebody who is no server holds a lock on {}, as everybody may who can read it; msgqctl goes by the \
+                     table",
+                    path.display()
+                );
+            }
+            Ok(lock)
+        }
+        Err(error) => Err(ClaimError::Lock { path, error }),
+    }
+}
 
 fn create_directory(directory: &Path) -> io::Result<()> {
     match std::fs::DirBuilder::new().mode(0o755).create(directory) {
@@ -137,9 +183,9 @@ fn own_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// `None` when another process has the lock, or removed the file while this one waited for it.
-fn lock(path: &Path) -> io::Result<Option<File>> {
+fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+    options.read(true).write(true).create(true).truncate(false).mode(mode).custom_flags(libc::O_NOFOLLOW);
     let mut file = options.open(path)?;
     match fcntl(&file, FcntlArg::F_OFD_SETLK(&msgq_core::instance::whole_file(libc::F_WRLCK))) {
         Ok(_) => {}

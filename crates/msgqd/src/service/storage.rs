@@ -26,7 +26,7 @@ pub(super) fn prepare(
         );
         return in_private_memory(settings);
     };
-    let left = open_left(path, queue)?;
+    let left = open_left(path, queue);
     let new = path.with_extension("table.new");
     match create(&new, settings, queue, handler) {
         Ok(table) => {
@@ -104,27 +104,20 @@ fn create(path: &Path, settings: &EngineSettings, queue: &Queue, handler: &str) 
 }
 
 /// What an earlier server left for this queue; `None`, and said why, when it is of no use.
-fn open_left(path: &Path, queue: &Queue) -> Result<Option<Table>, String> {
+fn open_left(path: &Path, queue: &Queue) -> Option<Table> {
     let name = path.display();
     let table = match Table::open_left(path) {
         Ok(Some(table)) => table,
-        Ok(None) => return Ok(None),
+        Ok(None) => return None,
         Err(error) => {
             log::warn!("cannot use the table of an earlier server, {name}: {error}; what it held is lost");
-            return Ok(None);
+            return None;
         }
     };
     let about = table.header().about();
     if about.key != queue.key().map_or(0, QueueKey::raw) || about.ipc_namespace != ipc_namespace() {
         log::warn!("cannot use the table of an earlier server, {name}: it is that of another queue");
-        return Ok(None);
-    }
-    if is_alive(&about) {
-        return Err(format!(
-            "the server with PID {} still runs and writes {name}, though it does not hold the lock; did somebody \
-             remove the lock file? Stop it first (kill {})",
-            about.owner, about.owner
-        ));
+        return None;
     }
     if about.msqid != queue.id() {
         log::info!(
@@ -133,7 +126,7 @@ fn open_left(path: &Path, queue: &Queue) -> Result<Option<Table>, String> {
             about.owner,
             about.msqid
         );
-        return Ok(None);
+        return None;
     }
     let version = &about.version;
     match table.header().phase() {
@@ -143,12 +136,5 @@ fn open_left(path: &Path, queue: &Queue) -> Result<Option<Table>, String> {
             about.owner
         ),
     }
-    Ok(Some(table))
-}
-
-/// True when the process that wrote the table is still there, and not another one with its number.
-fn is_alive(about: &About) -> bool {
-    let handle = ClientPid::new(about.owner).and_then(|owner| ClientHandle::open(owner).ok().flatten());
-    let identity = handle.and_then(|handle| handle.identity());
-    identity.is_some_and(|identity| identity == about.owner_identity)
+    Some(table)
 }

@@ -1,0 +1,108 @@
+//! Who serves a queue is decided by what others cannot take or remove: whoever may read the directory of a server, or even
+//! write it, can neither keep the next server from its queue nor have a living one taken for dead.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+
+use msgq_core::instance::{lock_path, whole_file};
+use msgq_core::queue::Queue;
+use msgqd_system_tests::{Daemon, DaemonBuilder, Process, good_request_is_answered, is_root, msgqctl};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use std::fs::File;
+use std::process::Command;
+
+/// Removes the lock files of a server, as somebody who tidies up might do.
+fn remove_locks(builder: &DaemonBuilder) {
+    for entry in std::fs::read_dir(builder.runtime_directory()).unwrap().flatten() {
+        if !entry.file_name().to_string_lossy().ends_with(".table") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_shared_lock_on_the_lock_file_does_not_keep_the_service_from_starting_after_a_crash() {
+    let left = Daemon::start().crash();
+    let file = File::open(lock_path(left.runtime_directory(), left.key())).unwrap();
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_RDLCK))).unwrap();
+    let daemon = left.start();
+    good_request_is_answered(daemon.key());
+    let stat = Process::run(
+        Command::new(msgqctl())
+            .args(["--key", &daemon.key().to_string(), "stat", "--json"])
+            .env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory()),
+    );
+    assert!(stat.stdout.contains("\"serving\""), "{}", stat.stdout);
+    let second = daemon.builder().run();
+    assert!(second.stderr.contains(&format!("(PID {})", daemon.pid())), "{}", second.stderr);
+    drop(file);
+    daemon.stop();
+}
+
+#[test]
+fn a_server_whose_lock_files_were_removed_is_alive_for_whoever_asks() {
+    let daemon = DaemonBuilder::new().set("queue", "mode = \"0640\"").start();
+    remove_locks(daemon.builder());
+    let given_up = daemon.builder().clone().arg("--after-failure").run();
+    assert!(given_up.stderr.contains("nothing to do"), "{}", given_up.stderr);
+    let removal = daemon.builder().clone().arg("--remove-left-queues").run();
+    assert!(removal.stderr.contains("nothing to do"), "{}", removal.stderr);
+    let second = daemon.builder().clone().set("queue", "max_bytes = 9000").run();
+    assert_eq!(second.code(), 1, "{second:?}");
+    assert!(second.stderr.contains(&format!("another msgqd (PID {})", daemon.pid())), "{}", second.stderr);
+    assert_eq!(daemon.queue().stat().unwrap().mode, 0o640, "who does not serve has changed the queue");
+    let stat = Process::run(
+        Command::new(msgqctl())
+            .args(["--key", &daemon.key().to_string(), "stat", "--json"])
+            .env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory()),
+    );
+    assert!(stat.stdout.contains("\"serving\""), "{}", stat.stdout);
+    good_request_is_answered(daemon.key());
+    daemon.stop();
+}
+
+#[test]
+fn a_server_that_stops_removes_only_files_of_its_own() {
+    let daemon = Daemon::start();
+    let directory = daemon.builder().runtime_directory().to_owned();
+    remove_locks(daemon.builder());
+    let names = ["lock", "claim", "table"];
+    let of_another: Vec<_> = names.iter().map(|end| lock_path(&directory, daemon.key()).with_extension(end)).collect();
+    for path in &of_another {
+        let _ = std::fs::remove_file(path);
+        std::fs::write(path, "of another").unwrap();
+    }
+    let builder = daemon.builder().clone();
+    let _ = daemon.stop();
+    assert!(Queue::open(builder.key()).is_err());
+    for path in of_another {
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "of another", "{}", path.display());
+    }
+}
+
+#[test]
+fn without_proc_a_second_server_of_a_queue_is_refused() {
+    if !is_root() {
+        return eprintln!("not shown: only root can take /proc away");
+    }
+    let without_proc = |builder: &DaemonBuilder| {
+        let server = builder.command();
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--", "sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" \"$@\""]);
+        command.arg(server.get_program()).args(server.get_args());
+        command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    };
+    let daemon = Daemon::start();
+    let second = Process::run(&mut without_proc(daemon.builder()));
+    assert!(second.stderr.contains(&format!("another msgqd (PID {})", daemon.pid())), "{}", second.stderr);
+    let builder = daemon.builder().clone();
+    daemon.stop();
+
+    let mut first = Process::start(&mut without_proc(&builder));
+    first.wait_for_stderr("serving queue");
+    let second = builder.run();
+    assert!(second.stderr.contains(&format!("another msgqd (PID {})", first.pid())), "{}", second.stderr);
+    good_request_is_answered(builder.key());
+    first.signal(nix::sys::signal::Signal::SIGTERM);
+    let _ = first.finish().succeeded();
+}
