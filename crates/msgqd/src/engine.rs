@@ -61,7 +61,8 @@ impl Engine {
     /// `recreate` makes the queue anew when somebody removes it under the engine.
     ///
     /// # Errors
-    /// When memory or threads cannot be had, or the table cannot be published.
+    /// When memory or threads cannot be had, or the table cannot be published; `Interrupted` when the start was called off
+    /// while it finished what was left.
     pub fn start(
         queue: Queue,
         settings: EngineSettings,
@@ -74,7 +75,7 @@ impl Engine {
             shared.clients.refuse_own(own);
         }
         if let Some(left) = storage.left {
-            recover(&shared, &left, storage.on_crash);
+            recover(&shared, &left, storage.on_crash, &storage.called_off)?;
         }
         kill_point("recovery-before-publish");
         (storage.publish)()?;

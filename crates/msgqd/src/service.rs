@@ -6,6 +6,7 @@ mod acquire;
 mod current;
 mod door;
 mod drain;
+mod engine_start;
 mod instance;
 mod left_behind;
 mod leftover;
@@ -25,6 +26,7 @@ use crate::ratelimit::RateLimit;
 use acquire::QueuePlan;
 use current::{Reconfigurable, spin_limit, worker_count};
 use door::Door;
+use engine_start::{EngineStart, Started};
 use instance::Instance;
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
@@ -73,13 +75,20 @@ pub(crate) fn run(
     let acquired = plan.acquire().map_err(StartError)?;
     let mut manager = Manager::new();
     let plan = Arc::new(Mutex::new(plan));
-    let mut engine = match start_engine(&config, client_limit, &acquired.queue, handler, &instance, &plan, &mut manager)
-    {
-        Ok(engine) => engine,
+    let prepared = prepare_start(&config, client_limit, acquired.queue, handler, &instance, &plan);
+    let started = prepared.and_then(|start| start.carry_out(config.service.drain_timeout, &signals, &mut manager));
+    let mut engine = match started {
+        Ok(Started::Engine(engine)) => *engine,
+        Ok(Started::CalledOff) => {
+            storage::discard(&instance, acquired.is_new());
+            let fate = if instance.take_keep_once() { QueueFate::Keep } else { config.service.on_stop };
+            end_before_start(&acquired.queue, fate, &instance);
+            return Ok(());
+        }
         Err(error) => {
             storage::discard(&instance, acquired.is_new());
             acquired.give_back();
-            return Err(error);
+            return Err(StartError(error));
         }
     };
     engine.table().header().set_keeps_queue_on_failure(config.service.on_failure == QueueFate::Keep);
@@ -103,16 +112,15 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Finishes what an earlier server left, and starts to serve.
-fn start_engine(
+/// All that the engine needs.
+fn prepare_start(
     config: &Config,
     client_limit: usize,
-    queue: &Queue,
+    queue: Queue,
     handler: Arc<dyn Handler>,
     instance: &Instance,
     plan: &Arc<Mutex<Arc<QueuePlan>>>,
-    manager: &mut Manager,
-) -> Result<Engine, StartError> {
+) -> Result<EngineStart, String> {
     let workers = worker_count(config, handler.concurrency());
     let settings = EngineSettings {
         workers,
@@ -123,18 +131,28 @@ fn start_engine(
         message_room: limits::msgmax().clamp(limits::DEFAULT_MSGMAX, MOST_MESSAGE_ROOM),
         client_limit,
     };
-    let storage = storage::prepare(instance, &settings, queue, handler.name(), config.service.on_crash);
-    let storage = storage.map_err(StartError)?;
-    if storage.left.is_some() {
-        manager.recovering();
-    }
+    let storage = storage::prepare(instance, &settings, &queue, handler.name(), config.service.on_crash)?;
     let plan = Arc::clone(plan);
-    let recreate = move || {
+    let recreate = Box::new(move || {
         let plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
         plan.acquire().map(|acquired| acquired.queue)
-    };
-    Engine::start(*queue, settings, handler, Box::new(recreate), storage)
-        .map_err(|error| StartError(format!("cannot start the engine: {error}")))
+    });
+    Ok(EngineStart { queue, settings, handler, recreate, storage })
+}
+
+/// A stop came before the server was ready. What an earlier one left is as it was.
+fn end_before_start(queue: &Queue, fate: QueueFate, instance: &Instance) {
+    match fate {
+        QueueFate::Keep => log::info!("stopped before the start was through: the queue is kept for the next start"),
+        QueueFate::Remove => {
+            let removed = queue.remove();
+            instance.remove_table();
+            match removed {
+                Err(error) if !error.is_gone() => log::error!("cannot remove the queue: {error}; remove it with ipcrm"),
+                _ => log::info!("stopped before the start was through: queue removed, clients that waited got EIDRM"),
+            }
+        }
+    }
 }
 
 /// So that `msgqctl stat` can tell the last error of a daemon that died.

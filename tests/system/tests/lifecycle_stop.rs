@@ -309,3 +309,41 @@ fn a_second_sigterm_ends_it_at_once_also_where_it_keeps_the_queue() {
         assert!(queue.stat().is_ok());
     }
 }
+
+#[test]
+fn a_stop_does_not_wait_for_what_an_earlier_server_had_in_hand_and_is_no_crash_of_it() {
+    let slow = "kind = \"exec\"\ncommand = [\"/bin/sleep\", \"600\"]\ntimeout_ms = 600000";
+    let builder = DaemonBuilder::new().workers(1).drain_timeout_ms(200).set("service", "on_stop = \"keep\"");
+    let daemon = builder.clone().set("handler", slow).start();
+    let queue = daemon.queue();
+    queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"asked long ago")).unwrap();
+    wait_until("the request is taken", || queue.stat().unwrap().messages == 0);
+    let slow = daemon.crash();
+    for _ in 0..4 {
+        let mut daemon = slow.spawn();
+        daemon.wait_for_log("finishing what it had in hand");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        daemon.signal(Signal::SIGTERM);
+        let log = daemon.finish().succeeded().stderr;
+        assert!(log.contains("the queue is kept for the next start"), "{log}");
+    }
+    let daemon = builder.set("handler", "kind = \"echo\"").start();
+    let mut buffer = MessageBuffer::new();
+    wait_until("the request is answered", || queue.try_receive(own_pid().into(), &mut buffer).unwrap());
+    let answer = msgq_core::layout::decode_response(buffer.body()).unwrap();
+    assert_eq!(answer.text, b"Processed: asked long ago", "{}", daemon.log());
+}
+
+#[test]
+fn a_stop_in_the_middle_of_a_recovery_removes_the_queue_where_it_is_to() {
+    let slow = "kind = \"exec\"\ncommand = [\"/bin/sleep\", \"600\"]\ntimeout_ms = 600000";
+    let daemon = DaemonBuilder::new().workers(1).drain_timeout_ms(NEVER_MS).set("handler", slow).start();
+    let queue = daemon.queue();
+    queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"slow")).unwrap();
+    wait_until("the request is taken", || queue.stat().unwrap().messages == 0);
+    let mut daemon = daemon.crash().spawn();
+    daemon.wait_for_log("finishing what it had in hand");
+    daemon.signal(Signal::SIGTERM);
+    daemon.wait_for_log("they have 600000 ms to be finished");
+    daemon.stop();
+}

@@ -31,12 +31,18 @@ use msgq_core::process::ClientPid;
 use msgq_core::table::{Counters, Phase, RESPONSE_MESSAGE_LEN, Table};
 use rerun::rerun_requests;
 use std::collections::HashSet;
+use std::io;
+use std::sync::atomic::AtomicBool;
 
 /// Finishes what is in `left`.
-pub(super) fn recover(shared: &Shared, left: &Table, on_crash: OnCrash) {
-    Recovery::new(shared, left, on_crash).run();
+///
+/// # Errors
+/// `Interrupted` when it was called off: what is not finished is in `left` as it was.
+pub(super) fn recover(shared: &Shared, left: &Table, on_crash: OnCrash, called_off: &AtomicBool) -> io::Result<()> {
+    Recovery::new(shared, left, on_crash, called_off).run()?;
     let in_order = left.header().phase() == Some(Phase::Ended);
     report(shared, if in_order { log::Level::Info } else { log::Level::Warn });
+    Ok(())
 }
 
 fn report(shared: &Shared, level: log::Level) {
@@ -56,10 +62,13 @@ fn report(shared: &Shared, level: log::Level) {
 }
 
 impl Recovery<'_> {
-    fn run(&self) {
+    fn run(&self) -> io::Result<()> {
         self.settle_recall();
         self.shared.intake.continue_after(self.newest_sequence());
         rerun_requests(self);
+        if self.is_called_off() {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "it was called off"));
+        }
         let mut items = self.left_answers();
         // In the order of receipt; what was adopted carries no number of its own, and is in the order of adoption.
         items.sort_by_key(|item| (item.sequence, item.received_at_ns));
@@ -69,6 +78,7 @@ impl Recovery<'_> {
         for (item, asked_again) in items.iter().zip(later.into_iter().rev()) {
             self.finish(item, &view, asked_again);
         }
+        Ok(())
     }
 
     fn finish(&self, item: &LeftAnswer, view: &QueueView, asked_again: bool) {

@@ -69,6 +69,11 @@ impl Signals {
         self.stop.load(Ordering::SeqCst)
     }
 
+    /// As if a signal had asked for the end.
+    pub(super) fn ask_for_stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
     /// True when a reload was asked for since the last call.
     pub(super) fn take_reload(&self) -> bool {
         self.reload.swap(false, Ordering::SeqCst)

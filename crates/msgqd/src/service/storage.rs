@@ -10,6 +10,7 @@ use msgq_core::table::{About, Phase, Table};
 use msgq_core::time::unix_time_s;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The storage for an engine; errors are sentences for the log.
 pub(super) fn prepare(
@@ -35,7 +36,7 @@ pub(super) fn prepare(
                 std::fs::rename(&new, &path)
                     .map_err(|error| io::Error::other(format!("cannot put the table at {}: {error}", path.display())))
             });
-            Ok(Storage { table, left, on_crash, publish })
+            Ok(Storage { table, left, on_crash, publish, called_off: Arc::default() })
         }
         Err(error) => {
             log::warn!(

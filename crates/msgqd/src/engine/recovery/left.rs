@@ -6,7 +6,7 @@ use msgq_core::process::{ClientHandle, ClientPid};
 use msgq_core::queue::Queue;
 use msgq_core::table::{SlotHeader, Table};
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What recovery works with.
 pub(super) struct Recovery<'a> {
@@ -16,12 +16,18 @@ pub(super) struct Recovery<'a> {
     /// Who the clients were that the earlier daemon watched.
     identities: HashMap<i32, u64>,
     pub(super) queue: Queue,
+    called_off: &'a AtomicBool,
 }
 
 impl<'a> Recovery<'a> {
-    pub(super) fn new(shared: &'a Shared, left: &'a Table, on_crash: OnCrash) -> Self {
+    pub(super) fn new(shared: &'a Shared, left: &'a Table, on_crash: OnCrash, called_off: &'a AtomicBool) -> Self {
         let clients = (0..left.geometry().clients).filter_map(|index| left.client(index)?.get());
-        Self { shared, left, on_crash, identities: clients.collect(), queue: shared.served.current() }
+        Self { shared, left, on_crash, identities: clients.collect(), queue: shared.served.current(), called_off }
+    }
+
+    /// True when what is left is to stay as it is. What a handler returns after that does not count.
+    pub(super) fn is_called_off(&self) -> bool {
+        self.called_off.load(Ordering::SeqCst)
     }
 
     pub(super) fn landings(&self) -> impl Iterator<Item = (usize, &SlotHeader)> {

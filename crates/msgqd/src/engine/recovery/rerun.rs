@@ -58,11 +58,19 @@ fn arm(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) -> bool {
 }
 
 fn finish(recovery: &Recovery<'_>, index: usize, slot: &SlotHeader) {
+    if recovery.is_called_off() {
+        return;
+    }
     let crashes = slot.crashes.fetch_add(1, Ordering::SeqCst).saturating_add(1);
     let mut body = [0; BODY_LEN_LP64 + 1];
     let body = body.get_mut(..slot.body_len().min(BODY_LEN_LP64 + 1)).unwrap_or_default();
     let is_ours = slot.msqid.load(Ordering::Relaxed) == recovery.queue.id() && recovery.left.read_landed(index, body);
     let answer = is_ours.then(|| answer(recovery, slot, body, crashes)).flatten();
+    if recovery.is_called_off() {
+        // An end in order is no crash.
+        slot.crashes.fetch_sub(1, Ordering::SeqCst);
+        return;
+    }
     let Some((client, reply, response_len)) = answer else { return recovery.left.finish_landing(index) };
     let mut message = [0; RESPONSE_MESSAGE_LEN];
     recovery.left.write_landing_response(index, response_message(&mut message, client, &reply, response_len));
