@@ -112,3 +112,15 @@ fn as_pid_1_it_reaps_what_commands_leave_behind() {
     kill(Pid::from_raw(inner), Signal::SIGTERM).unwrap();
     let _ = daemon.finish().succeeded();
 }
+
+#[test]
+fn a_command_for_which_no_descriptor_is_left_names_the_limit_to_be_raised() {
+    let daemon = running(DaemonBuilder::new(), "echo done").workers(1).start();
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    let mut prlimit = Command::new("prlimit");
+    let _ = Process::run(prlimit.arg(format!("--pid={}", daemon.pid())).arg(format!("--nofile={open}"))).succeeded();
+    let (status, text) = ask(&daemon.queue(), b"one");
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!((status, text.contains("raise LimitNOFILE=")), (-1, true), "{text}");
+    daemon.stop();
+}

@@ -135,6 +135,13 @@ impl Clients {
         }
     }
 
+    /// The thread ends: its number may be a client's.
+    pub(super) fn admit_own(&self, former: ClientPid) {
+        if let Some(byte) = self.byte(former) {
+            byte.fetch_and(!OURS, Ordering::SeqCst);
+        }
+    }
+
     pub(super) fn is_own(&self, client: ClientPid) -> bool {
         self.load(client) & OURS != 0
     }
@@ -187,7 +194,7 @@ impl Clients {
         self.watch(client).unwrap_or_else(|_| unwatched())
     }
 
-    /// Makes room for one more client by letting one go for which nothing waits in the outbox. Should it have an
+    /// Makes room for one more client by letting one go for which nothing is in hand or in the outbox. Should it have an
     /// answer in the queue and die, the janitor's scan finds it.
     fn forget_oldest(&self, watched: &mut Watched) {
         for _ in 0..watched.arrivals.len() {
@@ -195,16 +202,28 @@ impl Clients {
             if !watched.handles.contains_key(&client) {
                 continue;
             }
-            if self.is_held(client) {
+            if !self.forget_if_nothing_is_due(client) {
                 watched.arrivals.push_back(client);
                 continue;
-            }
-            if let Some(byte) = self.byte(client) {
-                byte.fetch_and(!KNOWN, Ordering::SeqCst);
             }
             self.unwatch(watched, client);
             return;
         }
+    }
+
+    /// Takes the client's mark away unless an answer is due: then its death must be noticed, or the answer would go to the
+    /// next process with that number.
+    ///
+    /// The mark goes first, so that whoever asks meanwhile comes to the caller's lock. An answer on its way into the outbox
+    /// is HELD before its slot is given up, so the slots are looked at before HELD is.
+    fn forget_if_nothing_is_due(&self, client: ClientPid) -> bool {
+        let Some(byte) = self.byte(client) else { return true };
+        byte.fetch_and(!KNOWN, Ordering::SeqCst);
+        let is_due = self.in_hand_of(client).next().is_some() || self.is_held(client);
+        if is_due {
+            byte.fetch_or(KNOWN, Ordering::SeqCst);
+        }
+        !is_due
     }
 
     fn unwatch(&self, watched: &mut Watched, client: ClientPid) {
@@ -341,5 +360,52 @@ mod tests {
         assert_eq!(clients.possible_client(own), None, "it was read a moment ago");
         clients.pid_max_read_at_ns.store(0, Ordering::Relaxed);
         assert!(clients.possible_client(own).is_some());
+    }
+
+    #[test]
+    fn a_client_whose_request_is_in_hand_is_not_forgotten_for_a_newer_one() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let (dies, newer) = (Sleeper::start(), Sleeper::start());
+        let (asked, other) = (dies.client(), newer.client());
+        let generation = clients.admit(asked).unwrap().unwrap();
+        let slot = clients.table.landing(0).unwrap();
+        slot.set_client(asked.get());
+        slot.set_state(SlotState::Received);
+        assert!(clients.admit(other).is_err(), "there is no room for another one");
+        assert!(
+            clients.is_known(asked),
+            "its death would not be noticed, and its answer goes to whoever has its number"
+        );
+
+        drop(dies);
+        let mut dead = Vec::new();
+        clients.wait_for_deaths(Duration::from_secs(60), &mut dead);
+        assert_eq!(dead, [asked]);
+        clients.forget_dead(asked);
+        assert_eq!(clients.may_send_directly(asked, generation), Err(Gone));
+        assert!(clients.admit(other).unwrap().is_some());
+    }
+
+    /// A process that is a client; killed when dropped.
+    struct Sleeper(std::process::Child);
+
+    impl Sleeper {
+        fn start() -> Self {
+            let nothing = std::process::Stdio::null;
+            let mut command = std::process::Command::new("sleep");
+            Self(command.arg("60").stdin(nothing()).stdout(nothing()).stderr(nothing()).spawn().unwrap())
+        }
+
+        fn client(&self) -> ClientPid {
+            ClientPid::new(self.0.id().cast_signed()).unwrap()
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
     }
 }

@@ -22,11 +22,16 @@ impl Worker {
 
     pub(in crate::engine) fn run(self) {
         let shared = &*self.shared;
-        if let Some(own) = ClientPid::new(nix::unistd::gettid().as_raw()) {
+        let own = ClientPid::new(nix::unistd::gettid().as_raw());
+        if let Some(own) = own {
             shared.clients.refuse_own(own);
         }
-        let Some(slot) = shared.table.landing(self.index) else { return };
-        Shift::new(shared, self.index, slot).work();
+        if let Some(slot) = shared.table.landing(self.index) {
+            Shift::new(shared, self.index, slot).work();
+        }
+        if let Some(own) = own {
+            shared.clients.admit_own(own);
+        }
     }
 }
 
