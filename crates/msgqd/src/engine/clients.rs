@@ -168,10 +168,12 @@ impl Clients {
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         };
         let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));
-        let Some(index) = watched.free.pop() else {
+        let Some(index) = watched.free.last().copied() else {
             return Err(io::Error::other("more clients wait for answers than can be watched"));
         };
+        // The entry is taken only when the kernel watches: a failure must not use it up.
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
+        watched.free.pop();
         if let Some(entry) = self.table.client(index) {
             entry.set(client.get(), handle.identity().unwrap_or(0));
         }
@@ -341,5 +343,20 @@ mod tests {
         assert_eq!(clients.possible_client(own), None, "it was read a moment ago");
         clients.pid_max_read_at_ns.store(0, Ordering::Relaxed);
         assert!(clients.possible_client(own).is_some());
+    }
+
+    #[test]
+    fn a_client_that_the_kernel_does_not_watch_takes_no_place_of_others() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 2 };
+        let mut clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let no_epoll_set = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+        let epoll = std::mem::replace(&mut clients.epoll, no_epoll_set);
+        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        for _ in 0..6 {
+            assert!(clients.watch(own).is_err());
+        }
+        clients.epoll = epoll;
+        assert!(clients.watch(own).unwrap().is_some());
+        assert!(clients.is_known(own));
     }
 }
