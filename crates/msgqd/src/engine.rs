@@ -14,6 +14,7 @@ mod kill_points;
 mod lifecycle;
 mod outbox;
 mod outcome;
+mod queue_loss;
 mod reconfigure;
 mod recovery;
 mod reloadable;

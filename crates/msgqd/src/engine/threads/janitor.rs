@@ -143,7 +143,17 @@ impl Janitor {
     fn tend_queue(&mut self, outbox_used: bool) -> QueueFill {
         let started = Instant::now();
         loop {
-            let Ok(stat) = self.shared.served.current().stat() else { return QueueFill::Empty };
+            let queue = self.shared.served.current();
+            let stat = match queue.stat() {
+                Ok(stat) => stat,
+                // The workers may be busy with requests for a long time.
+                Err(error) if error.is_gone() => {
+                    self.seen.clear();
+                    self.shared.replace_lost_queue(&queue, &error);
+                    return QueueFill::Empty;
+                }
+                Err(_) => return QueueFill::Empty,
+            };
             self.shared.note_queue(&stat);
             if stat.messages == 0 {
                 self.seen.clear();

@@ -4,7 +4,6 @@ use super::answering::{Answering, Scratch};
 use super::receiving::{Receipt, ReceiveError, Receiving};
 use crate::engine::shared::Shared;
 use msgq_core::process::ClientPid;
-use msgq_core::queue::{Queue, QueueError};
 use msgq_core::table::{Counters, SlotHeader, SlotState};
 use nix::errno::Errno;
 use std::sync::Arc;
@@ -96,7 +95,12 @@ impl<'a> Shift<'a> {
         match error.errno() {
             Errno::EINTR => {}
             Errno::E2BIG => return self.receiving.receive_wide(*queue),
-            _ if error.is_gone() => self.replace_lost_queue(queue, error),
+            // Without a lock while it waits: a signal does not reach a thread in a lock.
+            _ if error.is_gone() => {
+                if !self.shared.replace_lost_queue(queue, error) {
+                    std::thread::sleep(REPLACE_PAUSE);
+                }
+            }
             _ => {
                 Counters::add(&self.shared.counters().receive_failed);
                 let event = &self.shared.events.receive_failed;
@@ -105,35 +109,6 @@ impl<'a> Shift<'a> {
             }
         }
         None
-    }
-
-    /// Somebody removed the queue. It is made anew once, however many workers notice; where that fails, or the server
-    /// is about to end, the worker waits a little before it looks again.
-    fn replace_lost_queue(&self, lost: &Queue, error: &QueueError) {
-        let Shared { lifecycle, served, outbox, table, .. } = self.shared;
-        let Some(loss) = served.loss_of(lost).filter(|_| !lifecycle.is_stopping()) else { return };
-        if lifecycle.is_ending() {
-            // Nobody waits for the loss meanwhile: a signal does not reach a thread in a lock.
-            drop(loss);
-            return std::thread::sleep(REPLACE_PAUSE);
-        }
-        log::error!(
-            "somebody removed the queue under the running server ({error}); {}; making it anew",
-            loss.suspect()
-        );
-        // Before there is a new queue: nothing in the outbox is for that one.
-        outbox.drop_all();
-        match loss.replace() {
-            Ok(queue) => {
-                table.header().set_msqid(queue.id());
-                Counters::add(&table.counters().queue_recreated);
-                log::warn!("serving the new queue, msqid {}; clients that were waiting got EIDRM", queue.id());
-            }
-            Err(reason) => {
-                log::error!("cannot make the queue anew: {reason}; trying again");
-                std::thread::sleep(REPLACE_PAUSE);
-            }
-        }
     }
 }
 

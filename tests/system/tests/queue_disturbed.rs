@@ -1,0 +1,60 @@
+//! What becomes of the service when somebody does something to its queue or its table.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
+use msgq_core::queue::Queue;
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, Finished, Process, STRANGER, eventually, good_request_is_answered, is_root, msgqctl,
+    wait_until,
+};
+use std::process::Command;
+use std::time::Duration;
+
+fn stat(daemon: &Daemon, form: &str) -> Finished {
+    let mut command = Command::new(msgqctl());
+    command.args(["--key", &daemon.key().to_string(), "stat", form]);
+    Process::run(command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory()))
+}
+
+#[test]
+fn a_key_that_somebody_else_took_is_said_once_and_counts_as_not_served_until_it_is_free_again() {
+    if !is_root() {
+        return eprintln!("not shown: only root can start the daemon as another user");
+    }
+    for workers in [1, 4] {
+        let mut daemon = DaemonBuilder::new().workers(workers).user(STRANGER).start();
+        daemon.freeze();
+        daemon.queue().remove().unwrap();
+        let foreign = Queue::create(daemon.key(), 0o600).unwrap();
+        daemon.thaw();
+        daemon.wait_for_log("cannot make the queue anew");
+        assert!(
+            !eventually(Duration::from_secs(2), || daemon.log().matches("queue anew").count() > 1),
+            "{}",
+            daemon.log()
+        );
+        assert_eq!(daemon.log().matches("somebody removed the queue").count(), 1, "{}", daemon.log());
+        let json = stat(&daemon, "--json").stdout;
+        assert!(json.contains("\"not_served\""), "{json}");
+        let metrics = stat(&daemon, "--prometheus").stdout;
+        assert!(metrics.lines().any(|line| line.starts_with("msgqd_up{") && line.ends_with(" 0")), "{metrics}");
+        foreign.remove().unwrap();
+        wait_until("it is served again", || Queue::open(daemon.key()).is_ok());
+        good_request_is_answered(daemon.key());
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_queue_removed_while_all_workers_are_busy_is_made_anew_meanwhile() {
+    let builder = DaemonBuilder::new().workers(1).drain_timeout_ms(100).set("handler", "kind = \"exec\"");
+    let builder = builder.set("handler", "command = [\"/bin/sh\", \"-c\", \"exec sleep 600\"]\ntimeout_ms = 600000");
+    let mut daemon = builder.start();
+    let removed = daemon.queue();
+    removed.send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"slow")).unwrap();
+    wait_until("the request is taken", || removed.stat().unwrap().last_receive_pid != 0);
+    removed.remove().unwrap();
+    wait_until("the queue is made anew", || Queue::open(daemon.key()).is_ok_and(|it| it.id() != removed.id()));
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    let _ = daemon.finish();
+}
