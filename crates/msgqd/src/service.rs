@@ -158,6 +158,7 @@ fn serve(
         engine.flush_events();
         let plan = current.plan();
         current.door.tend(&engine.queue(), &plan);
+        plan.mend(&engine.queue());
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }

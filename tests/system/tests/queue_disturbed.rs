@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
-use msgq_core::queue::Queue;
+use msgq_core::queue::{Queue, QueueSettings};
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Finished, Process, STRANGER, eventually, good_request_is_answered, is_root, msgqctl,
     wait_until,
@@ -57,4 +57,33 @@ fn a_queue_removed_while_all_workers_are_busy_is_made_anew_meanwhile() {
     wait_until("the queue is made anew", || Queue::open(daemon.key()).is_ok_and(|it| it.id() != removed.id()));
     daemon.signal(nix::sys::signal::Signal::SIGTERM);
     let _ = daemon.finish();
+}
+
+#[test]
+fn a_queue_whose_mode_or_size_lets_nobody_be_served_gets_what_the_configuration_says() {
+    for user in [None, Some(STRANGER)].into_iter().filter(|user| user.is_none() || is_root()) {
+        let builder = DaemonBuilder::new();
+        let mut daemon = user.map_or(builder.clone(), |user| builder.user(user)).start();
+        let before = daemon.queue().stat().unwrap();
+        let mode = QueueSettings { mode: Some(0), ..QueueSettings::default() };
+        let size = QueueSettings { max_bytes: Some(263), ..QueueSettings::default() };
+        for (what, settings) in [("mode", mode), ("size", size)] {
+            daemon.queue().set(&settings).unwrap();
+            wait_until(what, || {
+                let now = daemon.queue().stat().unwrap();
+                (now.mode, now.max_bytes) == (before.mode, before.max_bytes)
+            });
+            daemon.wait_for_log("somebody changed the queue");
+            good_request_is_answered(daemon.key());
+        }
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_larger_size_that_somebody_gave_the_queue_stays() {
+    let daemon = DaemonBuilder::new().set("queue", "max_bytes = 8000").start();
+    daemon.queue().set(&QueueSettings { max_bytes: Some(9000), ..QueueSettings::default() }).unwrap();
+    assert!(!eventually(Duration::from_secs(3), || daemon.queue().stat().unwrap().max_bytes != 9000));
+    daemon.stop();
 }
