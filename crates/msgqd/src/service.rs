@@ -93,6 +93,7 @@ pub(crate) fn run(
     engine.table().header().set_keeps_queue_on_failure(current.config.service.on_failure == QueueFate::Keep);
     remember_errors(&engine);
     announce(&engine, key);
+    left_behind::warn_of_others(key);
     manager.set_closed(current.door.is_closed());
     // From an upgrade that found nothing to restart.
     instance.take_keep_once();

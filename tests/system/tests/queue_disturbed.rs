@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
-use msgq_core::queue::{Queue, QueueSettings};
+use msgq_core::queue::{Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Finished, Process, STRANGER, eventually, good_request_is_answered, is_root, msgqctl,
     wait_until,
@@ -86,4 +86,25 @@ fn a_larger_size_that_somebody_gave_the_queue_stays() {
     daemon.queue().set(&QueueSettings { max_bytes: Some(9000), ..QueueSettings::default() }).unwrap();
     assert!(!eventually(Duration::from_secs(3), || daemon.queue().stat().unwrap().max_bytes != 9000));
     daemon.stop();
+}
+
+#[test]
+fn a_start_on_another_key_names_the_queue_that_a_dead_server_left_in_the_same_directory() {
+    let builder = DaemonBuilder::new().without_key_argument();
+    let (file, other) = (builder.directory().join("named.by"), builder.directory().join("replacement"));
+    std::fs::write(&file, "").unwrap();
+    std::fs::write(&other, "").unwrap();
+    let key = QueueKey::from_path(&file, 65).unwrap();
+    let builder = builder.set("queue", &format!("key = {{ path = {:?}, id = 65 }}", file.display()));
+    let mut daemon = builder.start();
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
+    let _ = daemon.finish();
+    std::fs::rename(&other, &file).unwrap();
+    let mut daemon = builder.start();
+    let left = Queue::open(key).unwrap();
+    let line = format!("left queue {key} (msqid {})", left.id());
+    daemon.wait_for_log(&line);
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    let _ = daemon.finish().succeeded();
+    left.remove().unwrap();
 }
