@@ -28,6 +28,7 @@ use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
 use msgq_core::process::keep_descriptors_from_programs;
 use msgq_core::queue::QueueKey;
+use msgq_core::say_on_lost_memory;
 use msgq_core::time::unix_time_s;
 pub use reload_request::request_reload;
 use signals::Signals;
@@ -51,6 +52,11 @@ pub fn take_over_process() {
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Said by the handler of SIGBUS.
+const TABLE_CUT_SHORT: &str = "msgqd: error: SIGBUS: the table was cut short under the running server (by a program that \
+    wrote into the runtime directory, or a full tmpfs), so it ends; the queue stays for the next start, and what was in hand \
+    is lost\n";
+
 /// Serves until a signal ends it. Without a handler it is the configured one.
 ///
 /// # Errors
@@ -62,6 +68,9 @@ pub(crate) fn run(
 ) -> Result<(), StartError> {
     let client_limit = client_limit();
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
+    if let Err(error) = say_on_lost_memory(TABLE_CUT_SHORT) {
+        log::debug!("a table that is cut short will end this process without a word: {error}");
+    }
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
     let door = Door::new(instance.closed_path(key));

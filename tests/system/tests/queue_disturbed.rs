@@ -108,3 +108,16 @@ fn a_start_on_another_key_names_the_queue_that_a_dead_server_left_in_the_same_di
     let _ = daemon.finish().succeeded();
     left.remove().unwrap();
 }
+
+#[test]
+fn a_table_that_is_cut_short_ends_the_server_with_a_line_and_the_next_start_goes_on() {
+    let daemon = Daemon::start();
+    let table = msgq_core::instance::table_path(daemon.builder().runtime_directory(), daemon.key());
+    std::fs::File::options().write(true).open(table).unwrap().set_len(0).unwrap();
+    let builder = daemon.builder().clone();
+    let ended = daemon.finish();
+    assert!(ended.stderr.contains("the table was cut short"), "{}", ended.stderr);
+    let daemon = builder.start();
+    good_request_is_answered(daemon.key());
+    daemon.stop();
+}
