@@ -38,7 +38,7 @@ use msgq_core::table::{Phase, SlotState, Table};
 use recovery::recover;
 use shared::Shared;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use threads::courier::Courier;
@@ -53,6 +53,8 @@ pub struct Engine {
     workers: ThreadGroup,
     others: ThreadGroup,
     retirements: Vec<JoinHandle<()>>,
+    /// Handlers that were replaced; those that are still there may have requests.
+    replaced: Vec<Weak<dyn Handler>>,
 }
 
 impl Engine {
@@ -85,7 +87,8 @@ impl Engine {
         let janitor = Janitor::new(Arc::clone(&shared), courier);
         others.spawn("janitor", move || janitor.run())?;
         let workers = settings.workers;
-        let mut engine = Self { shared, workers: ThreadGroup::new(), others, retirements: Vec::new() };
+        let mut engine =
+            Self { shared, workers: ThreadGroup::new(), others, retirements: Vec::new(), replaced: Vec::new() };
         engine.hire(workers)?;
         // A sign of life goes first, or the daemon looks as if it hung until the janitor's first round.
         engine.shared.heartbeat.beat(engine.table());
@@ -174,9 +177,12 @@ impl Engine {
     pub fn stop(mut self, deadline: Instant) -> bool {
         self.shared.stop_threads();
         let mut workers = self.workers.stop(deadline);
-        if !workers {
+        if !workers || self.finish_retirements(deadline).is_err() {
             self.shared.lifecycle.advance(Stage::Aborting);
             self.shared.reloadable.handler().abort();
+            for handler in self.replaced.iter().filter_map(Weak::upgrade) {
+                handler.abort();
+            }
             workers = self.workers.stop(Instant::now() + ABORT_LIMIT);
         }
         let others = self.others.stop(deadline);

@@ -121,3 +121,28 @@ fn a_table_that_is_cut_short_ends_the_server_with_a_line_and_the_next_start_goes
     good_request_is_answered(daemon.key());
     daemon.stop();
 }
+
+#[test]
+fn a_stop_calls_off_what_runs_in_a_handler_that_was_replaced_however_long_its_grace_is() {
+    let command = r#"command = ["/bin/sh", "-c", "trap '' TERM; echo $$ > \"$0\"; while :; do sleep 0.1; done"#;
+    for is_replaced in [false, true] {
+        let builder = DaemonBuilder::new().drain_timeout_ms(200).workers(2);
+        let noted = builder.directory().join("pid");
+        let exec = builder.clone().set("handler", "kind = \"exec\"\nkill_grace_ms = 600000\ntimeout_ms = 600000");
+        let mut daemon = exec.set("handler", &format!("{command}\", {:?}]", noted.display())).start();
+        let request = encode_request(std::process::id().cast_signed(), b"slow");
+        daemon.queue().send(REQUEST_MTYPE, &request).unwrap();
+        let pid = || std::fs::read_to_string(&noted).ok().filter(|text| text.ends_with('\n'));
+        wait_until("the command runs", || pid().is_some());
+        let pid = pid().unwrap();
+        if is_replaced {
+            let _ = builder.set("handler", "kind = \"echo\"").write_config();
+            daemon.signal(nix::sys::signal::Signal::SIGHUP);
+            daemon.wait_for_log("reloaded the configuration");
+        }
+        daemon.signal(nix::sys::signal::Signal::SIGTERM);
+        let ended = daemon.finish();
+        let left = std::path::Path::new("/proc").join(pid.trim());
+        assert!(!left.exists(), "the command outlives the server: {}", ended.stderr);
+    }
+}

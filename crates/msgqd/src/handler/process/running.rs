@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,11 @@ use std::time::{Duration, Instant};
 const LINGER: Duration = Duration::from_millis(100);
 /// How long a process may take to die of SIGKILL. Longer only when the kernel is stuck in one of its system calls.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// The grace of a process when the service ends.
+const HURRIED_GRACE: Duration = Duration::from_secs(1);
+/// How often it is looked whether the service ends.
+const HURRY_LOOK: Duration = Duration::from_millis(100);
 
 /// Processes that did not die of SIGKILL in time: reaped when they do.
 static LEFT_BEHIND: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -112,13 +118,35 @@ impl Process {
     ///
     /// `None` as for [`Self::finish`].
     pub(in crate::handler) fn stop(&mut self, grace: Duration) -> Option<ExitStatus> {
+        self.stop_unless_hurried(grace, &AtomicBool::new(false))
+    }
+
+    /// As [`Self::stop`], but with a short grace once `is_hurried` is set: the service ends, and would leave the process
+    /// behind.
+    pub(in crate::handler) fn stop_unless_hurried(
+        &mut self,
+        grace: Duration,
+        is_hurried: &AtomicBool,
+    ) -> Option<ExitStatus> {
         self.stdin = None;
+        // The child is not reaped yet, so that its number, and its group's, is nobody else's.
         let _ = kill_process_group(self.pid, Signal::TERM);
         // A stopped process would not see the SIGTERM.
         let _ = kill_process_group(self.pid, Signal::CONT);
-        let deadline = after(Instant::now(), grace);
-        if matches!(self.run_until(deadline, &mut |_| {}), Ok(true)) {
-            self.await_end_of_pipes(deadline);
+        let mut until = after(Instant::now(), grace);
+        loop {
+            if is_hurried.load(Ordering::Relaxed) {
+                until = until.min(Instant::now() + HURRIED_GRACE);
+            }
+            let look = until.min(Instant::now() + HURRY_LOOK);
+            match self.run_until(look, &mut |_| {}) {
+                Ok(false) if look < until => {}
+                Ok(true) => {
+                    self.await_end_of_pipes(until);
+                    break;
+                }
+                _ => break,
+            }
         }
         self.kill_and_reap()
     }
