@@ -289,9 +289,14 @@ impl Clients {
         self.in_hand_of(client).any(|slot| slot.sequence.load(Ordering::Relaxed) < sequence)
     }
 
-    /// The client is dead: its number may be anybody's from now on.
-    pub(super) fn forget_dead(&self, client: ClientPid) {
+    /// The client is dead: its number may be anybody's from now on. False when whoever is watched under this number lives
+    /// or nobody is: the report of a death is older than the look at it, and the dead one may have been let go to make room
+    /// and its number taken by a new client meanwhile.
+    pub(super) fn forget_dead(&self, client: ClientPid) -> bool {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !watched.handles.get(&client).is_some_and(|entry| entry.handle.is_dead().unwrap_or(true)) {
+            return false;
+        }
         self.unwatch(&mut watched, client);
         // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
         if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
@@ -302,6 +307,7 @@ impl Clients {
             let next = |flags: u8| Some((flags & (OURS | 0xf0)).wrapping_add(GENERATION_STEP));
             let _ = byte.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
         }
+        true
     }
 
     /// Waits for deaths, at most `limit`, and adds them to `dead`.
@@ -358,5 +364,15 @@ mod tests {
         clients.epoll = epoll;
         assert!(clients.watch(own).unwrap().is_some());
         assert!(clients.is_known(own));
+    }
+
+    #[test]
+    fn a_death_that_is_told_late_does_not_end_a_new_client_with_the_number() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        let generation = clients.watch(own).unwrap().unwrap();
+        assert!(!clients.forget_dead(own));
+        assert!(clients.is_known(own) && clients.is_same(own, generation));
     }
 }

@@ -105,7 +105,9 @@ impl Janitor {
     /// is dropped. Nothing can come after.
     fn reap(&mut self, client: ClientPid) {
         let shared = Arc::clone(&self.shared);
-        shared.clients.forget_dead(client);
+        if !shared.clients.forget_dead(client) {
+            return;
+        }
         shared.clients.wait_for_direct_sends(client);
         self.cancel_send(client);
         let dropped = shared.outbox.drop_line(client, &shared.counters().client_gone);

@@ -5,7 +5,7 @@ use super::stderr::{Stderr, StderrLog};
 use super::strays::try_reap;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -129,10 +129,9 @@ impl Process {
         is_hurried: &AtomicBool,
     ) -> Option<ExitStatus> {
         self.stdin = None;
-        // The child is not reaped yet, so that its number, and its group's, is nobody else's.
-        let _ = kill_process_group(self.pid, Signal::TERM);
+        self.signal_group(Signal::TERM);
         // A stopped process would not see the SIGTERM.
-        let _ = kill_process_group(self.pid, Signal::CONT);
+        self.signal_group(Signal::CONT);
         let mut until = after(Instant::now(), grace);
         loop {
             if is_hurried.load(Ordering::Relaxed) {
@@ -191,10 +190,20 @@ impl Process {
         read_available(&mut self.stdout, on_output);
     }
 
+    /// To the process and what it started. Once it is reaped its number, and so its group's, may be somebody else's. It is
+    /// reaped here only after the last signal; where a program that embeds the server ignores SIGCHLD the kernel does it
+    /// at its end, which shows in that there is nothing left to wait for.
+    fn signal_group(&self, signal: Signal) {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let is_reaped = matches!(waitid(WaitId::PidFd(self.pidfd.as_fd()), look), Err(rustix::io::Errno::CHILD));
+        if !is_reaped {
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
     fn kill_and_reap(&mut self) -> Option<ExitStatus> {
         let mut child = self.child.take()?;
-        // Before it is reaped: afterwards its PID, and so its group's number, may be somebody else's.
-        let _ = kill_process_group(self.pid, Signal::KILL);
+        self.signal_group(Signal::KILL);
         let mut exit = [PollFd::new(&self.pidfd, PollFlags::IN)];
         let _ = poll_until(&mut exit, Instant::now() + KILL_LIMIT);
         match try_reap(&mut child) {
