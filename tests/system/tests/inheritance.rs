@@ -80,7 +80,7 @@ fn of_several_runtime_directories_the_first_is_used() {
     let both = format!("{}:{}", first.display(), second.display());
     let daemon = builder.env("RUNTIME_DIRECTORY", &both).start();
     let files = std::fs::read_dir(&first).unwrap().count();
-    assert_eq!(files, 2, "lock and table are elsewhere: {}", daemon.log());
+    assert_eq!(files, 3, "claim, lock and table are elsewhere: {}", daemon.log());
     let mut stat = Command::new(msgqctl());
     let stat = Process::run(stat.args(["--key", &daemon.key().to_string(), "stat"]).env("RUNTIME_DIRECTORY", &both));
     assert!(stat.stdout.contains("serving"), "{stat:?}");

@@ -175,10 +175,12 @@ impl Clients {
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         };
         let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));
-        let Some(index) = watched.free.pop() else {
+        let Some(index) = watched.free.last().copied() else {
             return Err(io::Error::other("more clients wait for answers than can be watched"));
         };
+        // The entry is taken only when the kernel watches: a failure must not use it up.
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
+        watched.free.pop();
         if let Some(entry) = self.table.client(index) {
             entry.set(client.get(), handle.identity().unwrap_or(0));
         }
@@ -306,9 +308,14 @@ impl Clients {
         self.in_hand_of(client).any(|slot| slot.sequence.load(Ordering::Relaxed) < sequence)
     }
 
-    /// The client is dead: its number may be anybody's from now on.
-    pub(super) fn forget_dead(&self, client: ClientPid) {
+    /// The client is dead: its number may be anybody's from now on. False when whoever is watched under this number lives
+    /// or nobody is: the report of a death is older than the look at it, and the dead one may have been let go to make room
+    /// and its number taken by a new client meanwhile.
+    pub(super) fn forget_dead(&self, client: ClientPid) -> bool {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !watched.handles.get(&client).is_some_and(|entry| entry.handle.is_dead().unwrap_or(true)) {
+            return false;
+        }
         self.unwatch(&mut watched, client);
         // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
         if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
@@ -319,6 +326,7 @@ impl Clients {
             let next = |flags: u8| Some((flags & (OURS | 0xf0)).wrapping_add(GENERATION_STEP));
             let _ = byte.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
         }
+        true
     }
 
     /// Waits for deaths, at most `limit`, and adds them to `dead`.
@@ -407,5 +415,30 @@ mod tests {
             self.0.kill().unwrap();
             self.0.wait().unwrap();
         }
+    }
+
+    #[test]
+    fn a_client_that_the_kernel_does_not_watch_takes_no_place_of_others() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 2 };
+        let mut clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let no_epoll_set = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+        let epoll = std::mem::replace(&mut clients.epoll, no_epoll_set);
+        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        for _ in 0..6 {
+            assert!(clients.watch(own).is_err());
+        }
+        clients.epoll = epoll;
+        assert!(clients.watch(own).unwrap().is_some());
+        assert!(clients.is_known(own));
+    }
+
+    #[test]
+    fn a_death_that_is_told_late_does_not_end_a_new_client_with_the_number() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        let generation = clients.watch(own).unwrap().unwrap();
+        assert!(!clients.forget_dead(own));
+        assert!(clients.is_known(own) && clients.is_same(own, generation));
     }
 }
