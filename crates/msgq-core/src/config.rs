@@ -16,8 +16,10 @@ pub use settings::{
     Config, KeyError, KeySetting, LOG_LEVELS, LogConfig, OnCrash, QueueConfig, QueueFate, ServiceConfig, Spin, Workers,
 };
 
-use std::fs::File;
+use nix::libc;
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Largest configuration file that is read, in bytes.
@@ -62,7 +64,12 @@ impl Config {
 fn read_text(path: &Path, name: &str) -> Result<String, ConfigError> {
     let unreadable = |error: std::io::Error| ConfigError::unreadable(name, &error.to_string());
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    // Nothing that may be in its place holds the reader up.
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC).open(path);
+    let file = opened.map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.file_type().is_fifo() {
+        return Err(ConfigError::unreadable(name, "it is a pipe, and there may never be anything in it; write a file"));
+    }
     file.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|len| len > MAX_FILE_LEN) {
         return Err(ConfigError::unreadable(name, "it is longer than 1 MiB, so it is hardly a configuration"));

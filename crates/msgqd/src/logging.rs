@@ -1,13 +1,21 @@
 //! Where log records go, and what they look like: plain on a terminal or in a file, with priorities under journald.
 
+mod line_queue;
+
+use line_queue::LineQueue;
 use log::{Level, LevelFilter, Record};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 type Listener = Box<dyn Fn(&str) + Send>;
 
 static ERRORS: Mutex<Option<Listener>> = Mutex::new(None);
+static LINES: OnceLock<LineQueue> = OnceLock::new();
 
 /// Starts logging to standard error.
 ///
@@ -15,20 +23,75 @@ static ERRORS: Mutex<Option<Listener>> = Mutex::new(None);
 /// line as a message of its own. There are no timestamps in either form: the journal has its own, and a terminal needs
 /// none.
 ///
+/// A thread writes the lines, so whoever logs does not wait for whoever reads them. To be followed by [`flush`] at the end.
+///
 /// # Errors
 /// When logging was started before.
 pub fn init(level: Level) -> Result<(), log::SetLoggerError> {
     let to_journal = is_journal();
     env_logger::Builder::new()
         .filter_level(LevelFilter::Trace)
-        .target(env_logger::Target::Stderr)
+        .target(target(to_journal))
         .format(move |out, record| {
             tell(record);
-            if to_journal { for_journal(out, record) } else { plain(out, record) }
+            write_record(out, record, to_journal)
         })
         .try_init()?;
     set_level(level);
     Ok(())
+}
+
+/// The lines' queue, or where that cannot be had standard error itself.
+fn target(to_journal: bool) -> env_logger::Target {
+    let note = move |lost| {
+        let text = format!("{lost} lines of the log were lost before this one: whoever reads it had stopped");
+        let mut line = Vec::new();
+        let _ = write_record(
+            &mut line,
+            &Record::builder().level(Level::Warn).args(format_args!("{text}")).build(),
+            to_journal,
+        );
+        line
+    };
+    let started = io::stderr().as_fd().try_clone_to_owned().and_then(|out| LineQueue::start(Patient(out.into()), note));
+    match started {
+        Ok(lines) => env_logger::Target::Pipe(Box::new(LINES.get_or_init(|| lines).clone())),
+        Err(_) => env_logger::Target::Stderr,
+    }
+}
+
+/// Standard error, also where whoever started this process has set it to O_NONBLOCK.
+struct Patient(File);
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let _ = poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None);
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits until the lines so far are written, but not for long: nobody may read them.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.await_written(FLUSH_LIMIT);
+    }
+}
+
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+
+/// How many lines were lost since nobody read them.
+pub(crate) fn lost_lines() -> u64 {
+    LINES.get().map_or(0, LineQueue::lost)
 }
 
 /// From now on `listener` is told the text of every error that is logged; it must not log.
@@ -64,6 +127,10 @@ fn priority(level: Level) -> u8 {
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
     }
+}
+
+fn write_record(out: &mut impl Write, record: &Record<'_>, to_journal: bool) -> io::Result<()> {
+    if to_journal { for_journal(out, record) } else { plain(out, record) }
 }
 
 fn for_journal(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {

@@ -71,13 +71,15 @@ fn serve(config: Config, arguments: Arguments) -> ExitCode {
 }
 
 fn exit_code(ended: Result<(), StartError>) -> ExitCode {
-    match ended {
+    let code = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    msgqd::logging::flush();
+    code
 }
 
 fn fail(error: &str) -> ExitCode {

@@ -65,6 +65,8 @@ impl Server {
     /// # Errors
     /// When the service cannot start: another instance, no permission, a limit of the kernel.
     pub fn run(self) -> Result<(), StartError> {
-        service::run(self.config, self.handler, self.reload.as_deref())
+        let ended = service::run(self.config, self.handler, self.reload.as_deref());
+        crate::logging::flush();
+        ended
     }
 }

@@ -10,6 +10,7 @@ mod instance;
 mod left_behind;
 mod leftover;
 mod manager;
+mod notify_socket;
 mod reload;
 mod reload_request;
 mod signals;

@@ -285,3 +285,27 @@ fn a_queue_that_a_worker_is_making_anew_when_the_stop_comes_is_removed() {
         drop(builder);
     }
 }
+
+#[test]
+fn a_second_sigterm_ends_it_at_once_also_where_it_keeps_the_queue() {
+    for workers in [1, 4] {
+        let mut daemon = DaemonBuilder::new()
+            .workers(workers)
+            .drain_timeout_ms(NEVER_MS)
+            .set("service", "on_stop = \"keep\"")
+            .set("handler", "kind = \"exec\"\ncommand = [\"/bin/sleep\", \"600\"]")
+            .start();
+        let queue = daemon.queue();
+        queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"slow")).unwrap();
+        wait_until("the request is taken", || queue.stat().unwrap().messages == 0);
+        daemon.signal(Signal::SIGTERM);
+        daemon.wait_for_log("finishing what is in hand");
+        daemon.signal(Signal::SIGTERM);
+        // The queue is removed with the last user of its key.
+        let _builder = daemon.builder().clone();
+        let log = daemon.finish().succeeded().stderr;
+        assert!(log.contains("queue kept for the next start"), "{log}");
+        assert!(log.contains("the next server answers its request by on_crash"), "{log}");
+        assert!(queue.stat().is_ok());
+    }
+}

@@ -43,11 +43,13 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     table.header().set_phase(Phase::Draining);
     log::info!("stopping: finishing what is in hand for at most {} ms, the queue stays", limit.as_millis());
     let deadline = Instant::now() + limit;
-    let finished = engine.stop_receiving(deadline);
-    deliver_what_goes(&engine, deadline, signals);
+    let finished = finish_what_is_in_hand(&mut engine, deadline, signals, manager);
+    let is_hurried =
+        finished == Finished::Hurried || deliver_what_goes(&engine, deadline, signals) == Finished::Hurried;
     let (metrics, left) = (metrics(&engine), engine.in_outbox());
-    let stopped = engine.stop(Instant::now() + LEAVE_LIMIT);
-    if finished && stopped {
+    let leave_limit = if is_hurried { Duration::ZERO } else { LEAVE_LIMIT };
+    let stopped = engine.stop(Instant::now() + leave_limit);
+    if finished == Finished::Yes && stopped {
         table.header().set_phase(Phase::Ended);
     } else {
         log::warn!("a handler did not come to its end in time: the next server answers its request by on_crash");
@@ -59,16 +61,49 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
     log::info!("stopped: {end}; {left} answer(s) wait in the table for the next server; {metrics}");
 }
 
+/// Whether what was to be done in an orderly end is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finished {
+    Yes,
+    TimedOut,
+    /// Another signal asks for the end at once.
+    Hurried,
+}
+
+/// Waits until nothing is in hand any more.
+fn finish_what_is_in_hand(
+    engine: &mut Engine,
+    deadline: Instant,
+    signals: &Signals,
+    manager: &mut Manager,
+) -> Finished {
+    while !engine.stop_receiving(deadline.min(Instant::now() + PAUSE)) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Finished::TimedOut;
+        }
+        if signals.take_stop() {
+            return Finished::Hurried;
+        }
+        manager.extend(left + LEAVE_LIMIT + Duration::from_secs(1), "Finishing what is in hand; the queue stays");
+    }
+    Finished::Yes
+}
+
 /// Waits while answers leave the outbox. Nobody takes requests out of the queue any more: when it is full of them, the
 /// rest waits in the table like the requests in the queue.
-fn deliver_what_goes(engine: &Engine, deadline: Instant, signals: &Signals) {
+fn deliver_what_goes(engine: &Engine, deadline: Instant, signals: &Signals) -> Finished {
     let (mut least, mut since) = (engine.in_outbox(), Instant::now());
-    while least > 0 && since.elapsed() < NO_PROGRESS && Instant::now() < deadline && !signals.take_stop() {
+    while least > 0 && since.elapsed() < NO_PROGRESS && Instant::now() < deadline {
+        if signals.take_stop() {
+            return Finished::Hurried;
+        }
         signals.wait(PAUSE);
         if engine.in_outbox() < least {
             (least, since) = (engine.in_outbox(), Instant::now());
         }
     }
+    Finished::Yes
 }
 
 /// All counters that moved.

@@ -1,8 +1,11 @@
 //! What the service manager is told (sd_notify(3)), and the watchdog. Without a manager nothing of it happens.
 
+use super::notify_socket;
 use crate::engine::Engine;
 use crate::panics::caught;
 use sd_notify::NotifyState;
+use std::collections::VecDeque;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// The manager's side of the daemon.
@@ -15,6 +18,8 @@ pub(super) struct Manager {
     closed: bool,
     /// Why the last reload was refused; empty when it was not.
     refusal: String,
+    /// What the manager has not read yet.
+    unsent: VecDeque<String>,
 }
 
 impl Manager {
@@ -26,12 +31,13 @@ impl Manager {
             extended: None,
             closed: false,
             refusal: String::new(),
+            unsent: VecDeque::new(),
         }
     }
 
     pub(super) fn ready(&mut self, engine: &Engine) {
         self.status = self.describe(engine);
-        self.notify(&[NotifyState::Ready, NotifyState::Status(&self.status)]);
+        self.notify(&[NotifyState::Ready, NotifyState::Status(&self.describe(engine))]);
     }
 
     /// Handlers may have to run before the server is ready.
@@ -39,7 +45,7 @@ impl Manager {
         self.extend(RECOVERY_TIME, "Finishing what an earlier server had in hand");
     }
 
-    pub(super) fn reloading(&self) {
+    pub(super) fn reloading(&mut self) {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.notify(&[NotifyState::Reloading, now]),
             Err(error) => log::warn!("cannot read the clock for the service manager: {error}"),
@@ -76,10 +82,11 @@ impl Manager {
             self.notify(&[NotifyState::Watchdog]);
         }
         self.heartbeats = heartbeats;
+        self.send_what_waits();
         let status = self.describe(engine);
         if status != self.status {
             self.status = status;
-            self.notify(&[NotifyState::Status(&self.status)]);
+            self.notify(&[NotifyState::Status(&self.describe(engine))]);
         }
     }
 
@@ -99,16 +106,53 @@ impl Manager {
             Some(reason) => format!("; the last reload was REFUSED: {reason}"),
             None => String::new(),
         };
-        format!("{}{closed}{refused}", describe(engine))
+        let lost = match crate::logging::lost_lines() {
+            0 => String::new(),
+            lost => format!("; {lost} lines of the log LOST, since nobody reads it"),
+        };
+        format!("{}{closed}{refused}{lost}", describe(engine))
     }
 
-    fn notify(&self, states: &[NotifyState<'_>]) {
-        if let Err(error) = sd_notify::notify(states) {
-            log::warn!("cannot tell the service manager: {error}");
+    fn notify(&mut self, states: &[NotifyState<'_>]) {
+        let text = states.iter().fold(String::new(), |text, state| format!("{text}{state}\n"));
+        let is_turn = |state: &NotifyState<'_>| {
+            matches!(state, NotifyState::Ready | NotifyState::Reloading | NotifyState::Stopping)
+        };
+        let is_heard = self.send_what_waits() && send(&text);
+        if !is_heard {
+            // What the next tick says anew need not be kept.
+            self.status.clear();
+            if states.iter().any(is_turn) {
+                self.unsent.truncate(MOST_UNSENT);
+                self.unsent.push_back(text);
+            }
         }
+    }
+
+    /// False while the manager does not read.
+    fn send_what_waits(&mut self) -> bool {
+        while let Some(text) = self.unsent.front() {
+            if !send(text) {
+                return false;
+            }
+            self.unsent.pop_front();
+        }
+        true
     }
 }
 
+/// False when the manager does not read now.
+fn send(assignments: &str) -> bool {
+    match notify_socket::send(assignments) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+        Err(error) => log::warn!("cannot tell the service manager: {error}"),
+        Ok(()) => {}
+    }
+    true
+}
+
+/// Starts, stops and reloads that a manager which does not read has not heard of.
+const MOST_UNSENT: usize = 64;
 /// More than a handler may take by default.
 const RECOVERY_TIME: Duration = Duration::from_secs(120);
 
