@@ -72,3 +72,5 @@ extern crate self as msgq_core;
 #[cfg(test)]
 #[path = "../tests/support/scratch.rs"]
 mod scratch;
+
+pub use memory::say_on_lost_memory;

@@ -8,6 +8,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
 use std::fs::File;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 
 /// Types that may be looked at through a shared reference whatever anybody writes there.
@@ -56,6 +57,28 @@ macro_rules! shared_struct {
     };
 }
 pub(crate) use shared_struct;
+
+/// From now on a fault in mapped memory, as after somebody has cut the mapped file short, is said in this line on standard
+/// error before it ends the process.
+///
+/// # Errors
+/// EINVAL, from sigaction(2).
+pub fn say_on_lost_memory(line: &'static str) -> io::Result<()> {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    let _ = LOST_MEMORY.set(line);
+    // The handler is gone when it is called, so that the same access, tried again, ends the process as ever.
+    let action = SigAction::new(SigHandler::Handler(on_lost_memory), SaFlags::SA_RESETHAND, SigSet::empty());
+    // SAFETY: the handler makes one system call and reads a value that was set before.
+    unsafe { sigaction(Signal::SIGBUS, &action) }?;
+    Ok(())
+}
+
+static LOST_MEMORY: OnceLock<&str> = OnceLock::new();
+
+extern "C" fn on_lost_memory(_signal: i32) {
+    let line = LOST_MEMORY.get().copied().unwrap_or_default();
+    let _ = nix::unistd::write(io::stderr(), line.as_bytes());
+}
 
 /// Mapped memory, zeroed at first.
 #[derive(Debug)]

@@ -103,6 +103,12 @@ pub(crate) fn remove(msqid: c_int) -> Result<(), Errno> {
     check(unsafe { libc::msgctl(msqid, libc::IPC_RMID, std::ptr::null_mut()) }).map(drop)
 }
 
+/// A status in which nothing is set.
+pub(crate) fn blank_status() -> libc::msqid_ds {
+    // SAFETY: the struct consists of integers, for which zero is a value.
+    unsafe { MaybeUninit::zeroed().assume_init() }
+}
+
 /// All descriptors from `first` on are closed in programs that this process starts (close_range(2), Linux 5.11).
 pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     let (first, last, flags) = (c_long::from(first), c_long::from(u32::MAX), c_long::from(libc::CLOSE_RANGE_CLOEXEC));

@@ -14,6 +14,7 @@ mod kill_points;
 mod lifecycle;
 mod outbox;
 mod outcome;
+mod queue_loss;
 mod reconfigure;
 mod recovery;
 mod reloadable;
@@ -38,7 +39,7 @@ use msgq_core::table::{Phase, SlotState, Table};
 use recovery::recover;
 use shared::Shared;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use threads::courier::Courier;
@@ -53,6 +54,8 @@ pub struct Engine {
     workers: ThreadGroup,
     others: ThreadGroup,
     retirements: Vec<JoinHandle<()>>,
+    /// Handlers that were replaced; those that are still there may have requests.
+    replaced: Vec<Weak<dyn Handler>>,
 }
 
 impl Engine {
@@ -80,8 +83,13 @@ impl Engine {
         kill_point("recovery-before-publish");
         (storage.publish)()?;
         kill_point("recovery-published");
-        let mut engine =
-            Self { shared, workers: ThreadGroup::new(), others: ThreadGroup::new(), retirements: Vec::new() };
+        let mut engine = Self {
+            shared,
+            workers: ThreadGroup::new(),
+            others: ThreadGroup::new(),
+            retirements: Vec::new(),
+            replaced: Vec::new(),
+        };
         if let Err(error) = engine.start_threads(settings.workers) {
             let _ = engine.stop(Instant::now() + ABORT_LIMIT);
             return Err(error);
@@ -183,11 +191,13 @@ impl Engine {
     pub fn stop(mut self, deadline: Instant) -> bool {
         self.shared.stop_threads();
         let mut workers = self.workers.stop(deadline);
-        if !workers {
+        if !workers || self.finish_retirements(deadline).is_err() {
             self.shared.lifecycle.advance(Stage::Aborting);
-            let handler = self.handler();
-            if let Err(panic) = caught(|| handler.abort()) {
-                log::error!("the handler {} panicked when it was called off: {panic}", handler.name());
+            let called_off = self.replaced.iter().filter_map(Weak::upgrade).chain([self.handler()]);
+            for handler in called_off {
+                if let Err(panic) = caught(|| handler.abort()) {
+                    log::error!("the handler {} panicked when it was called off: {panic}", handler.name());
+                }
             }
             workers = self.workers.stop(Instant::now() + ABORT_LIMIT);
         }

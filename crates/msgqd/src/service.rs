@@ -15,6 +15,7 @@ mod notify_socket;
 mod reload;
 mod reload_request;
 mod signals;
+mod start_error;
 mod storage;
 
 pub use left_behind::{after_failure, after_failure_by_tables, remove_left_queues};
@@ -33,15 +34,12 @@ use msgq_core::config::{Config, QueueFate};
 use msgq_core::limits;
 use msgq_core::process::keep_descriptors_from_programs;
 use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::say_on_lost_memory;
 use msgq_core::time::unix_time_s;
 use signals::Signals;
+pub use start_error::StartError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// A reason not to start, as a sentence for the person who reads the log.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(String);
 
 /// For a program that is nothing but a server, before anything else: no descriptor that it inherited is handed on to the
 /// programs of handlers, and as PID 1 of a container it reaps what these leave behind.
@@ -55,6 +53,11 @@ pub fn take_over_process() {
 /// How often the daemon looks after itself when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Said by the handler of SIGBUS.
+const TABLE_CUT_SHORT: &str = "msgqd: error: SIGBUS: the table was cut short under the running server (by a program that \
+    wrote into the runtime directory, or a full tmpfs), so it ends; the queue stays for the next start, and what was in hand \
+    is lost\n";
+
 /// Serves until a signal ends it. Without a handler it is the configured one.
 ///
 /// # Errors
@@ -66,6 +69,9 @@ pub(crate) fn run(
 ) -> Result<(), StartError> {
     let client_limit = client_limit();
     let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
+    if let Err(error) = say_on_lost_memory(TABLE_CUT_SHORT) {
+        log::debug!("a table that is cut short will end this process without a word: {error}");
+    }
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
     let door = Door::new(instance.closed_path(key));
@@ -95,6 +101,7 @@ pub(crate) fn run(
     let mut current = Reconfigurable { config, own_handler, plan, door };
     remember_errors(&engine);
     announce(&engine, key);
+    left_behind::warn_of_others(key);
     manager.set_closed(current.door.is_closed());
     // From an upgrade that found nothing to restart.
     instance.take_keep_once();
@@ -203,6 +210,7 @@ fn serve(
         engine.flush_events();
         let plan = current.plan();
         current.door.tend(&engine.queue(), &plan);
+        plan.mend(&engine.queue());
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }

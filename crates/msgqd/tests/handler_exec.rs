@@ -479,7 +479,8 @@ fn a_daemon_without_free_descriptors_refuses_requests_and_leaks_nothing() {
         })
         .collect();
     setrlimit(Resource::Nofile, limit).unwrap();
-    let sentence = "cannot start the program cat: Too many open files (EMFILE)";
+    let sentence = "cannot start the program cat: no descriptor is to be had (EMFILE); raise LimitNOFILE=, or start fewer \
+                    at the same time";
     for reply in &replies {
         let summary = summary(reply);
         assert!(summary == failed(Outcome::Unavailable, sentence) || summary == done("text"), "{summary:?}");

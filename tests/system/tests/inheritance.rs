@@ -80,7 +80,7 @@ fn of_several_runtime_directories_the_first_is_used() {
     let both = format!("{}:{}", first.display(), second.display());
     let daemon = builder.env("RUNTIME_DIRECTORY", &both).start();
     let files = std::fs::read_dir(&first).unwrap().count();
-    assert_eq!(files, 2, "lock and table are elsewhere: {}", daemon.log());
+    assert_eq!(files, 3, "claim, lock and table are elsewhere: {}", daemon.log());
     let mut stat = Command::new(msgqctl());
     let stat = Process::run(stat.args(["--key", &daemon.key().to_string(), "stat"]).env("RUNTIME_DIRECTORY", &both));
     assert!(stat.stdout.contains("serving"), "{stat:?}");
@@ -111,4 +111,16 @@ fn as_pid_1_it_reaps_what_commands_leave_behind() {
     wait_until("nothing is left of the commands", || children(inner).is_empty());
     kill(Pid::from_raw(inner), Signal::SIGTERM).unwrap();
     let _ = daemon.finish().succeeded();
+}
+
+#[test]
+fn a_command_for_which_no_descriptor_is_left_names_the_limit_to_be_raised() {
+    let daemon = running(DaemonBuilder::new(), "echo done").workers(1).start();
+    let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    let mut prlimit = Command::new("prlimit");
+    let _ = Process::run(prlimit.arg(format!("--pid={}", daemon.pid())).arg(format!("--nofile={open}"))).succeeded();
+    let (status, text) = ask(&daemon.queue(), b"one");
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!((status, text.contains("raise LimitNOFILE=")), (-1, true), "{text}");
+    daemon.stop();
 }

@@ -85,3 +85,31 @@ fn the_plain_server_gives_the_newcomer_the_answer_of_the_dead() {
     let finished = Process::run(&mut with_pid(server.key(), &[&pid, "ask", "new"]));
     assert_eq!((finished.code(), finished.stdout.as_str()), (1, "Processed: old\n"), "{finished:?}");
 }
+
+/// The number of a thread of the daemon.
+fn thread_of(daemon: &Daemon, name: &str) -> Option<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+    let mut tasks = tasks.map(|task| task.unwrap().path());
+    let named = tasks.find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name))?;
+    Some(named.file_name().unwrap().to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_client_with_the_number_of_a_dismissed_worker_is_answered() {
+    if !is_root() {
+        return eprintln!("not shown: only root can choose PIDs");
+    }
+    let builder = DaemonBuilder::new();
+    let mut daemon = builder.clone().workers(4).start();
+    let dismissed = thread_of(&daemon, "worker-3").unwrap();
+    std::fs::write(builder.write_config(), "[service]\nworkers = 1\n").unwrap();
+    daemon.signal(Signal::SIGHUP);
+    // A worker that waits for its turn looks up with the next request.
+    wait_until("the worker has left", || {
+        let other = free_pid(&daemon);
+        newcomer_gets_its_own_answer(&daemon, &other);
+        thread_of(&daemon, "worker-3").is_none()
+    });
+    newcomer_gets_its_own_answer(&daemon, &dismissed);
+    daemon.stop();
+}

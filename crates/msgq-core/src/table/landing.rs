@@ -121,13 +121,12 @@ impl Table {
         if is_there { i32::from_ne_bytes(bytes) } else { 0 }
     }
 
-    /// Stores a framed response (mtype and body) beside the request in a landing slot. Its length is kept in the
-    /// slot's `body_len`, which until then was that of the request.
+    /// Stores a framed response (mtype and body) beside the request in a landing slot.
     pub fn write_landing_response(&self, index: usize, message: &[u8]) {
         let message = message.get(..RESPONSE_MESSAGE_LEN).unwrap_or(message);
         if let (Some(offset), Some(slot)) = (self.offsets.landing_response(index), self.landing(index)) {
             self.region.write(offset, message);
-            slot.set_body_len(message.len().saturating_sub(MTYPE_LEN));
+            slot.set_response_len(message.len().saturating_sub(MTYPE_LEN));
         }
     }
 
@@ -135,6 +134,6 @@ impl Table {
     #[must_use]
     pub fn read_landing_response(&self, index: usize, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
         let (Some(slot), Some(offset)) = (self.landing(index), self.offsets.landing_response(index)) else { return 0 };
-        if self.region.read(offset, message) { MTYPE_LEN + slot.body_len().min(BODY_LEN_LP64) } else { 0 }
+        if self.region.read(offset, message) { MTYPE_LEN + slot.response_len().min(BODY_LEN_LP64) } else { 0 }
     }
 }

@@ -22,7 +22,8 @@ shared_struct! {
         pub crashes: AtomicU32,
         /// 1: it is not known whether this answer was sent by a daemon that died while it sent it.
         pub in_doubt: AtomicU32,
-        reserved: [AtomicU32; 3],
+        response_len: AtomicU32,
+        reserved: [AtomicU32; 2],
     }
 }
 
@@ -77,7 +78,7 @@ impl SlotHeader {
         self.client.store(pid, Ordering::Release);
     }
 
-    /// Length of the body in the slot, in bytes: of the request while RECEIVED, of the response from READY on.
+    /// Length of the body in the slot, in bytes: of the request in a landing slot, of the response in a response slot.
     #[must_use]
     pub fn body_len(&self) -> usize {
         usize::try_from(self.body_len.load(Ordering::Acquire)).unwrap_or(0)
@@ -86,5 +87,15 @@ impl SlotHeader {
     /// Sets the length of the body in the slot, in bytes.
     pub fn set_body_len(&self, len: usize) {
         self.body_len.store(u32::try_from(len).unwrap_or(u32::MAX), Ordering::Release);
+    }
+
+    /// Length of the response's body beside a request, in bytes. It has a place of its own: a server that dies before it
+    /// says READY leaves a request that is whole.
+    pub(super) fn response_len(&self) -> usize {
+        usize::try_from(self.response_len.load(Ordering::Acquire)).unwrap_or(0)
+    }
+
+    pub(super) fn set_response_len(&self, len: usize) {
+        self.response_len.store(u32::try_from(len).unwrap_or(u32::MAX), Ordering::Release);
     }
 }

@@ -190,3 +190,15 @@ mod landing {
         assert_eq!((table.landed_mtype(0), table.landed_len(0)), (6, 3));
     }
 }
+
+#[test]
+fn an_answer_beside_a_request_leaves_the_requests_length_alone() {
+    let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+    let table = Table::anonymous(geometry).unwrap();
+    let slot = table.landing(0).unwrap();
+    slot.set_body_len(10);
+    table.write_landing_response(0, &[1; 100]);
+    assert_eq!(slot.body_len(), 10, "a server that dies before it says READY leaves a request of another length");
+    let mut message = [0; RESPONSE_MESSAGE_LEN];
+    assert_eq!(table.read_landing_response(0, &mut message), 100);
+}

@@ -27,6 +27,14 @@ impl DaemonFiles {
         held.or_else(left).map(|index| all.swap_remove(index))
     }
 
+    /// True when the daemon with this PID holds its place, but not this queue: its own was removed.
+    pub(crate) fn serves_another(&self, pid: i32, key: QueueKey, stat: &QueueStat) -> bool {
+        let Ok(table) = Table::read(&self.table_path) else { return false };
+        let about = table.header().about();
+        let is_its_own = (about.owner, about.key, about.ipc_namespace) == (pid, key.raw(), ipc_namespace());
+        is_its_own && table.header().msqid() != stat.msqid
+    }
+
     /// The table as it is now; the error is a sentence that says why there is nothing to see.
     pub(crate) fn table(&self, key: QueueKey, stat: &QueueStat) -> Result<Table, String> {
         let table = Table::read(&self.table_path).map_err(|error| explain(&self.table_path, &error))?;

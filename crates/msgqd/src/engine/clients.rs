@@ -135,6 +135,13 @@ impl Clients {
         }
     }
 
+    /// The thread ends: its number may be a client's.
+    pub(super) fn admit_own(&self, former: ClientPid) {
+        if let Some(byte) = self.byte(former) {
+            byte.fetch_and(!OURS, Ordering::SeqCst);
+        }
+    }
+
     pub(super) fn is_own(&self, client: ClientPid) -> bool {
         self.load(client) & OURS != 0
     }
@@ -168,10 +175,12 @@ impl Clients {
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         };
         let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));
-        let Some(index) = watched.free.pop() else {
+        let Some(index) = watched.free.last().copied() else {
             return Err(io::Error::other("more clients wait for answers than can be watched"));
         };
+        // The entry is taken only when the kernel watches: a failure must not use it up.
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
+        watched.free.pop();
         if let Some(entry) = self.table.client(index) {
             entry.set(client.get(), handle.identity().unwrap_or(0));
         }
@@ -187,7 +196,7 @@ impl Clients {
         self.watch(client).unwrap_or_else(|_| unwatched())
     }
 
-    /// Makes room for one more client by letting one go for which nothing waits in the outbox. Should it have an
+    /// Makes room for one more client by letting one go for which nothing is in hand or in the outbox. Should it have an
     /// answer in the queue and die, the janitor's scan finds it.
     fn forget_oldest(&self, watched: &mut Watched) {
         for _ in 0..watched.arrivals.len() {
@@ -195,16 +204,28 @@ impl Clients {
             if !watched.handles.contains_key(&client) {
                 continue;
             }
-            if self.is_held(client) {
+            if !self.forget_if_nothing_is_due(client) {
                 watched.arrivals.push_back(client);
                 continue;
-            }
-            if let Some(byte) = self.byte(client) {
-                byte.fetch_and(!KNOWN, Ordering::SeqCst);
             }
             self.unwatch(watched, client);
             return;
         }
+    }
+
+    /// Takes the client's mark away unless an answer is due: then its death must be noticed, or the answer would go to the
+    /// next process with that number.
+    ///
+    /// The mark goes first, so that whoever asks meanwhile comes to the caller's lock. An answer on its way into the outbox
+    /// is HELD before its slot is given up, so the slots are looked at before HELD is.
+    fn forget_if_nothing_is_due(&self, client: ClientPid) -> bool {
+        let Some(byte) = self.byte(client) else { return true };
+        byte.fetch_and(!KNOWN, Ordering::SeqCst);
+        let is_due = self.in_hand_of(client).next().is_some() || self.is_held(client);
+        if is_due {
+            byte.fetch_or(KNOWN, Ordering::SeqCst);
+        }
+        !is_due
     }
 
     fn unwatch(&self, watched: &mut Watched, client: ClientPid) {
@@ -287,9 +308,14 @@ impl Clients {
         self.in_hand_of(client).any(|slot| slot.sequence.load(Ordering::Relaxed) < sequence)
     }
 
-    /// The client is dead: its number may be anybody's from now on.
-    pub(super) fn forget_dead(&self, client: ClientPid) {
+    /// The client is dead: its number may be anybody's from now on. False when whoever is watched under this number lives
+    /// or nobody is: the report of a death is older than the look at it, and the dead one may have been let go to make room
+    /// and its number taken by a new client meanwhile.
+    pub(super) fn forget_dead(&self, client: ClientPid) -> bool {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !watched.handles.get(&client).is_some_and(|entry| entry.handle.is_dead().unwrap_or(true)) {
+            return false;
+        }
         self.unwatch(&mut watched, client);
         // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
         if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
@@ -300,6 +326,7 @@ impl Clients {
             let next = |flags: u8| Some((flags & (OURS | 0xf0)).wrapping_add(GENERATION_STEP));
             let _ = byte.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
         }
+        true
     }
 
     /// Waits for deaths, at most `limit`, and adds them to `dead`.
@@ -341,5 +368,77 @@ mod tests {
         assert_eq!(clients.possible_client(own), None, "it was read a moment ago");
         clients.pid_max_read_at_ns.store(0, Ordering::Relaxed);
         assert!(clients.possible_client(own).is_some());
+    }
+
+    #[test]
+    fn a_client_whose_request_is_in_hand_is_not_forgotten_for_a_newer_one() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let (dies, newer) = (Sleeper::start(), Sleeper::start());
+        let (asked, other) = (dies.client(), newer.client());
+        let generation = clients.admit(asked).unwrap().unwrap();
+        let slot = clients.table.landing(0).unwrap();
+        slot.set_client(asked.get());
+        slot.set_state(SlotState::Received);
+        assert!(clients.admit(other).is_err(), "there is no room for another one");
+        assert!(
+            clients.is_known(asked),
+            "its death would not be noticed, and its answer goes to whoever has its number"
+        );
+
+        drop(dies);
+        let mut dead = Vec::new();
+        clients.wait_for_deaths(Duration::from_secs(60), &mut dead);
+        assert_eq!(dead, [asked]);
+        clients.forget_dead(asked);
+        assert_eq!(clients.may_send_directly(asked, generation), Err(Gone));
+        assert!(clients.admit(other).unwrap().is_some());
+    }
+
+    /// A process that is a client; killed when dropped.
+    struct Sleeper(std::process::Child);
+
+    impl Sleeper {
+        fn start() -> Self {
+            let nothing = std::process::Stdio::null;
+            let mut command = std::process::Command::new("sleep");
+            Self(command.arg("60").stdin(nothing()).stdout(nothing()).stderr(nothing()).spawn().unwrap())
+        }
+
+        fn client(&self) -> ClientPid {
+            ClientPid::new(self.0.id().cast_signed()).unwrap()
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_client_that_the_kernel_does_not_watch_takes_no_place_of_others() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 2 };
+        let mut clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let no_epoll_set = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+        let epoll = std::mem::replace(&mut clients.epoll, no_epoll_set);
+        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        for _ in 0..6 {
+            assert!(clients.watch(own).is_err());
+        }
+        clients.epoll = epoll;
+        assert!(clients.watch(own).unwrap().is_some());
+        assert!(clients.is_known(own));
+    }
+
+    #[test]
+    fn a_death_that_is_told_late_does_not_end_a_new_client_with_the_number() {
+        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        let generation = clients.watch(own).unwrap().unwrap();
+        assert!(!clients.forget_dead(own));
+        assert!(clients.is_known(own) && clients.is_same(own, generation));
     }
 }

@@ -84,27 +84,42 @@ impl Congestion {
 
     /// True when more answers may be given out past the outbox although the queue is congested.
     pub(super) fn has_room_for_answers(&self, queue: &Queue) -> bool {
-        self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG && queue.stat().is_ok_and(|stat| self.room(&stat) > 0)
+        self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG && self.has_room(queue)
     }
 
-    /// Waits until answers may be given out and returns how many: at least one, since clients need not ask again.
-    pub(super) fn wait_for_room(&self, queue: &Queue) -> u64 {
-        let count = || self.table.count_of(|counters| &counters.received);
-        let (mut received, mut since) = (count(), Instant::now());
-        while since.elapsed() < PATIENCE {
-            let Ok(stat) = queue.stat() else { return 1 };
+    /// Waits until answers may be given out and returns how many: at least one, since clients need not ask again. `None`
+    /// when the look for room that `began` then was in vain for too long: requests come all the time and room does
+    /// not, for longer than a herd of waiting clients takes to be drained. Then senders keep the queue full who do not wait
+    /// for answers, and no such wait would end.
+    pub(super) fn wait_for_room(&self, queue: &Queue, began: Instant) -> Option<u64> {
+        let (mut received, mut quiet_since) = (self.received(), Instant::now());
+        while quiet_since.elapsed() < PATIENCE {
+            if began.elapsed() > HERD_TIME {
+                return None;
+            }
+            let Ok(stat) = queue.stat() else { return Some(1) };
             let room = self.room(&stat);
             if room > 0 {
-                return room;
+                return Some(room);
             }
             std::thread::sleep(PAUSE);
-            let now = count();
+            let now = self.received();
             if now != received {
-                (received, since) = (now, Instant::now());
+                (received, quiet_since) = (now, Instant::now());
             }
         }
         self.expect_nobody();
-        1
+        Some(1)
+    }
+
+    /// How many requests were received so far.
+    pub(super) fn received(&self) -> u64 {
+        self.table.count_of(|counters| &counters.received)
+    }
+
+    /// True when answers may be given out now.
+    pub(super) fn has_room(&self, queue: &Queue) -> bool {
+        queue.stat().is_ok_and(|stat| self.room(&stat) > 0)
     }
 
     /// How many more answers may be given out now.
@@ -147,6 +162,8 @@ const SPARE: u64 = 16;
 /// So long no request comes before nobody is expected any more.
 const PATIENCE: Duration = Duration::from_millis(2);
 const PAUSE: Duration = Duration::from_micros(50);
+/// A herd of a thousand clients that wait for answers is in memory sooner than this.
+const HERD_TIME: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -62,6 +62,8 @@ impl Engine {
             self.table().header().set_handler(handler.name());
             self.shared.reloadable.replace_handler(handler)
         });
+        self.replaced.retain(|handler| handler.strong_count() > 0);
+        self.replaced.extend(old.as_ref().map(Arc::downgrade));
         self.keep_workers(change.workers, change.retirement, old);
     }
 

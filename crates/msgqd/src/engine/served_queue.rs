@@ -8,6 +8,9 @@ use msgq_core::queue::{Queue, QueueKey, QueueStat};
 use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const SAYING_PAUSE: Duration = Duration::from_secs(60);
 
 /// Makes the queue anew after somebody removed it; the error is a sentence for the log.
 pub type Recreate = Box<dyn Fn() -> Result<Queue, String> + Send + Sync>;
@@ -16,7 +19,7 @@ pub(super) struct ServedQueue {
     key: Option<QueueKey>,
     msqid: AtomicI32,
     recreate: Recreate,
-    replacing: Mutex<()>,
+    replacing: Mutex<Failures>,
     /// The last process but this one that was seen to send; 0: none yet.
     last_sender: AtomicI32,
 }
@@ -34,7 +37,15 @@ impl fmt::Debug for ServedQueue {
 /// The right to replace a queue that is gone.
 pub(super) struct QueueLoss<'a> {
     served: &'a ServedQueue,
-    _replacing: MutexGuard<'a, ()>,
+    msqid: i32,
+    failures: MutexGuard<'a, Failures>,
+}
+
+/// What was said of a loss that cannot be mended yet.
+#[derive(Debug, Default)]
+struct Failures {
+    lost: Option<i32>,
+    said: Option<(String, Instant)>,
 }
 
 impl ServedQueue {
@@ -43,7 +54,7 @@ impl ServedQueue {
             key: queue.key(),
             msqid: AtomicI32::new(queue.id()),
             recreate,
-            replacing: Mutex::new(()),
+            replacing: Mutex::new(Failures::default()),
             last_sender: AtomicI32::new(0),
         }
     }
@@ -83,7 +94,7 @@ impl ServedQueue {
     /// `None` when `lost` has been replaced already. Waits while another thread replaces it.
     pub(super) fn loss_of(&self, lost: &Queue) -> Option<QueueLoss<'_>> {
         let replacing = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.current().id() == lost.id()).then_some(QueueLoss { served: self, _replacing: replacing })
+        (self.current().id() == lost.id()).then_some(QueueLoss { served: self, msqid: lost.id(), failures: replacing })
     }
 }
 
@@ -93,9 +104,25 @@ impl QueueLoss<'_> {
         self.served.describe_last_sender()
     }
 
+    /// True the first time.
+    pub(super) fn is_new(&mut self) -> bool {
+        self.failures.lost.replace(self.msqid) != Some(self.msqid)
+    }
+
+    /// True when this reason was not said within the last minute.
+    pub(super) fn is_worth_saying(&mut self, reason: &str) -> bool {
+        let is_known = |(said, at): &(String, Instant)| said == reason && at.elapsed() < SAYING_PAUSE;
+        if self.failures.said.as_ref().is_some_and(is_known) {
+            return false;
+        }
+        self.failures.said = Some((reason.to_owned(), Instant::now()));
+        true
+    }
+
     /// Makes the queue anew; from then on it is the one that is served.
-    pub(super) fn replace(self) -> Result<Queue, String> {
+    pub(super) fn replace(&mut self) -> Result<Queue, String> {
         let queue = (self.served.recreate)()?;
+        *self.failures = Failures::default();
         self.served.msqid.store(queue.id(), Ordering::Release);
         Ok(queue)
     }

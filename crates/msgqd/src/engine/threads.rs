@@ -4,7 +4,6 @@ pub(super) mod answering;
 pub(super) mod courier;
 pub(super) mod group;
 pub(super) mod janitor;
-mod lost_queue;
 mod receiving;
 mod spin;
 pub(super) mod worker;

@@ -83,7 +83,7 @@ impl Exec {
                 self.answer(status, &output, process.stderr.first_line())
             }
             Ok(false) => {
-                process.stop(self.config.program.kill_grace);
+                process.stop_unless_hurried(self.config.program.kill_grace, &self.is_aborted);
                 let limit = self.config.timeout.as_millis();
                 let text = format!("the command did not end within the time limit of {limit} ms and was stopped");
                 Reply::failure(Outcome::TimedOut, &text)

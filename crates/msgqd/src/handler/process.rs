@@ -142,6 +142,14 @@ impl Program {
             (Some(directory), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
                 format!("its working directory {} cannot be entered", escape(directory.as_os_str().as_bytes()))
             }
+            (_, Some(errno @ Errno::EAGAIN)) => {
+                format!(
+                    "no process is to be had ({errno:?}); raise TasksMax= or ulimit -u, or start fewer at the same time"
+                )
+            }
+            (_, Some(errno @ (Errno::EMFILE | Errno::ENFILE))) => {
+                format!("no descriptor is to be had ({errno:?}); raise LimitNOFILE=, or start fewer at the same time")
+            }
             (_, Some(errno)) => format!("{} ({errno:?})", errno.desc()),
             (_, None) => error.to_string(),
         }

@@ -1,7 +1,9 @@
 //! How the queue is had: made, or taken over from a dead server of the same owner, and set as configured.
 
+use crate::ratelimit::RateLimit;
 use msgq_core::config::QueueConfig;
 use msgq_core::drain_note::WRITE_FOR_OTHERS;
+use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
 use nix::errno::Errno;
@@ -146,6 +148,38 @@ impl QueuePlan {
         Ok(before)
     }
 
+    /// Undoes what somebody did to the mode of the queue, or to its size where that holds no answer. A queue that cannot be
+    /// served would look as if it were.
+    pub(super) fn mend(&self, queue: &Queue) {
+        let (was, mended) = match queue.stat() {
+            Ok(stat) if stat.mode == self.mode() && stat.max_bytes >= LEAST_SIZE => return,
+            Ok(stat) => (format!("mode {:04o}, {} bytes", stat.mode, stat.max_bytes), self.apply(queue).map(drop)),
+            Err(error) if error.is_permission() => {
+                ("a mode that shuts its owner out".to_owned(), self.apply_unseen(queue))
+            }
+            Err(_) => return,
+        };
+        match mended {
+            Ok(()) => {
+                if let Some(note) = CHANGES.admit_with_note("similar suppressed") {
+                    log::warn!("somebody changed the queue ({was}); its mode and size are as configured again{note}");
+                }
+            }
+            Err(reason) => log::debug!("somebody changed the queue ({was}), and it cannot be mended: {reason}"),
+        }
+    }
+
+    /// As [`QueuePlan::apply`], where even the owner may not look at the queue.
+    fn apply_unseen(&self, queue: &Queue) -> Result<(), String> {
+        let settings = QueueSettings {
+            mode: Some(self.mode()),
+            gid: Some(self.group.unwrap_or_else(Gid::effective).as_raw()),
+            uid: Some(Uid::effective().as_raw()),
+            max_bytes: Some(self.max_bytes.unwrap_or_else(limits::msgmnb).min(limits::msgmnb())),
+        };
+        queue.set(&settings).map(drop).map_err(|error| error.to_string())
+    }
+
     fn explain(&self, error: &QueueError, before: &QueueStat, max_bytes: u64) -> String {
         let limit = limits::msgmnb();
         if error.errno() == Errno::EPERM && max_bytes > before.max_bytes && max_bytes > limit {
@@ -161,6 +195,9 @@ impl QueuePlan {
 }
 
 const ATTEMPTS: usize = 50;
+static CHANGES: RateLimit = RateLimit::new("change of the queue by somebody");
+/// One answer.
+const LEAST_SIZE: u64 = BODY_LEN_LP64 as u64;
 
 /// The kernel made no other change of the queue than with a smaller size.
 pub(super) fn size_lowered(queue: &Queue, before: u64, limit: u64) -> String {

@@ -3,12 +3,13 @@
 //! Where the configuration cannot be read, the tables that dead servers left tell which queues there are, and what was
 //! to be done with them. A queue is touched only while nobody serves it, and only if its owner is the table's.
 
-use super::StartError;
 use super::instance::{ClaimError, Instance};
+use super::start_error::StartError;
 use msgq_core::config::{Config, QueueFate};
-use msgq_core::instance::{directories_to_use, key_of_table};
+use msgq_core::instance::{LockState, directories_to_use, key_of_table};
 use msgq_core::queue::{Queue, QueueKey};
-use msgq_core::table::Table;
+use msgq_core::serving::server_state;
+use msgq_core::table::{Phase, Table};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -66,6 +67,29 @@ pub fn remove_left_queues() -> Result<(), StartError> {
             .map_err(|error| StartError(format!("cannot remove {}: {error}", table.display())))?;
     }
     Ok(())
+}
+
+/// Names the queues of other keys that dead servers of this runtime directory left with clients in them: a key that is made
+/// of a file is another one when the file is made anew.
+pub(super) fn warn_of_others(key: QueueKey) {
+    for left in left_queues().into_iter().filter(|left| left.key != key) {
+        let Ok(table) = Table::read(&left.table) else { continue };
+        let has_ended = table.header().phase() == Some(Phase::Ended);
+        let is_served =
+            left.table.parent().is_none_or(|directory| server_state(directory, left.key) != LockState::Free);
+        let Ok(queue) = Queue::open(left.key) else { continue };
+        if has_ended || is_served || queue.id() != table.header().msqid() {
+            continue;
+        }
+        let waiting = queue.stat().map_or(0, |stat| stat.messages);
+        log::warn!(
+            "a server that was killed or crashed left queue {other} (msqid {id}) with {waiting} waiting messages, and its \
+             clients wait there; should this server stand for it under a new key (a key of a file changes with the file), \
+             let them know with: msgqd --key {other} --after-failure",
+            other = left.key,
+            id = queue.id()
+        );
+    }
 }
 
 fn left_queues() -> Vec<LeftQueue> {

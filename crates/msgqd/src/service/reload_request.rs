@@ -1,7 +1,7 @@
 //! Asks the server that runs for a reload, and waits for its word: it counts reloads in its table, beside the reason of a
 //! refusal.
 
-use super::StartError;
+use super::start_error::StartError;
 use msgq_core::config::Config;
 use msgq_core::instance::{directories_to_use, ipc_namespace, table_path};
 use msgq_core::process::{ClientHandle, ClientPid};

@@ -13,6 +13,14 @@ pub(super) fn server_report(key: QueueKey, stat: &QueueStat) -> ServerReport {
         return without_daemon(ServerState::NotFound, note);
     };
     let report = match files.lock {
+        LockState::Held(pid) if files.serves_another(pid, key, stat) => {
+            let note = format!(
+                "the msgqd of this key (PID {pid}) lost its queue, and this one with its key is another's; its log says why it \
+                 does not take it; {}",
+                other_users(stat)
+            );
+            without_daemon(ServerState::NotFound, note)
+        }
         LockState::Held(pid) => {
             let program = ClientPid::new(pid).and_then(process_name);
             let note = format!("{} (PID {pid}) serves this queue", program.as_deref().unwrap_or("msgqd"));

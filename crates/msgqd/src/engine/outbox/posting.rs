@@ -51,6 +51,8 @@ impl LockedOutbox<'_> {
             }
         };
         let Some(header) = self.slot(slot) else { return };
+        // One that is taken over says READY still, and would be an answer of neither client if the server died now.
+        header.set_state(SlotState::Armed);
         header.set_client(client.get());
         header.sequence.store(answer.sequence, Ordering::Relaxed);
         header.received_at_ns.store(answer.received_at_ns, Ordering::Relaxed);

@@ -12,14 +12,22 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 impl Outbox {
-    /// Takes one answer of this client back that was offered a moment ago and rests; true when it was there.
-    pub(in crate::engine) fn withdraw(&self, client: ClientPid, queue: &Queue) -> bool {
+    /// Takes one answer of this client back that was sent in doubt a moment ago and rests; true when it was there. `slot`
+    /// is where it stands: a kill in between leaves it in both places, and the next server must not deliver both; so the copy stays
+    /// until [`Outbox::finish_withdrawal`].
+    pub(in crate::engine) fn withdraw(&self, client: ClientPid, slot: Option<u32>, queue: &Queue) -> bool {
         let table = &self.parts.table;
         let recall = table.recall();
-        self.announce_recall(None);
+        self.announce_recall(slot);
         let taken = matches!(table.try_receive(recall, queue, client.as_mtype()), Ok(Some(_)));
-        table.finish_landing(recall);
+        kill_point("withdrawing");
         taken
+    }
+
+    /// What was withdrawn is settled where it stands.
+    pub(in crate::engine) fn finish_withdrawal(&self) {
+        let table = &self.parts.table;
+        table.finish_landing(table.recall());
     }
 
     /// Notes in the recall slot for which response slot its message is meant.

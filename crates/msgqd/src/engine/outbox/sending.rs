@@ -130,12 +130,20 @@ impl Outbox {
                 self.parts.events.answer_refused(self.counters(), client, error);
             }
             _ if asked_again => Counters::add(&self.counters().recovered_delivered),
-            Ok(()) if queue.has_message(client.as_mtype()).unwrap_or(false) && self.withdraw(client, queue) => {
+            Ok(())
+                if queue.has_message(client.as_mtype()).unwrap_or(false)
+                    && self.withdraw(client, Some(slot), queue) =>
+            {
                 Counters::add(&self.counters().recovered_ambiguous);
             }
             _ => {}
         }
-        if still_wanted { locked.count_delivered(client, slot) } else { locked.end_unwanted(slot) }
+        if still_wanted {
+            locked.count_delivered(client, slot);
+        } else {
+            locked.end_unwanted(slot);
+        }
+        self.finish_withdrawal();
     }
 }
 

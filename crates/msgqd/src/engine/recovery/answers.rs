@@ -2,7 +2,7 @@
 
 use super::left::Recovery;
 use msgq_core::queue::MTYPE_LEN;
-use msgq_core::table::{RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
 use msgq_core::time::monotonic_ns;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -40,6 +40,14 @@ impl Recovery<'_> {
             header.set_state(SlotState::Ready);
         }
         if header.state() == Some(SlotState::Ready) && self.is_recalled(slot) {
+            self.left.finish_landing(recall);
+        }
+        // Sent in doubt and withdrawn, since its client did not wait: it has the answer, as far as can be told.
+        if header.state() == Some(SlotState::Sending) && self.is_recalled(slot) {
+            Counters::add(&self.shared.counters().recovered_ambiguous);
+            header.set_state(SlotState::Armed);
+        }
+        if header.state() == Some(SlotState::Armed) && self.is_recalled(slot) {
             self.left.finish_landing(recall);
         }
     }

@@ -84,11 +84,14 @@ pub(super) fn settle_doubt(
         }
         Ok(()) => {
             let rests = queue.has_message(client.as_mtype()).unwrap_or(false);
-            let fate = if rests && recovery.shared.outbox.withdraw(client, queue) {
+            // Into the new table, which nobody finds before it is published: after a kill in here the answer stands in the
+            // earlier table only, in doubt as before.
+            let fate = if rests && recovery.shared.outbox.withdraw(client, None, queue) {
                 &counters.recovered_ambiguous
             } else {
                 &counters.recovered_delivered
             };
+            recovery.shared.outbox.finish_withdrawal();
             Counters::add(fate);
             DoubtVerdict::Delivered
         }

@@ -1,4 +1,4 @@
-//! The courier: the one thread that may block in msgsnd.
+//! The courier: the one thread that waits for room in the queue. It does not do so in msgsnd, where others decide how long.
 //!
 //! It goes round the lines and sends one answer of each client, but only while nothing else rests for that client.
 //! Afterwards it looks whether the answer rests: if not, its client was waiting and has it; if so, it is an *offer*, and
@@ -9,21 +9,26 @@ use crate::engine::kill_points::kill_point;
 use crate::engine::outbox::{AnswerToSend, SendOutcome};
 use crate::engine::recovery::request_waits;
 use crate::engine::shared::Shared;
-use msgq_core::queue::MessageBuffer;
+use msgq_core::queue::{MessageBuffer, QueueError};
 use nix::errno::Errno;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub(in crate::engine) struct Courier {
     shared: Arc<Shared>,
     buffer: MessageBuffer,
     /// Answers that may be sent before the next look at the queue's fill.
     budget: u64,
+    /// Senders who do not wait for answers keep the queue full.
+    contends: bool,
+    /// Answers in a row that met no contest.
+    easy_sends: u32,
 }
 
 impl Courier {
     pub(in crate::engine) fn new(shared: Arc<Shared>) -> Self {
         let buffer = MessageBuffer::with_body_room(shared.message_room);
-        Self { shared, buffer, budget: 0 }
+        Self { shared, buffer, budget: 0, contends: false, easy_sends: 0 }
     }
 
     pub(in crate::engine) fn run(mut self) {
@@ -61,19 +66,89 @@ impl Courier {
             Ok(false) => {}
             Err(error) => return SendOutcome::Failed(error),
         }
-        if self.budget == 0 {
-            self.budget = self.shared.congestion.wait_for_room(queue);
-        }
-        self.budget = self.budget.saturating_sub(1);
-        let Shared { lifecycle, outbox, .. } = &*self.shared;
-        while !lifecycle.is_stopping() && !outbox.send_call.is_cancelled(answer.client) {
-            match queue.send_framed(answer.message()) {
+        let began = Instant::now();
+        while !self.must_leave(answer) && !self.contends {
+            match self.send_in_turn(answer, began) {
                 Ok(()) => return SendOutcome::Sent,
-                Err(error) if error.errno() == Errno::EINTR => {}
+                Err(error) if matches!(error.errno(), Errno::EAGAIN | Errno::EINTR) => {}
                 Err(error) if error.errno() == Errno::ENOMEM => return SendOutcome::NotSent,
                 Err(error) => return SendOutcome::Failed(error),
             }
         }
+        self.contend(answer)
+    }
+
+    /// One try, once those are expected to have asked again who were answered before.
+    fn send_in_turn(&mut self, answer: &AnswerToSend, began: Instant) -> Result<(), QueueError> {
+        if self.budget == 0 {
+            match self.shared.congestion.wait_for_room(&answer.queue, began) {
+                Some(room) => self.budget = room,
+                None => (self.contends, self.easy_sends) = (true, 0),
+            }
+        }
+        self.budget = self.budget.saturating_sub(1);
+        let sent = answer.queue.try_send_framed(answer.message());
+        if sent.is_err() {
+            // Who took the place is expected to be answered.
+            self.budget = 0;
+            std::thread::sleep(FIRST_PAUSE);
+        }
+        sent
+    }
+
+    /// Tries again and again, so that the place that a worker frees is taken before those who wait for it have been woken.
+    /// It goes on with the next answers, until many of them in a row met no contest.
+    fn contend(&mut self, answer: &AnswerToSend) -> SendOutcome {
+        let congestion = &self.shared.congestion;
+        let (began, mut received, mut pause) = (Instant::now(), congestion.received(), FIRST_PAUSE);
+        let mut moved_at = began;
+        for tries in 0_u32.. {
+            if self.must_leave(answer) || began.elapsed() > CONTEST_LIMIT {
+                break;
+            }
+            match answer.queue.try_send_framed(answer.message()) {
+                Ok(()) => {
+                    self.easy_sends = if tries == 0 { self.easy_sends + 1 } else { 0 };
+                    self.contends = self.easy_sends < EASY_SENDS || !congestion.has_room(&answer.queue);
+                    self.budget = 0;
+                    return SendOutcome::Sent;
+                }
+                Err(error) if error.errno() == Errno::EAGAIN => {}
+                Err(error) if error.errno() == Errno::ENOMEM => break,
+                Err(error) => return SendOutcome::Failed(error),
+            }
+            if tries % TRIES_AT_ONCE < TRIES_AT_ONCE - 1 {
+                continue;
+            }
+            let now = congestion.received();
+            if now != received {
+                (received, moved_at, pause) = (now, Instant::now(), FIRST_PAUSE);
+            }
+            // While no worker takes anything there is nothing to win.
+            if moved_at.elapsed() > STANDSTILL {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            } else {
+                std::thread::yield_now();
+            }
+        }
+        self.easy_sends = 0;
         SendOutcome::NotSent
     }
+
+    fn must_leave(&self, answer: &AnswerToSend) -> bool {
+        let Shared { lifecycle, outbox, .. } = &*self.shared;
+        lifecycle.is_stopping() || outbox.send_call.is_cancelled(answer.client)
+    }
 }
+
+/// So many answers that met no contest end it.
+const EASY_SENDS: u32 = 64;
+/// For so long one answer keeps the others back.
+const CONTEST_LIMIT: Duration = Duration::from_millis(50);
+/// Tries before others may have the CPU.
+const TRIES_AT_ONCE: u32 = 64;
+/// Without a request for so long the workers are busy elsewhere.
+const STANDSTILL: Duration = Duration::from_millis(1);
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(5);

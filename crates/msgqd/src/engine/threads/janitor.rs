@@ -10,7 +10,6 @@ mod resting;
 mod scan;
 
 use super::group::Waker;
-use super::lost_queue::replace_lost_queue;
 use crate::engine::shared::Shared;
 use msgq_core::process::ClientPid;
 use msgq_core::queue::MessageBuffer;
@@ -106,7 +105,9 @@ impl Janitor {
     /// is dropped. Nothing can come after.
     fn reap(&mut self, client: ClientPid) {
         let shared = Arc::clone(&self.shared);
-        shared.clients.forget_dead(client);
+        if !shared.clients.forget_dead(client) {
+            return;
+        }
         shared.clients.wait_for_direct_sends(client);
         self.cancel_send(client);
         let dropped = shared.outbox.drop_line(client, &shared.counters().client_gone);
@@ -147,12 +148,13 @@ impl Janitor {
             let queue = self.shared.served.current();
             let stat = match queue.stat() {
                 Ok(stat) => stat,
-                Err(error) => {
-                    if error.is_gone() {
-                        replace_lost_queue(&self.shared, &queue, &error);
-                    }
+                // The workers may be busy with requests for a long time.
+                Err(error) if error.is_gone() => {
+                    self.seen.clear();
+                    self.shared.replace_lost_queue(&queue, &error);
                     return QueueFill::Empty;
                 }
+                Err(_) => return QueueFill::Empty,
             };
             self.shared.note_queue(&stat);
             if stat.messages == 0 {

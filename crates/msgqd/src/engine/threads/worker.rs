@@ -1,7 +1,6 @@
 //! A worker: receives one request after the other, and has each answered before the next.
 
 use super::answering::{Answering, Scratch};
-use super::lost_queue::replace_lost_queue;
 use super::receiving::{Receipt, ReceiveError, Receiving};
 use crate::engine::shared::Shared;
 use msgq_core::process::ClientPid;
@@ -22,11 +21,16 @@ impl Worker {
 
     pub(in crate::engine) fn run(self) {
         let shared = &*self.shared;
-        if let Some(own) = ClientPid::new(nix::unistd::gettid().as_raw()) {
+        let own = ClientPid::new(nix::unistd::gettid().as_raw());
+        if let Some(own) = own {
             shared.clients.refuse_own(own);
         }
-        let Some(slot) = shared.table.landing(self.index) else { return };
-        Shift::new(shared, self.index, slot).work();
+        if let Some(slot) = shared.table.landing(self.index) {
+            Shift::new(shared, self.index, slot).work();
+        }
+        if let Some(own) = own {
+            shared.clients.admit_own(own);
+        }
     }
 }
 
@@ -96,7 +100,12 @@ impl<'a> Shift<'a> {
         match error.errno() {
             Errno::EINTR => {}
             Errno::E2BIG => return self.receiving.receive_wide(*queue),
-            _ if error.is_gone() => replace_lost_queue(self.shared, queue, error),
+            // Without a lock while it waits: a signal does not reach a thread in a lock.
+            _ if error.is_gone() => {
+                if !self.shared.replace_lost_queue(queue, error) {
+                    std::thread::sleep(REPLACE_PAUSE);
+                }
+            }
             _ => {
                 Counters::add(&self.shared.counters().receive_failed);
                 let event = &self.shared.events.receive_failed;
@@ -109,3 +118,4 @@ impl<'a> Shift<'a> {
 }
 
 const RECEIVE_PAUSE: Duration = Duration::from_millis(200);
+const REPLACE_PAUSE: Duration = Duration::from_millis(200);

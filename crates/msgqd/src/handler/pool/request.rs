@@ -67,6 +67,10 @@ impl<B: Backend> PoolShared<B> {
                 return Err(Refusal::Stopping);
             }
             if left.is_zero() {
+                // Whoever put a link back may have woken this thread, whose time is over, and nobody else.
+                if !state.idle.is_empty() {
+                    self.ready.notify_one();
+                }
                 return Err(Refusal::Late);
             }
             if let Some(held) = state.idle.pop() {

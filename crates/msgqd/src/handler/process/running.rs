@@ -5,11 +5,12 @@ use super::stderr::{Stderr, StderrLog};
 use super::strays::try_reap;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,11 @@ use std::time::{Duration, Instant};
 const LINGER: Duration = Duration::from_millis(100);
 /// How long a process may take to die of SIGKILL. Longer only when the kernel is stuck in one of its system calls.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// The grace of a process when the service ends.
+const HURRIED_GRACE: Duration = Duration::from_secs(1);
+/// How often it is looked whether the service ends.
+const HURRY_LOOK: Duration = Duration::from_millis(100);
 
 /// Processes that did not die of SIGKILL in time: reaped when they do.
 static LEFT_BEHIND: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -112,13 +118,34 @@ impl Process {
     ///
     /// `None` as for [`Self::finish`].
     pub(in crate::handler) fn stop(&mut self, grace: Duration) -> Option<ExitStatus> {
+        self.stop_unless_hurried(grace, &AtomicBool::new(false))
+    }
+
+    /// As [`Self::stop`], but with a short grace once `is_hurried` is set: the service ends, and would leave the process
+    /// behind.
+    pub(in crate::handler) fn stop_unless_hurried(
+        &mut self,
+        grace: Duration,
+        is_hurried: &AtomicBool,
+    ) -> Option<ExitStatus> {
         self.stdin = None;
-        let _ = kill_process_group(self.pid, Signal::TERM);
+        self.signal_group(Signal::TERM);
         // A stopped process would not see the SIGTERM.
-        let _ = kill_process_group(self.pid, Signal::CONT);
-        let deadline = after(Instant::now(), grace);
-        if matches!(self.run_until(deadline, &mut |_| {}), Ok(true)) {
-            self.await_end_of_pipes(deadline);
+        self.signal_group(Signal::CONT);
+        let mut until = after(Instant::now(), grace);
+        loop {
+            if is_hurried.load(Ordering::Relaxed) {
+                until = until.min(Instant::now() + HURRIED_GRACE);
+            }
+            let look = until.min(Instant::now() + HURRY_LOOK);
+            match self.run_until(look, &mut |_| {}) {
+                Ok(false) if look < until => {}
+                Ok(true) => {
+                    self.await_end_of_pipes(until);
+                    break;
+                }
+                _ => break,
+            }
         }
         self.kill_and_reap()
     }
@@ -163,10 +190,20 @@ impl Process {
         read_available(&mut self.stdout, on_output);
     }
 
+    /// To the process and what it started. Once it is reaped its number, and so its group's, may be somebody else's. It is
+    /// reaped here only after the last signal; where a program that embeds the server ignores SIGCHLD the kernel does it
+    /// at its end, which shows in that there is nothing left to wait for.
+    fn signal_group(&self, signal: Signal) {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let is_reaped = matches!(waitid(WaitId::PidFd(self.pidfd.as_fd()), look), Err(rustix::io::Errno::CHILD));
+        if !is_reaped {
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
     fn kill_and_reap(&mut self) -> Option<ExitStatus> {
         let mut child = self.child.take()?;
-        // Before it is reaped: afterwards its PID, and so its group's number, may be somebody else's.
-        let _ = kill_process_group(self.pid, Signal::KILL);
+        self.signal_group(Signal::KILL);
         let mut exit = [PollFd::new(&self.pidfd, PollFlags::IN)];
         let _ = poll_until(&mut exit, Instant::now() + KILL_LIMIT);
         match try_reap(&mut child) {
