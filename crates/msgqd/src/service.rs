@@ -74,6 +74,8 @@ pub(crate) fn run(
     }
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
     let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
+    // From an upgrade that found nothing to restart. A later one is for this server, however far its start is.
+    instance.take_keep_once();
     let door = Door::new(instance.closed_path(key));
     let plan = Arc::new(QueuePlan::new(key, &config.queue, door.closed()).map_err(StartError)?);
     let own_handler = handler.is_some();
@@ -103,8 +105,6 @@ pub(crate) fn run(
     announce(&engine, key);
     left_behind::warn_of_others(key);
     manager.set_closed(current.door.is_closed());
-    // From an upgrade that found nothing to restart.
-    instance.take_keep_once();
     manager.ready(&engine);
     serve(&mut engine, &mut current, reload, &signals, &mut manager);
     let limit = current.config.service.drain_timeout;
@@ -153,7 +153,7 @@ fn end_before_start(queue: &Queue, fate: QueueFate, instance: &Instance) {
         QueueFate::Keep => log::info!("stopped before the start was through: the queue is kept for the next start"),
         QueueFate::Remove => {
             let removed = queue.remove();
-            instance.remove_table();
+            instance.remove_left_table();
             match removed {
                 Err(error) if !error.is_gone() => log::error!("cannot remove the queue: {error}; remove it with ipcrm"),
                 _ => log::info!("stopped before the start was through: queue removed, clients that waited got EIDRM"),

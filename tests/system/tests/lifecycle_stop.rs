@@ -345,5 +345,8 @@ fn a_stop_in_the_middle_of_a_recovery_removes_the_queue_where_it_is_to() {
     daemon.wait_for_log("finishing what it had in hand");
     daemon.signal(Signal::SIGTERM);
     daemon.wait_for_log("they have 600000 ms to be finished");
+    let builder = daemon.builder().clone();
     daemon.stop();
+    let left: Vec<_> = std::fs::read_dir(builder.runtime_directory()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
 }

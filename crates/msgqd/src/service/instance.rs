@@ -11,7 +11,7 @@ use msgq_core::instance::{
     LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, table_path,
 };
 use msgq_core::queue::QueueKey;
-use msgq_core::serving::{possible_namesake, server_state};
+use msgq_core::serving::{living_owner, possible_namesake, server_state};
 use msgq_core::table::{Table, is_memory_file_system};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -97,6 +97,14 @@ impl Instance {
         let own = std::process::id().cast_signed();
         let is_own = |path: &&Path| Table::read(path).is_ok_and(|table| table.header().about().owner == own);
         if let Some(path) = self.table_path().filter(is_own) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// As [`Instance::remove_table`], for the table of an earlier server that will not be taken over.
+    pub(super) fn remove_left_table(&self) {
+        let is_left = |path: &&Path| Table::read(path).is_ok_and(|table| living_owner(&table).is_none());
+        if let Some(path) = self.table_path().filter(is_left) {
             let _ = std::fs::remove_file(path);
         }
     }
