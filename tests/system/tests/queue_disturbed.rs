@@ -46,20 +46,6 @@ fn a_key_that_somebody_else_took_is_said_once_and_counts_as_not_served_until_it_
 }
 
 #[test]
-fn a_queue_removed_while_all_workers_are_busy_is_made_anew_meanwhile() {
-    let builder = DaemonBuilder::new().workers(1).drain_timeout_ms(100).set("handler", "kind = \"exec\"");
-    let builder = builder.set("handler", "command = [\"/bin/sh\", \"-c\", \"exec sleep 600\"]\ntimeout_ms = 600000");
-    let mut daemon = builder.start();
-    let removed = daemon.queue();
-    removed.send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"slow")).unwrap();
-    wait_until("the request is taken", || removed.stat().unwrap().last_receive_pid != 0);
-    removed.remove().unwrap();
-    wait_until("the queue is made anew", || Queue::open(daemon.key()).is_ok_and(|it| it.id() != removed.id()));
-    daemon.signal(nix::sys::signal::Signal::SIGTERM);
-    let _ = daemon.finish();
-}
-
-#[test]
 fn a_queue_whose_mode_or_size_lets_nobody_be_served_gets_what_the_configuration_says() {
     for user in [None, Some(STRANGER)].into_iter().filter(|user| user.is_none() || is_root()) {
         let builder = DaemonBuilder::new();
