@@ -39,7 +39,7 @@ use msgq_core::time::unix_time_s;
 use signals::Signals;
 pub use start_error::StartError;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// For a program that is nothing but a server, before anything else: no descriptor that it inherited is handed on to the
 /// programs of handlers, and as PID 1 of a container it reaps what these leave behind.
@@ -90,7 +90,7 @@ pub(crate) fn run(
         Ok(Started::CalledOff) => {
             storage::discard(&instance, acquired.is_new());
             let fate = if instance.take_keep_once() { QueueFate::Keep } else { config.service.on_stop };
-            end_before_start(&acquired.queue, fate, &instance);
+            drain::end_before_start(&acquired.queue, fate, &instance);
             return Ok(());
         }
         Err(error) => {
@@ -147,21 +147,6 @@ fn prepare_start(
     Ok(EngineStart { queue, settings, handler, recreate, storage })
 }
 
-/// A stop came before the server was ready. What an earlier one left is as it was.
-fn end_before_start(queue: &Queue, fate: QueueFate, instance: &Instance) {
-    match fate {
-        QueueFate::Keep => log::info!("stopped before the start was through: the queue is kept for the next start"),
-        QueueFate::Remove => {
-            let removed = queue.remove();
-            instance.remove_left_table();
-            match removed {
-                Err(error) if !error.is_gone() => log::error!("cannot remove the queue: {error}; remove it with ipcrm"),
-                _ => log::info!("stopped before the start was through: queue removed, clients that waited got EIDRM"),
-            }
-        }
-    }
-}
-
 /// So that `msgqctl stat` can tell the last error of a daemon that died.
 fn remember_errors(engine: &Engine) {
     let table = Arc::downgrade(&engine.table_handle());
@@ -202,7 +187,7 @@ fn serve(
         }
         if signals.take_reload() {
             manager.reloading();
-            let refusal = follow_reload(engine, current, reload, signals, &idle_reloads);
+            let refusal = reload::follow(engine, current, reload, signals, &idle_reloads);
             manager.set_refusal(&refusal);
             manager.ready(engine);
         }
@@ -214,41 +199,6 @@ fn serve(
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }
-}
-
-/// Reads the configuration and puts it into effect, or says why not: in the log, in the table, and as the result.
-fn follow_reload(
-    engine: &mut Engine,
-    current: &mut Reconfigurable,
-    reload: Option<&dyn Fn() -> Result<Config, String>>,
-    signals: &Signals,
-    idle_reloads: &RateLimit,
-) -> String {
-    // Whoever waits for the outcome must not take that of a reload that read the file before.
-    engine.table().header().begin_reload();
-    let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
-    reload::await_earlier(engine, signals);
-    let refusal = match new.and_then(|new| reload::apply(engine, current, new)) {
-        Ok(Some(changed)) => {
-            log::info!("reloaded the configuration: changed {changed}");
-            String::new()
-        }
-        Ok(None) => {
-            if let Some(suppressed) = idle_reloads.admit(Instant::now()) {
-                log::info!(
-                    "reloaded the configuration: nothing differs from before ({suppressed} times more since the last \
-                     such line)"
-                );
-            }
-            String::new()
-        }
-        Err(error) => {
-            log::error!("the reload was refused and nothing was changed: {error}");
-            error
-        }
-    };
-    engine.table().header().end_reload(&refusal);
-    refusal
 }
 
 /// The engine holds a descriptor for each client that it watches, so it takes as many as it may have.

@@ -1,10 +1,12 @@
 //! The clean end: close the door, serve what is queued, let clients fetch their answers, remove the queue.
 
 use super::acquire::QueuePlan;
+use super::instance::Instance;
 use super::leftover::Leftover;
 use super::manager::Manager;
 use super::signals::Signals;
 use crate::engine::Engine;
+use msgq_core::config::QueueFate;
 use msgq_core::drain_note::WRITE_FOR_OTHERS;
 use msgq_core::queue::{Queue, QueueSettings};
 use msgq_core::table::Phase;
@@ -59,6 +61,21 @@ pub(super) fn hand_over(mut engine: Engine, limit: Duration, signals: &Signals, 
         Err(error) => format!("there is no queue to keep ({error})"),
     };
     log::info!("stopped: {end}; {left} answer(s) wait in the table for the next server; {metrics}");
+}
+
+/// A stop came before the server was ready. What an earlier one left is as it was.
+pub(super) fn end_before_start(queue: &Queue, fate: QueueFate, instance: &Instance) {
+    match fate {
+        QueueFate::Keep => log::info!("stopped before the start was through: the queue is kept for the next start"),
+        QueueFate::Remove => {
+            let removed = queue.remove();
+            instance.remove_left_table();
+            match removed {
+                Err(error) if !error.is_gone() => log::error!("cannot remove the queue: {error}; remove it with ipcrm"),
+                _ => log::info!("stopped before the start was through: queue removed, clients that waited got EIDRM"),
+            }
+        }
+    }
 }
 
 /// Whether what was to be done in an orderly end is done.

@@ -5,11 +5,47 @@ use super::current::{Reconfigurable, spin_limit, worker_count};
 use super::signals::Signals;
 use crate::engine::Engine;
 use crate::handler::build_handler;
+use crate::ratelimit::RateLimit;
 use msgq_core::config::{Config, HandlerConfig, QueueFate};
 use std::time::{Duration, Instant};
 
+/// Reads the configuration and puts it into effect, or says why not: in the log, in the table, and as the result.
+pub(super) fn follow(
+    engine: &mut Engine,
+    current: &mut Reconfigurable,
+    reload: Option<&dyn Fn() -> Result<Config, String>>,
+    signals: &Signals,
+    idle_reloads: &RateLimit,
+) -> String {
+    // Whoever waits for the outcome must not take that of a reload that read the file before.
+    engine.table().header().begin_reload();
+    let new = reload.map_or_else(|| Ok(current.config.clone()), |reload| reload());
+    await_earlier(engine, signals);
+    let refusal = match new.and_then(|new| apply(engine, current, new)) {
+        Ok(Some(changed)) => {
+            log::info!("reloaded the configuration: changed {changed}");
+            String::new()
+        }
+        Ok(None) => {
+            if let Some(suppressed) = idle_reloads.admit(Instant::now()) {
+                log::info!(
+                    "reloaded the configuration: nothing differs from before ({suppressed} times more since the last \
+                     such line)"
+                );
+            }
+            String::new()
+        }
+        Err(error) => {
+            log::error!("the reload was refused and nothing was changed: {error}");
+            error
+        }
+    };
+    engine.table().header().end_reload(&refusal);
+    refusal
+}
+
 /// Puts `new` into effect and says what changed, `None` when nothing did; the error says why nothing was changed.
-pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Result<Option<String>, String> {
+fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Result<Option<String>, String> {
     if new == current.config {
         return Ok(None);
     }
@@ -36,7 +72,7 @@ pub(super) fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Conf
 }
 
 /// Gives what an earlier reload replaced some time to come to its end, unless a stop is asked for.
-pub(super) fn await_earlier(engine: &Engine, signals: &Signals) {
+fn await_earlier(engine: &Engine, signals: &Signals) {
     let deadline = Instant::now() + EARLIER_LIMIT;
     while !engine.is_settled() && !signals.is_stop_asked() && Instant::now() < deadline {
         signals.wait(PAUSE);
