@@ -27,8 +27,8 @@ pub const MAX_FILE_LEN: u64 = 1 << 20;
 
 impl Config {
     /// Reads `queue.key` and `service.on_failure` and leaves all else at its default, whatever is wrong with it: for those
-    /// who must find the queue although the file has an error. A file without a key may have a misspelled one, so it is
-    /// read as by [`Config::load`].
+    /// who must find the queue although the file has an error. Without a key there may be a misspelled one, so `[queue]`
+    /// must have no setting then that there is not.
     ///
     /// # Errors
     /// When the file cannot be read, is no TOML, or these settings are wrong themselves.
@@ -37,7 +37,7 @@ impl Config {
         let text = read_text(path, &name)?;
         let raw: raw::LenientConfig = parse_toml(&name, &text)?;
         if raw.queue.key.is_none() {
-            return Self::parse(&name, &text);
+            parse_toml::<raw::QueueOnly>(&name, &text)?;
         }
         validate::leniently_checked_config(&raw).map_err(|invalid| invalid_setting(&name, &text, &invalid))
     }

@@ -130,7 +130,8 @@ a_typo_that_prevents_a_restart_leaves_no_client_waiting() {
     inside systemctl restart msgqd || true
     wait_until 60 has_failed
     wait_until 60 queue_is_gone
-    inside msgqctl stat 2>&1 | grep -q 'there is no queue'
+    # msgqctl finds the key although the file has an error elsewhere.
+    expect_exit 3 inside msgqctl stat
     inside sed -i '$d' /etc/msgqd/msgqd.toml
     configure on_stop remove
     is_answered

@@ -70,6 +70,14 @@ pub(super) struct LenientConfig {
     pub(super) service: LenientService,
 }
 
+/// To find out whether `[queue]` is as it should be.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct QueueOnly {
+    #[serde(rename = "queue")]
+    _queue: Queue,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct LenientQueue {

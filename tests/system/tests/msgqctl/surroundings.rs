@@ -159,6 +159,8 @@ fn the_key_comes_from_the_configuration_unless_it_is_given() {
     assert_eq!(stat(&["--key", &unused.key().to_string()]).code(), NO_QUEUE);
     std::fs::write(&config, format!("[queue]\nkey = \"{}\"\n[service]\nno_such_setting = 1\n", key.key())).unwrap();
     assert!(stat(&[]).succeeded().stdout.contains(&key.key().to_string()), "what is wrong elsewhere does not matter");
+    std::fs::write(&config, "[service]\nno_such_setting = 1\n").unwrap();
+    assert!(!stat(&["--json"]).stderr.contains("no_such_setting"), "it is the built-in key then");
     std::fs::write(&config, "[queue]\nkye = 1\n").unwrap();
     let broken = stat(&[]);
     assert_eq!(broken.code(), OTHER);
