@@ -47,7 +47,7 @@ static void fetch(int queue, const char *text, int limit)
     struct response response;
     alarm(limit);
     for (;;) {
-        if (msgrcv(queue, &response, BODY_LEN(response), getpid(), 0) < 0) {
+        if (msgrcv(answers_of(queue), &response, BODY_LEN(response), getpid(), 0) < 0) {
             if (errno != EINTR)
                 die("msgrcv");
             count(&shared->lost);
@@ -65,6 +65,15 @@ static void fetch(int queue, const char *text, int limit)
     }
 }
 
+/* A text of its own for each request, as long as answers have room for: of shorter ones an end that is lost is not missed. */
+static void make_text(char *text, int number, long i)
+{
+    int room = TEXT_LEN - (int)sizeof "Processed: ", length = snprintf(text, TEXT_LEN, "%d-%ld", number, i);
+    for (; length < room; length++)
+        text[length] = '.';
+    text[length] = '\0';
+}
+
 static void client(int queue, int number, int limit)
 {
     struct sigaction action = {.sa_handler = interrupt};
@@ -72,7 +81,7 @@ static void client(int queue, int number, int limit)
     signal(SIGTERM, SIG_IGN);
     for (long i = 1; !__atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST); i++) {
         char text[TEXT_LEN];
-        snprintf(text, sizeof text, "%d-%ld", number, i);
+        make_text(text, number, i);
         if ((errno = send_request(queue, getpid(), text, 0)) != 0)
             die("msgsnd");
         count(&shared->requests);

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define LIFETIME_S 120
+#define LIFETIME_S 170
 #define EXIT_STALLED 4
 
 struct progress {

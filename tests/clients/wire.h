@@ -15,12 +15,17 @@
 #include <unistd.h>
 
 #define REQUEST_MTYPE 1
+#ifndef TEXT_LEN
 #define TEXT_LEN 256
+#endif
 #define BODY_LEN(message) (sizeof(message) - sizeof(long))
 
+/* With REQUEST_BY_MTYPE the type of a request is its client's PID, and the body is the text alone. */
 struct request {
     long mtype;
+#ifndef REQUEST_BY_MTYPE
     pid_t clientPid;
+#endif
     char requestData[TEXT_LEN];
 };
 
@@ -48,14 +53,33 @@ __attribute__((unused)) static int open_queue(const char *key)
 }
 
 /*
+ * Where the answers to requests to this queue are: in the queue with the key in MSGQ_REPLY_KEY, or in the same where that is
+ * not set.
+ */
+__attribute__((unused)) static int answers_of(int queue)
+{
+    const char *key = getenv("MSGQ_REPLY_KEY");
+    static int answers = -1;
+    if (!key)
+        return queue;
+    if (answers < 0)
+        answers = open_queue(key);
+    return answers;
+}
+
+/*
  * Fills a request as a program does that does not clear its struct: a text cut at 255 bytes and garbage behind it, in
  * the padding too.
  */
 __attribute__((unused)) static void fill_request(struct request *request, pid_t pid, const char *text)
 {
     memset(request, 0xa5, sizeof *request);
+#ifdef REQUEST_BY_MTYPE
+    request->mtype = pid;
+#else
     request->mtype = REQUEST_MTYPE;
     request->clientPid = pid;
+#endif
     memccpy(request->requestData, text, '\0', TEXT_LEN - 1);
 }
 
@@ -73,7 +97,7 @@ __attribute__((unused)) static int send_request(int queue, pid_t pid, const char
 /* Returns 0, or the errno. */
 __attribute__((unused)) static int receive_response(int queue, pid_t pid, struct response *response, int flags)
 {
-    while (msgrcv(queue, response, BODY_LEN(*response), pid, flags) < 0)
+    while (msgrcv(answers_of(queue), response, BODY_LEN(*response), pid, flags) < 0)
         if (errno != EINTR)
             return errno;
     return 0;

@@ -24,7 +24,7 @@
 static void wait_for_rest(int queue)
 {
     long mtype;
-    while (msgrcv(queue, &mtype, 0, getpid(), IPC_NOWAIT) < 0 && errno == ENOMSG)
+    while (msgrcv(answers_of(queue), &mtype, 0, getpid(), IPC_NOWAIT) < 0 && errno == ENOMSG)
         usleep(1000);
     if (errno != E2BIG)
         die("msgrcv");

@@ -88,3 +88,13 @@ no_drop_in() {
     inside rm -rf /run/systemd/system/msgqd.service.d
     inside systemctl daemon-reload
 }
+
+# journal OPTION...: what journalctl prints, with all that was logged before: what a program writes is not there at once.
+journal() {
+    inside journalctl --sync
+    inside journalctl --no-pager "$@"
+}
+
+is_installed() {
+    [ "$(inside dpkg-query --show --showformat '${db:Status-Status}' msgqd)" = installed ]
+}

@@ -1,53 +1,27 @@
-# The container: its root file system, its boot, its end. Sets machine_error to a sentence when something fails.
+# The container: its boot, its end. Sets machine_error to a sentence when something fails.
 
-# Beside the essential packages: an init, what systemctl and logins talk through, and what the checks look with.
-machine_packages=systemd-sysv,dbus,libpam-systemd,man-db,bash-completion,procps
 machine_error=
 machine_place=
 machine_launcher=
 machine_init=
+machine_log=
 
-# Makes the root file system once, from where this machine gets its own packages.
-machine_root() {
-    machine_cache="$target/container/bookworm-$(echo "$machine_packages" | cksum | cut -d ' ' -f 1)"
-    [ -d "$machine_cache" ] && return 0
-    local sources options=() setting
-    sources=$(machine_sources)
-    # A machine that was never updated knows addresses, but not what is there.
-    [ -n "$sources" ] || { apt-get update >/dev/null 2>&1 && sources=$(machine_sources); }
-    if [ -z "$sources" ]; then
-        machine_error="apt has no index of Debian 12 (bookworm) here, also after apt-get update"
-        return 1
-    fi
-    while IFS= read -r setting; do
-        options+=("--aptopt=$setting")
-    done < <(apt-config dump | grep -E '^Acquire::(Check-Valid-Until|Check-Date|https?::Proxy) ')
-    mkdir -p "$target/container"
-    rm -rf "$machine_cache.new"
-    # Output goes to a file, so that a failure can be shown and a success is silent.
-    if ! timeout 900 mmdebstrap --variant=minbase --include="$machine_packages" "${options[@]}" \
-        bookworm "$machine_cache.new" - <<<"$sources" >"$machine_cache.log" 2>&1; then
-        machine_error="mmdebstrap failed: $(tail -n 5 "$machine_cache.log" | tr '\n' '|')"
-        return 1
-    fi
-    mv "$machine_cache.new" "$machine_cache"
-}
-
-machine_sources() {
-    apt-get indextargets --format '$(CODENAME) deb $(SITE) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' 'Origin: Debian' | sed -n 's/^bookworm[a-z-]* //p'
-}
-
-# Boots a copy of the root file system in memory, with the directory of the package at /packages.
+# machine_boot DIRECTORY FIXTURES: boots a copy of the root file system in memory, with the directory of the package at
+# /packages and that of the earlier ones at /earlier.
 machine_boot() {
     machine_place=$(mktemp -d "$target/container/live.XXXXXX")
+    machine_log=$machine_place.log
     # A private mount namespace holds every mount, so that all of them end with the container. In it, /sys/fs/cgroup
     # must be a cgroup2 and /run/systemd/system must exist, or systemd-nspawn does not start a systemd. mlock, which a
-    # container is refused otherwise, is what a service may do on a machine.
+    # container is refused otherwise, is what a service may do on a machine. A cgroup of its own, since systemd takes the
+    # one that it finds itself in, and two in one would end each other's services.
     unshare --mount --propagation private bash -c '
         set -e
         umount -R /sys/fs/cgroup
         mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        own=/sys/fs/cgroup/$3
+        mkdir "$own"
+        echo $$ >"$own/cgroup.procs"
         mkdir -p /run/systemd
         mount -t tmpfs tmpfs /run/systemd
         mkdir -p /run/systemd/system
@@ -55,18 +29,38 @@ machine_boot() {
         cd "$1"
         mkdir upper work root
         mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
-        exec systemd-nspawn --directory=root --boot --register=no --keep-unit --link-journal=no --console=pipe \
-            --system-call-filter=@memlock --private-network --quiet --machine="$3" --bind-ro="$4":/packages
-    ' bash "$machine_place" "$machine_cache" "msgqd-test-$$" "$1" </dev/null >"$target/container/boot.log" 2>&1 &
+        # 133: it is to be booted again.
+        status=133
+        while [ "$status" -eq 133 ]; do
+            status=0
+            systemd-nspawn --directory=root --boot --register=no --keep-unit --link-journal=no --console=pipe \
+                --system-call-filter=@memlock --private-network --quiet --machine="$3" --bind-ro="$4":/packages \
+                --bind-ro="$5":/earlier || status=$?
+        done
+        echo $$ >/sys/fs/cgroup/cgroup.procs
+        find "$own" -depth -type d -exec rmdir {} +
+    ' bash "$machine_place" "$machine_cache" "msgqd-test-$$" "$1" "$2" </dev/null >"$machine_log" 2>&1 &
     machine_launcher=$!
-    wait_until 30 find_init || { machine_error="no init: $(tail -n 5 "$target/container/boot.log")"; return 1; }
-    wait_until 120 has_booted || { machine_error="it did not boot: $(tail -n 5 "$target/container/boot.log")"; return 1; }
+    has_come_up
 }
 
+has_come_up() {
+    wait_until 30 find_init || { machine_error="no init: $(tail -n 5 "$machine_log")"; return 1; }
+    wait_until 120 has_booted || { machine_error="it did not boot: $(tail -n 5 "$machine_log")"; return 1; }
+}
+
+# Another than before, where it is booted again.
 find_init() {
-    local child
-    child=$(pgrep --parent "$machine_launcher" -x systemd) || return 1
-    machine_init=$child
+    local nspawn child
+    nspawn=$(pgrep --parent "$machine_launcher" -x systemd-nspawn) || return 1
+    child=$(pgrep --parent "$nspawn" -x systemd) || return 1
+    [ "$child" != "$machine_init" ] && machine_init=$child
+}
+
+# What is in /run and in memory is gone then, as after a reboot of any machine.
+machine_reboot() {
+    inside systemctl reboot || true
+    has_come_up || fail "$machine_error"
 }
 
 has_booted() {
@@ -95,5 +89,5 @@ machine_off() {
         wait_until 10 launcher_is_gone || kill -KILL "$machine_launcher" 2>/dev/null
         wait "$machine_launcher" 2>/dev/null
     fi
-    [ -z "$machine_place" ] || rmdir "$machine_place"
+    [ -z "$machine_place" ] || { rmdir "$machine_place" && rm -f "$machine_log"; }
 }

@@ -4,6 +4,7 @@
  *
  * ./run chooses a scenario with -D: CAP places in the queue, TABLE entries in the outbox, WORKERS,
  * and how many clients of each kind: CLOSED, PIPE (DEPTH requests ahead), CRASH, NEVER, JUNK.
+ * With SECOND_QUEUE answers go into a queue of their own, of as many places; with PRIVATE_QUEUES each client has one.
  * A switch named WITHOUT_ takes one rule away, and one named LIMIT_ one assumption.
  */
 #define PIDS (CLOSED + PIPE + CRASH + NEVER + JUNK)
@@ -20,15 +21,35 @@ bool reading[PIDS];
 bool alive[PIDS];
 byte incarnation[PIDS];
 
+/* Where the answers of a client go. */
+#ifdef PRIVATE_QUEUES
+chan own[PIDS] = [CAP] of { byte, byte, byte, byte };
+#define answers(p) own[p]
+#elif defined(SECOND_QUEUE)
+chan second = [CAP] of { byte, byte, byte, byte };
+#define answers(p) second
+#else
+#define answers(p) queue
+#endif
+
+/* For a request, and for an answer. */
 #define space (len(queue) < CAP)
-#define rests(p) (queue??[ANSWER, eval(p), _, _])
+#define room(p) (len(answers(p)) < CAP)
+#define rests(p) (answers(p)??[ANSWER, eval(p), _, _])
 #define asks(p) (queue??[REQUEST, eval(p), _, _])
 
 /* What msgsnd does once the message fits: a blocked reader gets it without its ever resting. */
 inline put_answer(p, i, s) {
     if
+#ifdef PRIVATE_QUEUES
+    /* The queue that was named is gone with its client. */
+    :: !alive[p] || i != incarnation[p]
+    :: alive[p] && i == incarnation[p] && reading[p] -> reading[p] = false; handed[p]!i,s
+    :: alive[p] && i == incarnation[p] && !reading[p] -> answers(p)!ANSWER,p,i,s
+#else
     :: reading[p] -> reading[p] = false; handed[p]!i,s
-    :: else -> queue!ANSWER,p,i,s
+    :: else -> answers(p)!ANSWER,p,i,s
+#endif
     fi
 }
 
@@ -47,6 +68,12 @@ byte janitor_on = NOBODY;
 bool waits[PIDS];
 bool sending[PIDS];
 bool courier_sends;
+#ifdef WITHOUT_BOUNDED_WAIT
+/* No request came since the courier began to wait for room; until then it does not try. */
+bool calm;
+#else
+#define calm true
+#endif
 bool swept[PIDS];
 byte short_steps[PIDS];
 
@@ -138,7 +165,8 @@ inline release_if_done(p) {
 /* An answer goes to the line unless it can be the only one of its client in queue and flight. */
 #ifdef WITHOUT_HELD_CHECK
 #define must_queue(p) rests(p)
-#elif defined(WITHOUT_WORKERS_PROBE)
+/* The kernel keeps the order in a queue of the client's own. */
+#elif defined(WITHOUT_WORKERS_PROBE) || defined(PRIVATE_QUEUES)
 #define must_queue(p) (held[p] || in_flight[p] > 0)
 #else
 #define must_queue(p) (held[p] || in_flight[p] > 0 || rests(p))
@@ -151,6 +179,9 @@ end_idle:
     do
     :: atomic {
             queue??REQUEST,p,i,s;
+#ifdef WITHOUT_BOUNDED_WAIT
+            calm = false;
+#endif
             identity = incarnation[p];
 #if CRASH
             if :: slow = true :: slow = false fi;
@@ -159,7 +190,7 @@ end_idle:
             if :: !slow -> short_steps[p]++ :: else fi
         }
 #ifdef REFERENCE
-        atomic { space -> put_answer(p, i, s); goto finish }
+        atomic { room(p) -> put_answer(p, i, s); goto finish }
 #else
         atomic {
             if :: gone(p) -> goto forgotten :: else fi;
@@ -170,11 +201,11 @@ end_idle:
             fi
         }
 #ifdef WITHOUT_OUTBOX
-        space;
+        room(p);
 #endif
         atomic {
             if
-            :: space -> put_answer(p, i, s); in_flight[p]--; goto finish
+            :: room(p) -> put_answer(p, i, s); in_flight[p]--; goto finish
             :: else
             fi
         }
@@ -203,7 +234,9 @@ forgotten:
 #endif
 
 /* engine/threads/courier.rs. */
-#ifdef WITHOUT_COURIER_LIMIT
+#ifdef PRIVATE_QUEUES
+#define may_offer(p) room(p)
+#elif defined(WITHOUT_COURIER_LIMIT)
 #define may_offer(p) true
 #elif defined(WITHOUT_COURIERS_PROBE)
 #define may_offer(p) (!offered[p])
@@ -222,17 +255,26 @@ end_idle:
             courier_sends = true;
             line[turn]?<i,s>
         }
+#ifdef WITHOUT_BOUNDED_WAIT
+send:
+#endif
         if
-        :: atomic { space -> put_answer(turn, i, s); courier_sends = false; i = 0; s = 0 }
+        :: atomic { room(turn) && calm -> put_answer(turn, i, s); courier_sends = false; i = 0; s = 0 }
             atomic {
                 line[turn]?_,_;
                 if
+#ifndef PRIVATE_QUEUES
                 :: rests(turn) && !offered[turn] -> offered[turn] = true
+#endif
                 :: else -> used--
                 fi;
                 release_if_done(turn);
                 courier_on = NOBODY; PASS_ON(turn)
             }
+#ifdef WITHOUT_BOUNDED_WAIT
+        :: atomic { !calm && !queue??[REQUEST,_,_,_] -> calm = true }
+            goto send
+#endif
 #ifndef WITHOUT_INTERRUPT
         :: atomic {
                 janitor_on == turn ->
@@ -247,10 +289,10 @@ end_idle:
 /* engine/threads/janitor.rs. */
 #define consumed(p) (alive[p] && offered[p] && !rests(p) && courier_on != (p))
 #define dirty(p) (!alive[p] && (!swept[p] || rests(p)))
-#ifdef WITHOUT_RECALL
+#if defined(WITHOUT_RECALL) || defined(PRIVATE_QUEUES)
 #define clogs(p) false
 #else
-#define clogs(p) (alive[p] && rests(p) && !space)
+#define clogs(p) (alive[p] && rests(p) && !room(p))
 #endif
 #define needs_janitor(p) (consumed(p) || dirty(p) || clogs(p))
 #ifdef WITHOUT_WAIT
@@ -272,7 +314,7 @@ end_idle:
         }
         atomic { undisturbed(turn) -> if :: dirty(turn) -> goto clean :: else fi }
         do
-        :: atomic { rests(turn) -> queue??ANSWER,eval(turn),i,s };
+        :: atomic { rests(turn) -> answers(turn)??ANSWER,eval(turn),i,s };
             atomic {
                 forget_offer(turn);
                 insert(turn, position, i, s);
@@ -288,7 +330,7 @@ end_idle:
         od;
 clean:
         do
-        :: atomic { rests(turn) -> queue??ANSWER,eval(turn),_,_ }
+        :: atomic { rests(turn) -> answers(turn)??ANSWER,eval(turn),_,_ }
         :: atomic { !rests(turn) ->
                 used = used - len(line[turn]) - offered[turn];
                 do
@@ -348,7 +390,7 @@ proctype client(byte p, depth; bool mortal) {
             if :: owed == depth -> asking = false; sending[p] = false :: else fi
         }
     :: atomic { !asking && rests(p) && !reading[p] && len(handed[p]) == 0 ->
-            queue??ANSWER,eval(p),i,s; check_answer(p, i, s) }
+            answers(p)??ANSWER,eval(p),i,s; check_answer(p, i, s) }
     :: atomic { !asking && !rests(p) && !reading[p] && len(handed[p]) == 0 -> reading[p] = true }
     :: atomic { handed[p]?i,s -> check_answer(p, i, s) }
     :: atomic {
@@ -357,6 +399,9 @@ proctype client(byte p, depth; bool mortal) {
             alive[p] = false; reading[p] = false; waits[p] = false; sending[p] = false;
             swept[p] = false;
             if :: nempty(handed[p]) -> handed[p]?_,_ :: empty(handed[p]) fi;
+#ifdef PRIVATE_QUEUES
+            do :: rests(p) -> answers(p)??ANSWER,eval(p),_,_ :: else -> break od;
+#endif
             due = 0; owed = 0; seen = 0;
             may_be_reused(p) ->
             incarnation[p]++; alive[p] = true; asking = true; sending[p] = true
@@ -377,7 +422,7 @@ end_full:
 proctype junk(byte p) {
 end_full:
     do
-    :: atomic { space -> queue!ANSWER,p,0,0 }
+    :: atomic { room(p) -> answers(p)!ANSWER,p,0,0 }
     :: break
     od
 }
@@ -413,12 +458,19 @@ init {
     }
 }
 
+/* A courier that tries, and goes on to the next client, never waits for room. */
+#ifdef PRIVATE_QUEUES
+#define courier_room true
+#else
+#define courier_room room(0)
+#endif
+
 /* Assumed of the kernel: if space comes up again and again, whoever blocks for it gets some. */
 #define target_sends sending[TARGET]
 #define target_waits waits[TARGET]
 #ifdef TARGET
 ltl answered {
-    ([]<>space -> ([]<>!target_sends && []<>!courier_sends)) ->
+    (([]<>space -> []<>!target_sends) && ([]<>(courier_room && calm) -> []<>!courier_sends)) ->
         ([]<>target_waits && []<>!target_waits)
 }
 #endif

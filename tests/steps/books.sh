@@ -48,7 +48,7 @@ counts() {
     ' "$1"
 }
 
-# The part of a failed step'"'"'s log that tells most: what cargo says of failed tests where it does, else the end.
+# The part of a failed step's log that tells most: what cargo says of failed tests where it does, else the end.
 excerpt() {
     local failures
     failures=$(awk '/^failures:$/ { on = 1 } on; /^test result/ { on = 0 } /^  process didn.t exit/' "$1")
@@ -70,6 +70,55 @@ collect_not_run() {
 # skip NAME REASON
 skip() {
     not_run+=("$1: $2")
+}
+
+beside=()
+
+# beside NAME COMMAND...: runs a function with its steps beside what follows, until `join`.
+beside() {
+    local name=$1
+    shift
+    # A process group of its own, so that it can be ended with all that it started.
+    set -m
+    (
+        set +m
+        passed=0 failed=0 not_run=()
+        "$@"
+        echo "$passed $failed"
+        [ "${#not_run[@]}" -eq 0 ] || printf '%s\n' "${not_run[@]}"
+    ) >"$logs/$name.books" 2>&1 &
+    beside+=("$name:$!")
+    set +m
+}
+
+end_beside() {
+    local entry
+    for entry in "${beside[@]}"; do
+        kill -- "-${entry##*:}" 2>/dev/null
+    done
+}
+trap end_beside EXIT
+trap 'exit 130' INT TERM
+
+# Waits for all that runs beside, shows its steps and takes over what they counted.
+join() {
+    local entry name books line
+    for entry in "${beside[@]}"; do
+        name=${entry%:*}
+        wait "${entry##*:}"
+        books=$logs/$name.books
+        sed '/^[0-9]* [0-9]*$/,$d' "$books"
+        if ! line=$(grep --max-count 1 -xE '[0-9]+ [0-9]+' "$books"); then
+            echo "FAIL $name: it ended early"
+            line="0 1"
+        fi
+        passed=$((passed + ${line% *}))
+        failed=$((failed + ${line#* }))
+        while IFS= read -r line; do
+            not_run+=("$line")
+        done < <(sed '1,/^[0-9]* [0-9]*$/d' "$books")
+    done
+    beside=()
 }
 
 close_books() {

@@ -20,18 +20,59 @@ dependencies() {
     fi
 }
 
+programs_needed=(msgqd msgqctl msgqd-assets msgqd-rooms msgqd-picture)
+
 # The black-box tests use the programs that stand beside them.
 programs() {
-    step build cargo build --release --workspace --locked
-    step build-switches cargo build --release --locked --package msgqd --features test-switches --target-dir target/switches
+    # With the features of the whole workspace, as the package has them.
+    step build reproducibly cargo build --release --workspace --locked "${programs_needed[@]/#/--bin=}" --examples
+    step build-switches build_with_switches
     step rooms target/release/msgqd-rooms .
     step assets target/release/msgqd-assets target/assets docs/man
     step flags flags_stand_in_the_man_pages
     step settings settings_stand_in_the_man_page
+    step units systemd/make-templates --check
 }
 
-tests_of_the_code() {
-    in_a_namespace tests timeout 2400 cargo test --release --workspace --locked --no-fail-fast -- --show-output
+# The other crates are the same, and need not be built twice.
+build_with_switches() {
+    if [ ! -d target/switches/release ]; then
+        mkdir -p target/switches/release && cp -a target/release/{deps,build,.fingerprint} target/switches/release/
+    fi
+    reproducibly cargo build --release --locked --workspace --bin msgqd --features msgqd/test-switches \
+        --target-dir target/switches
+}
+
+# The tests inside of the crates are not optimised: they find overflows, and are built in a fraction of the time. The shipped
+# programs are what the black-box tests start. Nothing else runs while rates and costs are compared.
+tests_of_programs_alone() {
+    in_a_namespace tests timeout 2400 \
+        cargo test --workspace --exclude msgqd-system-tests --locked --no-fail-fast -- --show-output
+    black_box tests-of-speed $(($(nproc) * 3)) "${tests_of_speed[@]/#/--test=}"
+}
+
+tests_of_speed=(flood hot_path cost cost_of_handlers)
+
+tests_of_the_programs() {
+    local others
+    mapfile -t others < <(names_of_tests | grep -vxE "msgqctl|$(IFS='|'; echo "${tests_of_speed[*]}")")
+    beside msgqctl black_box msgqctl-tests "$(nproc)" --test=msgqctl
+    black_box system-tests $(($(nproc) * 3)) --lib "${others[@]/#/--test=}"
+}
+
+# A file, or a directory with its main.rs.
+names_of_tests() (
+    cd tests/system/tests && ls -- *.rs */main.rs | sed 's,/main\.rs$,,; s,\.rs$,,'
+)
+
+# black_box STEP THREADS CHOICE...: tests that only start the shipped programs are not optimised themselves, which would take
+# minutes. They wait most of the time, so more of them may run at once than there are CPUs.
+black_box() {
+    local step=$1 threads=$2
+    shift 2
+    in_a_namespace "$step" timeout 2400 \
+        env MSGQD_TEST_PROGRAMS="$PWD/target/release" MSGQD_TEST_SWITCHES="$PWD/target/switches/release/msgqd" \
+        cargo test --package msgqd-system-tests --locked --no-fail-fast "$@" -- --show-output --test-threads "$threads"
 }
 
 # in_a_namespace STEP COMMAND...: in an IPC namespace of their own the tests see no queue but their own, and the kernel's
@@ -70,6 +111,9 @@ fuzzing() {
     for target in frame config table; do
         step "fuzz-$target" fuzz "$target" "$seconds"
     done
+    for target in declaration body_to_json json_to_body; do
+        step "fuzz-$target" fuzz "$target" "${1:-10}" -len_control=0 -max_len=256
+    done
 }
 
 # The compiler counts the branches for the fuzzer; with --target it does not in programs that only help to build.
@@ -86,23 +130,31 @@ build_fuzz_targets() (
         --target "$(rustc --print host-tuple)" --target-dir ../../target/fuzz
 )
 
-# fuzz TARGET SECONDS: what was found before is tried again first, then new input.
+# fuzz TARGET SECONDS [OPTION...]: what was found before is tried again first, then new input.
 fuzz() (
     cd tests/fuzz || exit 1
     mkdir -p "corpus/$1" "artifacts/$1"
     timeout $((60 + $2)) "../../target/fuzz/$(rustc --print host-tuple)/release/$1" \
-        -artifact_prefix="artifacts/$1/" -max_total_time="$2" "corpus/$1"
+        -artifact_prefix="artifacts/$1/" -max_total_time="$2" "${@:3}" "corpus/$1"
 )
 
 # Each program and subcommand, its page, and what asks it for help.
 flags_stand_in_the_man_pages() {
-    local subcommand bad=0
+    local subcommand nested bad=0
     page_has_flags target/assets/man/msgqd.8 target/release/msgqd || bad=1
     page_has_flags target/assets/man/msgqctl.1 target/release/msgqctl || bad=1
-    for subcommand in $(target/release/msgqctl --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ && $1 != "help" { print $1 }'); do
+    for subcommand in $(subcommands_of target/release/msgqctl); do
         page_has_flags "target/assets/man/msgqctl-$subcommand.1" target/release/msgqctl "$subcommand" || bad=1
+        for nested in $(subcommands_of target/release/msgqctl "$subcommand"); do
+            page_has_flags "target/assets/man/msgqctl-$subcommand-$nested.1" \
+                target/release/msgqctl "$subcommand" "$nested" || bad=1
+        done
     done
     return "$bad"
+}
+
+subcommands_of() {
+    "$@" --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ && $1 != "help" { print $1 }'
 }
 
 page_has_flags() {
@@ -120,12 +172,14 @@ page_has_flags() {
 settings_stand_in_the_man_page() {
     local page=target/assets/man/msgqd.toml.5 text setting settings bad=0
     text=$(rendered "$page")
-    settings=$(sed -nE 's/^#? ?([a-z_]+) = .*/\1/p' packaging/msgqd.toml | sort -u)
-    [ -n "$settings" ] || { echo "packaging/msgqd.toml has no setting"; return 1; }
+    settings=$(cat target/assets/settings)
+    [ -n "$settings" ] || { echo "target/assets/settings has no setting"; return 1; }
     for setting in $settings; do
-        grep -qw -- "$setting" <<<"$text" || { echo "$setting is not in $page"; bad=1; }
+        grep -qw -- "${setting#*.}" <<<"$text" || { echo "$setting is not in $page"; bad=1; }
     done
-    target/release/msgqd --config packaging/msgqd.toml --check-config || bad=1
+    # The package makes the group; here it need not be there.
+    grep -v '^group = ' packaging/msgqd.toml >target/packaged.toml
+    target/release/msgqd --config target/packaged.toml --check-config || bad=1
     return "$bad"
 }
 

@@ -2,10 +2,11 @@
 
 # Debian package and the program that shows that it is there; nothing behind the colon where a package has none.
 needed_packages=(
-    gcc:gcc gcc-multilib: perl:perl php-cli:php python3:/usr/bin/python3 python3-sysv-ipc: strace:strace
+    gcc:gcc gcc-12-multilib: perl:perl php-cli:php python3:/usr/bin/python3 python3-sysv-ipc: strace:strace
     util-linux:unshare procps:pgrep spin:spin lintian:lintian man-db:man mmdebstrap:mmdebstrap
     systemd-container:systemd-nspawn dpkg-dev:dpkg-shlibdeps tmux:tmux python3-prometheus-client: valgrind:valgrind
-    python3-jsonschema: python3-pip:pip3 zsh:zsh fish:fish bash-completion:
+    apparmor:apparmor_parser python3-jsonschema: python3-pip:pip3 zsh:zsh fish:fish bash-completion:
+    jq:jq binutils:readelf gcc-12-aarch64-linux-gnu:aarch64-linux-gnu-gcc-12 libc6-dev-arm64-cross: qemu-user:qemu-aarch64
 )
 
 is_installed() {

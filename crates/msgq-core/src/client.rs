@@ -9,29 +9,37 @@
 //! thread it is the PID that every v1 client uses. With the PID, two threads of one process could take each other's
 //! answer, or would have to wait for each other.
 //!
+//! **The queue of the answers** is that of the requests, a second one ([`Client::with_reply_queue`]), or one of the client's
+//! own, as the protocol has it. Own queues are made when they are needed, one for each call that is under way, and kept for
+//! the next call. They have mode 0600 and are given to the owner of the queue of requests: their creator may use them all
+//! the same, so client and server can, and nobody else can read an answer there or forge one. All of them are removed with
+//! the last clone of the client, after a panic too; not when the process is killed.
+//!
 //! **Late answers.** The protocol has no request numbers, so an answer that comes after its call gave up looks like the
 //! answer to the next one. What has arrived is removed before each call. While one may still be on its way, the next
 //! call is made from a short-lived thread of its own, whose number no earlier request has named. An answer that comes
-//! too late for such a thread is for nobody: msgqd removes it, and on another server's queue `msgqctl purge` does.
+//! too late for such a thread is for nobody: msgqd removes it, and on another server's queue `msgqctl purge` does. An own
+//! queue is removed after a call that got no answer.
 
 mod alarm;
+mod call;
 mod error;
+mod private;
 
 pub use crate::layout::MAX_REQUEST_TEXT_LEN;
+pub use call::Received;
 pub use error::{CallError, Phase};
 
+use crate::layout::protocol::{ClientRole, Protocol, ReplyRoute};
 use crate::layout::{self, REQUEST_MTYPE};
 use crate::limits;
-use crate::queue::{MessageBuffer, Queue, QueueError};
-use alarm::Alarm;
-use nix::errno::Errno;
-use nix::unistd::gettid;
+use crate::queue::Queue;
+use call::{Call, Outgoing, Patience, Prepare, Way};
+use private::PrivateQueues;
 use std::cell::RefCell;
 use std::io;
-use std::time::{Duration, Instant};
-
-/// Longer timeouts count as this one, so that a deadline is always a moment that exists.
-const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What the server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +53,11 @@ pub struct Answer {
 }
 
 /// Sends requests to one queue. May be used by several threads at once; each gets its own answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Client {
     queue: Queue,
+    reply_queue: Option<Queue>,
+    private: Arc<PrivateQueues>,
     body_room: usize,
     spin_limit: Duration,
 }
@@ -64,7 +74,15 @@ impl Client {
     /// A client of this queue.
     #[must_use]
     pub fn new(queue: Queue) -> Self {
-        Self { queue, body_room: limits::msgmax(), spin_limit: Duration::ZERO }
+        let private = Arc::new(PrivateQueues::new());
+        Self { queue, reply_queue: None, private, body_room: limits::msgmax(), spin_limit: Duration::ZERO }
+    }
+
+    /// Reads answers from this queue, for protocols that have a second one for them.
+    #[must_use]
+    pub fn with_reply_queue(mut self, queue: Queue) -> Self {
+        self.reply_queue = Some(queue);
+        self
     }
 
     /// Looks for each answer for up to `limit` before it blocks. Zero, the default, blocks at once.
@@ -87,140 +105,134 @@ impl Client {
     /// # Errors
     /// [`CallError`]; after a [`CallError::Timeout`] in [`Phase::Receive`] the request may still be handled.
     pub fn call(&self, text: &[u8], timeout: Duration) -> Result<Answer, CallError> {
-        let call = Call::new(self, text, timeout)?;
-        if !self.late_answer_may_come()? {
+        check_text(text)?;
+        let prepare = |own| {
+            let body = layout::encode_request(own, text).to_vec();
+            Outgoing { mtype: REQUEST_MTYPE, body, answer_mtype: own.into(), parts: None }
+        };
+        let answers = self.reply_queue.unwrap_or(self.queue);
+        let Received { body, latency, .. } = self.run(&self.prepared(answers, false, timeout, &prepare))?;
+        match layout::decode_response(&body) {
+            Some(view) => Ok(Answer { status: view.status, text: view.text.to_vec(), latency }),
+            None => Err(CallError::MalformedAnswer { queue: error::in_words(&answers), len: body.len() }),
+        }
+    }
+
+    /// As [`Client::call`] for any protocol: sends a request of type `mtype` with the fields of `body`, into which the
+    /// number of the client and the address of its queue are written, and waits for the answer's whole body.
+    ///
+    /// # Errors
+    /// [`CallError`], as [`Client::call`].
+    pub fn exchange(
+        &self,
+        protocol: &Protocol,
+        mtype: i64,
+        body: &[u8],
+        timeout: Duration,
+    ) -> Result<Received, CallError> {
+        let prepare = |own| outgoing(protocol, mtype, body, own);
+        let here = || error::in_words(&self.queue);
+        let answers = match protocol.route() {
+            ReplyRoute::Shared => self.queue,
+            ReplyRoute::Separate => self.reply_queue.ok_or_else(|| CallError::NoReplyQueue { queue: here() })?,
+            ReplyRoute::Private => return self.exchange_privately(protocol, &prepare, timeout),
+            ReplyRoute::Nowhere => return Err(CallError::NoAnswers { queue: here() }),
+        };
+        self.run(&self.prepared(answers, false, timeout, &prepare))
+    }
+
+    /// Sends a request as [`Client::exchange`] does and waits for no answer, only for room. Returns how long that took.
+    ///
+    /// # Errors
+    /// [`CallError`]; nothing was sent then.
+    pub fn send(&self, protocol: &Protocol, mtype: i64, body: &[u8], timeout: Duration) -> Result<Duration, CallError> {
+        let prepare = |own| outgoing(protocol, mtype, body, own);
+        self.prepared(self.queue, false, timeout, &prepare).send()
+    }
+
+    /// Removes all queues of this client's own, also under calls that wait there, and makes no more: for a program that is
+    /// about to end.
+    pub fn remove_private_queues(&self) {
+        self.private.remove_all();
+    }
+
+    fn prepared<'a>(&self, answers: Queue, is_private: bool, timeout: Duration, prepare: Prepare<'a>) -> Call<'a> {
+        let way = Way { requests: self.queue, answers, is_private };
+        Call { way, patience: Patience::new(timeout, self.spin_limit), body_room: self.body_room, prepare }
+    }
+
+    fn exchange_privately(
+        &self,
+        protocol: &Protocol,
+        prepare: Prepare<'_>,
+        timeout: Duration,
+    ) -> Result<Received, CallError> {
+        let reply_to = protocol.plan().and_then(|plan| plan.reply_to.as_ref());
+        let has_key = reply_to.is_some_and(|role| role.is_key);
+        let lent = self.private.lend(&self.queue, has_key).map_err(|error| CallError::of_queue(error, true))?;
+        let address = lent.address();
+        let with_address = |own| {
+            let request = prepare(own);
+            Outgoing { body: protocol.request_with_reply_address(&request.body, address), ..request }
+        };
+        let call = self.prepared(lent.queue, true, timeout, &with_address);
+        // Of an answer that came twice.
+        let _ = call.remove_late_answers()?;
+        let received = call.run()?;
+        lent.give_back();
+        Ok(received)
+    }
+
+    fn run(&self, call: &Call<'_>) -> Result<Received, CallError> {
+        if !late_answer_may_come(call)? {
             let result = call.run();
             if matches!(result, Err(CallError::Timeout { phase: Phase::Receive, .. })) {
-                LATE.with_borrow_mut(|late| late.push(self.queue.id()));
+                LATE.with_borrow_mut(|late| late.push(call.way.answers.id()));
             }
             return result;
         }
+        let no_thread = |error| CallError::no_deadline(&self.queue, "thread", error);
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("msgq-call".to_owned()).stack_size(STACK_LEN);
             let spawned = thread.spawn_scoped(scope, || call.run());
-            let joined = spawned.map(std::thread::ScopedJoinHandle::join).map_err(|error| self.no("thread", error))?;
-            joined.unwrap_or_else(|_| Err(self.no("thread", io::Error::other("it panicked"))))
+            let joined = spawned.map(std::thread::ScopedJoinHandle::join).map_err(no_thread)?;
+            joined.unwrap_or_else(|_| Err(no_thread(io::Error::other("it panicked"))))
         })
     }
+}
 
-    /// Removes what has arrived for this thread since its last call, and tells whether more may.
-    fn late_answer_may_come(&self) -> Result<bool, CallError> {
-        let removed = self.remove_own_answers()?;
-        Ok(LATE.with_borrow_mut(|late| {
-            if removed > 0 {
-                late.retain(|msqid| *msqid != self.queue.id());
-            }
-            late.contains(&self.queue.id())
-        }))
-    }
-
-    fn remove_own_answers(&self) -> Result<usize, CallError> {
-        let mut buffer = self.buffer();
-        let own = gettid().as_raw().into();
-        let mut removed = 0;
-        // Nobody but a forger sends more than the queue holds while this loop runs: it need not outrun one.
-        while removed < MAX_LATE_ANSWERS {
-            if !self.queue.try_receive(own, &mut buffer).map_err(|error| self.explain(error))? {
-                break;
-            }
-            removed += 1;
-        }
-        Ok(removed)
-    }
-
-    fn buffer(&self) -> MessageBuffer {
-        MessageBuffer::with_body_room(self.body_room)
-    }
-
-    fn explain(&self, error: QueueError) -> CallError {
-        // EINVAL has other reasons too: the queue itself knows whether it is there.
-        let is_gone = error.is_gone()
-            && (error.errno() == Errno::EIDRM || self.queue.stat().is_err_and(|stat_error| stat_error.is_gone()));
-        match error {
-            _ if is_gone => CallError::QueueGone(error),
-            _ if error.is_permission() => CallError::Permission(error),
-            _ => CallError::Queue(error),
-        }
-    }
-
-    fn no(&self, what: &'static str, error: io::Error) -> CallError {
-        CallError::NoDeadline { queue: self.label(), what, error }
-    }
-
-    fn label(&self) -> String {
-        let msqid = self.queue.id();
-        self.queue.key().map_or(format!("queue with msqid {msqid}"), |key| format!("queue {key} (msqid {msqid})"))
+/// The request of the thread with this id. Where the type names the client, no other can be chosen.
+fn outgoing(protocol: &Protocol, mtype: i64, body: &[u8], own: i32) -> Outgoing {
+    let is_named_by_type = protocol.plan().is_some_and(|plan| plan.client == Some(ClientRole::Mtype));
+    let mtype = if is_named_by_type { own.into() } else { mtype };
+    Outgoing {
+        mtype,
+        body: protocol.request_of_client(body, own.into()),
+        answer_mtype: protocol.answer_mtype(own.into(), mtype),
+        parts: protocol.part_types(),
     }
 }
 
-/// More than a queue of the default size can hold, empty messages included.
-const MAX_LATE_ANSWERS: usize = 65536;
-
-/// One request on its way.
-struct Call<'a> {
-    client: &'a Client,
-    text: &'a [u8],
-    timeout: Duration,
-    deadline: Instant,
+/// Removes what has arrived for this thread since its last call, and tells whether more may.
+fn late_answer_may_come(call: &Call<'_>) -> Result<bool, CallError> {
+    let removed = call.remove_late_answers()?;
+    let msqid = call.way.answers.id();
+    Ok(LATE.with_borrow_mut(|late| {
+        if removed > 0 {
+            late.retain(|it| *it != msqid);
+        }
+        late.contains(&msqid)
+    }))
 }
 
-impl<'a> Call<'a> {
-    fn new(client: &'a Client, text: &'a [u8], timeout: Duration) -> Result<Self, CallError> {
-        if text.len() > MAX_REQUEST_TEXT_LEN {
-            return Err(CallError::TextTooLong { len: text.len() });
-        }
-        if let Some(at) = text.iter().position(|byte| *byte == 0) {
-            return Err(CallError::TextHasNul { at });
-        }
-        Ok(Self { client, text, timeout, deadline: Instant::now() + timeout.min(MAX_TIMEOUT) })
+fn check_text(text: &[u8]) -> Result<(), CallError> {
+    if text.len() > MAX_REQUEST_TEXT_LEN {
+        return Err(CallError::TextTooLong { len: text.len() });
     }
-
-    /// Sends and waits, in the name of the thread that runs this.
-    fn run(&self) -> Result<Answer, CallError> {
-        let (client, queue) = (self.client, self.client.queue);
-        let own = gettid().as_raw();
-        let mut buffer = client.buffer();
-        let request = layout::encode_request(own, self.text);
-        let alarm = Alarm::start(self.deadline).map_err(|(what, error)| client.no(what, error))?;
-        let started = Instant::now();
-        self.wait(Phase::Send, || queue.send(REQUEST_MTYPE, &request))?;
-        if !self.spin_for_answer(own.into(), &mut buffer)? {
-            self.wait(Phase::Receive, || queue.receive(own.into(), &mut buffer))?;
-        }
-        let latency = started.elapsed();
-        drop(alarm);
-        match layout::decode_response(buffer.body()) {
-            Some(view) => Ok(Answer { status: view.status, text: view.text.to_vec(), latency }),
-            None => Err(CallError::MalformedAnswer { queue: client.label(), len: buffer.body().len() }),
-        }
-    }
-
-    /// True when the answer came while the caller looked for it.
-    fn spin_for_answer(&self, own: i64, buffer: &mut MessageBuffer) -> Result<bool, CallError> {
-        let client = self.client;
-        let end = Instant::now() + client.spin_limit.min(self.timeout);
-        while Instant::now() < end {
-            if client.queue.try_receive(own, buffer).map_err(|error| client.explain(error))? {
-                return Ok(true);
-            }
-            std::hint::spin_loop();
-        }
-        Ok(false)
-    }
-
-    fn wait(&self, phase: Phase, mut attempt: impl FnMut() -> Result<(), QueueError>) -> Result<(), CallError> {
-        loop {
-            match attempt() {
-                Ok(()) => return Ok(()),
-                Err(error) if error.errno() != Errno::EINTR => return Err(self.client.explain(error)),
-                Err(_) if Instant::now() < self.deadline => {}
-                Err(_) => {
-                    return Err(CallError::Timeout { queue: self.client.label(), phase, timeout: self.timeout });
-                }
-            }
-        }
-    }
+    text.iter().position(|byte| *byte == 0).map_or(Ok(()), |at| Err(CallError::TextHasNul { at }))
 }
 
+#[cfg(test)]
+mod routes_tests;
 #[cfg(test)]
 mod tests;

@@ -9,12 +9,23 @@
 //! bytes on 64-bit machines (4 of them padding behind the text) and 260 on 32-bit ones. Text ends at the first NUL or
 //! after 256 bytes, and every byte behind it is garbage that is never looked at.
 
+use crate::escape::escape;
+use crate::words::counted;
+
+pub mod declaration;
+pub mod field;
+pub mod fit;
+pub mod json;
+pub mod protocol;
+pub mod shape;
+
 /// The mtype of every request.
 pub const REQUEST_MTYPE: i64 = 1;
 /// Room for text in either direction, in bytes.
 pub const TEXT_LEN: usize = 256;
-/// The longest text of a request, in bytes. The frame has room for one more, which C servers need for the NUL.
-pub const MAX_REQUEST_TEXT_LEN: usize = TEXT_LEN - 1;
+/// The longest text of a request, in bytes. It leaves no room for a NUL in its field; behind that, [`encode_request`]
+/// writes zeros, so that a C server that looks for one finds it in the body.
+pub const MAX_REQUEST_TEXT_LEN: usize = TEXT_LEN;
 /// The most text that a response carries, in bytes: the last byte is always a NUL.
 pub const MAX_RESPONSE_TEXT_LEN: usize = TEXT_LEN - 1;
 /// Body of a program compiled for 32 bits, in bytes.
@@ -36,10 +47,10 @@ pub struct Request<'a> {
 }
 
 /// A body that is no request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Too short to name its sender, so nobody can be answered.
-    #[error("the body has {len} bytes, which is too short to hold the client's PID (at least {NUMBER_LEN})")]
+    #[error("the body has {}, which is too short to hold the client's PID (at least {NUMBER_LEN})", counted(*.len, "byte"))]
     TooShort {
         /// Length of the body, in bytes.
         len: usize,
@@ -54,6 +65,66 @@ pub enum Malformed {
         /// Who the sender says it is; any number.
         claimed_pid: i32,
     },
+    /// Of no length that a declared request has.
+    #[error(
+        "the body has {}, and the declared request has {expected}{}",
+        counted(*.len, "byte"), cause.as_deref().unwrap_or_default()
+    )]
+    WrongLength {
+        /// Length of the body, in bytes.
+        len: usize,
+        /// What `sizeof` of the declared struct is without its type, in bytes, for this machine's own programs.
+        expected: usize,
+        /// Who the sender says it is; any number.
+        claimed_client: i64,
+        /// What may have caused it, as the end of a sentence.
+        cause: Option<String>,
+    },
+    /// A declared request that does not name its sender, so nobody can be answered.
+    #[error("the body of {} does not name its client{}", counted(*.len, "byte"), cause.as_deref().unwrap_or_default())]
+    NoClient {
+        /// Length of the body, in bytes.
+        len: usize,
+        /// What may have caused it, as the end of a sentence.
+        cause: Option<String>,
+    },
+}
+
+impl Malformed {
+    /// The same of a body of this length.
+    #[must_use]
+    pub fn with_len(mut self, whole_len: usize) -> Self {
+        match &mut self {
+            Self::TooShort { len }
+            | Self::TooLong { len, .. }
+            | Self::WrongLength { len, .. }
+            | Self::NoClient { len, .. } => *len = whole_len,
+        }
+        self
+    }
+
+    /// Who the sender says it is; `None` where the body is too short or does not tell.
+    #[must_use]
+    pub fn claimed_client(&self) -> Option<i64> {
+        match self {
+            Self::TooLong { claimed_pid, .. } => Some((*claimed_pid).into()),
+            Self::WrongLength { claimed_client, .. } => Some(*claimed_client),
+            Self::TooShort { .. } | Self::NoClient { .. } => None,
+        }
+    }
+}
+
+/// What a body that does not fit looks like, as the end of a sentence; `None` where nothing is known.
+#[must_use]
+pub fn likely_cause(body: &[u8]) -> Option<String> {
+    // PHP's serialize() begins with the kind of the value and its length or number, as in `s:32:"..."`.
+    let [b's' | b'i' | b'a' | b'd' | b'O', b':', rest @ ..] = body else { return None };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let shown = body.get(..digits + 3).filter(|_| digits > 0)?;
+    matches!(shown.last(), Some(b':' | b';')).then(|| {
+        let shown = escape(shown);
+        format!("; it begins with `{shown}`, as PHP serializes: pass false for `serialize` to msg_send()")
+    })
 }
 
 /// The body of a response, ready to send.

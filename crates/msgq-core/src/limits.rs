@@ -1,5 +1,9 @@
 //! Limits of the running kernel, read from `/proc/sys/kernel`, with the kernel's defaults where /proc hides them.
 
+mod setting;
+
+pub use setting::{LimitPlace, how_to_set_limit};
+
 use std::fs;
 
 /// The default of `kernel.msgmax` and so the largest body an untuned kernel accepts, in bytes (msgop(2)).

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use std::fs::File;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
 /// Types that may be looked at through a shared reference whatever anybody writes there.
 ///
@@ -30,7 +30,7 @@ macro_rules! shared_integers {
         )+
     };
 }
-shared_integers! { AtomicU8 AtomicU32 AtomicI32 AtomicU64 }
+shared_integers! { AtomicU8 AtomicU32 AtomicI32 AtomicI64 AtomicU64 }
 
 // SAFETY: an array consists of its elements, one behind the other.
 unsafe impl<T: Shared, const N: usize> Shared for [T; N] {

@@ -3,8 +3,8 @@
 //! A [`Verdict`] says whether a message is one; a [`Survey`] counts and takes nothing; [`sweep`] removes responses, under all the
 //! conditions of `msgqctl purge`; [`take_requests`] removes requests, which no sweep does.
 //!
-//! The kernel gives a message no sender and no time, so all that can be known of a response is its type: the number of
-//! the client that is to read it. A number is not an identity. If a living process has the number of a dead client, its
+//! The kernel gives a message no sender and no time, so all that can be known of a response is its type, which the
+//! protocol makes of the number of the client that is to read it. A number is not an identity. If a living process has the number of a dead client, its
 //! predecessor's answers are kept here; only a daemon that held on to the client by pidfd from the start can tell.
 //!
 //! To purge:
@@ -28,10 +28,10 @@ mod survey;
 mod sweep;
 mod verdict;
 
-pub use removal::{RemovalLimits, take_requests};
+pub use removal::{RemovalLimits, RemovedByType, remove_of_types, take_requests};
 pub use survey::{Resting, Survey};
 pub use sweep::{Kept, Removed, SweepError, SweepOptions, SweepReport, SweepScope, sweep, sweep_older_than};
-pub use verdict::{Reason, Verdict, reader_of};
+pub use verdict::{Reason, Verdict, client_of, reader_of};
 
 #[cfg(test)]
 mod tests;

@@ -9,14 +9,20 @@ mod error;
 mod framed;
 mod handle;
 mod key;
+mod listed;
+mod refused_call;
+mod role;
 mod stat;
 
 pub use browse::{Browse, BrowseEnd, BrowseLimits};
 pub use buffer::MessageBuffer;
-pub use error::QueueError;
+pub use error::{QueueError, find_refused_call};
 pub use framed::{MTYPE_LEN, frame_into, framed, split_framed};
 pub use handle::Queue;
-pub use key::{ParseKeyError, QueueKey};
+pub use key::{ParseKeyError, QueueKey, QueueName, low_8_bits};
+pub use listed::{ListedQueue, find_listed_queue, listed_queues, stat_of_every_queue};
+pub use refused_call::CallRefusal;
+pub use role::QueueRole;
 pub use stat::{QueueSettings, QueueStat};
 
 #[cfg(test)]

@@ -2,13 +2,31 @@
 //!
 //! A lock file can be removed by whoever may write the directory, and the number in it may be anybody's by now. The
 //! table names the process that wrote it with its identity, which is not used again, so one of both is enough for a
-//! server to be taken for alive.
+//! server to be taken for alive. One whose files are elsewhere is found by its process.
 
-use crate::instance::{LockState, ipc_namespace, lock_path, lock_state, table_path};
-use crate::process::{ClientHandle, ClientPid};
+mod directories;
+mod overview;
+mod processes;
+
+pub use directories::{
+    ServerDirectory, UnreachableServer, believed_directories, directories_of_msgqd_units, directory_of_living_server,
+    server_directories, unreachable_server,
+};
+pub use overview::ServerOverview;
+pub use processes::{claimant_elsewhere, request_taker, taker, taker_of_any_user};
+
+use crate::instance::{LockState, ipc_namespace, lock_path, lock_state, may_be_own_namespace, table_path};
+use crate::process::{ClientHandle, ClientNumber, may_be_process_of};
 use crate::queue::QueueKey;
-use crate::table::{Phase, Table};
+use crate::table::{About, Phase, Table};
+use crate::trusted_file::TrustedUsers;
 use std::path::Path;
+
+/// Whether a table is that of the queue with this key in this process's IPC namespace.
+#[must_use]
+pub fn is_of_queue(about: &About, key: QueueKey) -> bool {
+    about.key == key.raw() && about.ipc_namespace == ipc_namespace() && may_be_own_namespace(about.ipc_namespace_id)
+}
 
 /// The process that wrote the table and did not end in order, if it lives and is not another one with its number.
 #[must_use]
@@ -17,22 +35,22 @@ pub fn living_owner(table: &Table) -> Option<i32> {
         return None;
     }
     let about = table.header().about();
-    let handle = ClientPid::new(about.owner).and_then(|owner| ClientHandle::open(owner).ok().flatten())?;
+    let handle = ClientNumber::new(about.owner).and_then(|owner| ClientHandle::open(owner).ok().flatten())?;
     (handle.identity()? == about.owner_identity).then_some(about.owner)
 }
 
-/// Whether a server that keeps its files in this directory serves the queue.
+/// Whether a server that keeps its files in this directory serves the queue; only files of trusted users count.
 #[must_use]
-pub fn server_state(directory: &Path, key: QueueKey) -> LockState {
-    let lock = lock_state(&lock_path(directory, key));
+pub fn server_state(directory: &Path, key: QueueKey, users: TrustedUsers) -> LockState {
+    let lock = lock_state(&lock_path(directory, key), users);
     if matches!(lock, LockState::Held(_)) {
         return lock;
     }
-    let table = Table::read(&table_path(directory, key)).ok().filter(|table| {
+    let table = Table::read_with_owner(&table_path(directory, key), users).ok().filter(|(table, owner_uid)| {
         let about = table.header().about();
-        about.key == key.raw() && about.ipc_namespace == ipc_namespace()
+        is_of_queue(&about, key) && may_be_process_of(about.owner, *owner_uid)
     });
-    table.as_ref().and_then(living_owner).map_or(lock, LockState::Held)
+    table.and_then(|(table, _)| living_owner(&table)).map_or(lock, LockState::Held)
 }
 
 /// The PID of a server of this key in a namespace that may be this one, since one of both cannot see which it is in.
@@ -46,7 +64,7 @@ pub fn possible_namesake(directory: &Path, key: QueueKey) -> Option<i32> {
     };
     let entries = std::fs::read_dir(directory).ok()?.flatten();
     let mut others = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_candidate));
-    others.find_map(|entry| match lock_state(&entry.path()) {
+    others.find_map(|entry| match lock_state(&entry.path(), TrustedUsers::own()) {
         LockState::Held(pid) if entry.path() != own => Some(pid),
         _ => None,
     })

@@ -2,4 +2,6 @@
 //! neither knows the command line.
 
 pub(crate) mod candidates;
+pub(crate) mod dead_letters;
+pub(crate) mod queues;
 pub(crate) mod script;

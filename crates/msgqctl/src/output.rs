@@ -3,11 +3,15 @@
 //! Knows neither arguments nor failures: a write that fails is an `io::Error`, and the caller says what that is worth.
 
 mod layout;
+mod moment;
 mod report;
 mod styled;
 mod words;
 
 pub(crate) use layout::{fit, height, pad, widest, width};
+pub(crate) use moment::{moment, show_moments_in};
 pub(crate) use report::{Report, Style, Text, complain, print_report, write_text};
 pub(crate) use styled::{Colour, StyledText};
-pub(crate) use words::{counted, fill_bar, moment_with_age, program_label, rough_age, shown_path, utc};
+pub(crate) use words::{
+    counted, fill_bar, moment_with_age, program_label, rough_age, rough_age_s, short_span, shown_path,
+};

@@ -6,14 +6,19 @@ mod admission;
 mod alarm;
 mod clients;
 mod congestion;
+mod consumption;
 mod drained;
 mod events;
+mod foreign_messages;
 mod heartbeat;
 mod intake;
 mod kill_points;
 mod lifecycle;
+mod one_way;
 mod outbox;
 mod outcome;
+mod parts;
+mod private_queues;
 mod queue_loss;
 mod reconfigure;
 mod recovery;
@@ -24,8 +29,10 @@ mod shared;
 mod storage;
 mod threads;
 
+pub use one_way::WriteDeadLetter;
 pub use reconfigure::{PreparedChange, ReconfigureError};
-pub use served_queue::Recreate;
+pub use reloadable::ReloadableLimits;
+pub use served_queue::{OwnedQueue, Recreate};
 pub use settings::EngineSettings;
 pub use storage::Storage;
 
@@ -33,10 +40,12 @@ use crate::handler::Handler;
 use crate::panics::caught;
 use kill_points::kill_point;
 use lifecycle::Stage;
-use msgq_core::process::ClientPid;
+use msgq_core::layout::protocol::Protocol;
 use msgq_core::queue::Queue;
 use msgq_core::table::{Phase, SlotState, Table};
+use one_way::OneWay;
 use recovery::recover;
+use served_queue::ServedQueue;
 use shared::Shared;
 use std::io;
 use std::sync::{Arc, Weak};
@@ -45,6 +54,7 @@ use std::time::{Duration, Instant};
 use threads::courier::Courier;
 use threads::group::ThreadGroup;
 use threads::janitor::Janitor;
+use threads::private_courier::PrivateCourier;
 use threads::worker::Worker;
 
 /// A running engine. Dropping it without [`Engine::stop`] leaves its threads running.
@@ -68,14 +78,31 @@ impl Engine {
     /// while it finished what was left.
     pub fn start(
         queue: Queue,
-        settings: EngineSettings,
+        settings: &EngineSettings,
         handler: Arc<dyn Handler>,
         recreate: Recreate,
         storage: Storage,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(queue, settings, storage.table, handler, recreate)?);
-        if let Some(own) = ClientPid::new(std::process::id().cast_signed()) {
-            shared.clients.refuse_own(own);
+        Self::start_with_second_queue(OwnedQueue { queue, recreate }, None, settings, handler, storage)
+    }
+
+    /// As [`Engine::start`]; answers go into the second queue where there is one.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_with_second_queue(
+        queue: OwnedQueue,
+        second: Option<OwnedQueue>,
+        settings: &EngineSettings,
+        handler: Arc<dyn Handler>,
+        storage: Storage,
+    ) -> io::Result<Self> {
+        let one_way = OneWay::new(storage.write_dead_letter, storage.on_crash);
+        let shared = Arc::new(Shared::new(queue, second, settings, handler, (storage.table, one_way))?);
+        for served in [&shared.served, &shared.answers] {
+            if storage.may_hold_foreign_messages.contains(&served.role()) {
+                served.foreign_messages.leave_alone_what_rests(&served.current(), &settings.protocol);
+            }
         }
         if let Some(left) = storage.left {
             recover(&shared, &left, storage.on_crash, &storage.called_off)?;
@@ -101,8 +128,12 @@ impl Engine {
     }
 
     fn start_threads(&mut self, workers: usize) -> io::Result<()> {
-        let courier = Courier::new(Arc::clone(&self.shared));
-        let courier = self.others.spawn("courier", move || courier.run())?;
+        let shared = Arc::clone(&self.shared);
+        let courier = if self.shared.outbox.is_private() {
+            self.others.spawn("courier", move || PrivateCourier::new(shared).run())?
+        } else {
+            self.others.spawn("courier", move || Courier::new(shared).run())?
+        };
         let janitor = Janitor::new(Arc::clone(&self.shared), courier);
         self.others.spawn("janitor", move || janitor.run())?;
         self.hire(workers)
@@ -118,10 +149,28 @@ impl Engine {
         Ok(())
     }
 
-    /// The queue that is served now; another one than at the start if it was removed meanwhile.
+    /// The queue that requests come from now; another one than at the start if it was removed meanwhile.
     #[must_use]
     pub fn queue(&self) -> Queue {
         self.shared.served.current()
+    }
+
+    /// The second queue, into which answers go now, where there is one.
+    #[must_use]
+    pub fn second_queue(&self) -> Option<Queue> {
+        self.shared.has_second_queue().then(|| self.shared.answers.current())
+    }
+
+    /// The queues in which messages rest that may be another program's and are left alone, and how many.
+    #[must_use]
+    pub fn foreign_messages(&self) -> Vec<(Queue, usize)> {
+        let second = self.shared.has_second_queue().then_some(&self.shared.answers);
+        let queues = [Some(&self.shared.served), second].into_iter().flatten();
+        let count = |served: &Arc<ServedQueue>| {
+            let queue = served.current();
+            (queue, served.foreign_messages.count_in(&queue, &self.shared.protocol))
+        };
+        queues.map(count).filter(|(_, messages)| *messages > 0).collect()
     }
 
     /// The table with the counters.
@@ -148,6 +197,12 @@ impl Engine {
         Arc::clone(&self.shared.table)
     }
 
+    /// What requests and answers look like.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol {
+        &self.shared.protocol
+    }
+
     /// How many requests are with a worker now.
     #[must_use]
     pub fn in_hand(&self) -> usize {
@@ -166,15 +221,22 @@ impl Engine {
         self.shared.heartbeat.count()
     }
 
+    /// A number that grows with each round of the janitor, also while something else stands still.
+    #[must_use]
+    pub(crate) fn janitor_rounds(&self) -> u64 {
+        self.shared.heartbeat.rounds()
+    }
+
     /// Reports log lines that were suppressed; to be called now and then.
     pub fn flush_events(&self) {
         self.shared.events.flush();
     }
 
-    /// From now on a removed queue is not made anew. When this returns, nobody is in the middle of that.
+    /// From now on no removed queue is made anew. When this returns, nobody is in the middle of that.
     pub fn set_ending(&self) {
         self.shared.lifecycle.advance(Stage::Ending);
         self.shared.served.await_replacement();
+        self.shared.answers.await_replacement();
     }
 
     /// Receives no more requests, and waits until those in hand are answered or in the outbox, at most until

@@ -41,14 +41,17 @@
 //! of programs, or ask a service behind a Unix socket ([`handler::build_handler`]).
 //!
 //! What is here: [`Server`], which every program uses; [`handler`], what stands behind the queue; [`logging`], where
-//! the log goes; [`service`], why a server cannot start, and what is done when it failed for good. [`engine`] works
+//! the log goes; [`alerts`], the ids of its events; [`service`], why a server cannot start, and what is done when it failed
+//! for good. [`engine`] works
 //! without signals, files and a service manager, and is public for tests; [`cli`] is the command line of the daemon.
 #![forbid(unsafe_code)]
 
+pub mod alerts;
 pub mod cli;
 pub mod engine;
 pub mod handler;
 pub mod logging;
+mod own_threads;
 mod panics;
 mod ratelimit;
 mod server;

@@ -1,6 +1,9 @@
 //! Panics where they do not end the process by themselves: in a program that brings its own handler and was not built with
 //! `panic = "abort"`.
 
+use crate::alerts;
+use crate::own_threads::OwnThread;
+
 /// What `call` returns, or what it said when it panicked. It is somebody else's code, and its own state is its own matter.
 #[cfg(panic = "unwind")]
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
@@ -18,14 +21,27 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 
 /// While it lives, a panic of this thread ends the process: half a server serves nobody, and nobody would notice. The next
 /// start finishes what was in hand.
-pub(crate) struct EndsProcess;
+pub(crate) struct EndsProcess {
+    _own: OwnThread,
+}
+
+impl EndsProcess {
+    /// For the calling thread, which is the server's own from now on.
+    pub(crate) fn begin() -> Self {
+        Self { _own: OwnThread::begin() }
+    }
+}
 
 impl Drop for EndsProcess {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("without a name");
-            log::error!("a part of the server panicked (thread {name}): the process ends; the next start goes on");
+            log::error!(
+                message_id = alerts::PANICKED;
+                "a part of the server panicked (thread {name}): the process ends; the next start goes on"
+            );
+            crate::logging::flush();
             std::process::abort();
         }
     }

@@ -59,11 +59,13 @@ impl Server {
         self
     }
 
-    /// Serves until SIGTERM or SIGINT ends it. Takes over the process's handling of these, SIGHUP, SIGUSR1 and SIGUSR2;
+    /// Serves until SIGTERM or SIGINT ends it, or the SIGHUP of a terminal that is closed. Takes over the process's handling of these, SIGHUP, SIGUSR1 and SIGUSR2;
     /// logs through the [`log`] crate.
     ///
     /// # Errors
-    /// When the service cannot start: another instance, no permission, a limit of the kernel.
+    /// When the service cannot start: another instance, no permission, a limit of the kernel. When the handler, or what
+    /// reads the configuration, panicked in this thread: then the server has ended in order, and the queue is left to the
+    /// next start.
     pub fn run(self) -> Result<(), StartError> {
         let ended = service::run(self.config, self.handler, self.reload.as_deref());
         crate::logging::flush();

@@ -3,43 +3,72 @@
 //! The only room that knows signals and systemd. Decides when things happen; how they are done is the engine's.
 
 mod acquire;
+mod budget;
 mod current;
+mod dead_letters;
 mod door;
 mod drain;
+mod engine_settings;
 mod engine_start;
+mod given_queues;
 mod instance;
+mod instance_directory;
+mod janitor_watch;
+mod key_files;
+mod key_notes;
 mod left_behind;
+mod left_table;
 mod leftover;
 mod manager;
+mod mending;
 mod notify_socket;
+mod owners;
+mod queue_settings;
+mod queues;
 mod reload;
 mod reload_request;
+mod rival;
+mod service_user;
 mod signals;
 mod start_error;
+mod status;
 mod storage;
+mod surroundings;
+mod takeover;
+mod trusted_config;
+mod unit_limits;
 
+pub use given_queues::{give_nothing_to, give_queues_to};
+pub use key_notes::odd_keys;
 pub use left_behind::{after_failure, after_failure_by_tables, remove_left_queues};
 pub use reload_request::request_reload;
 
-use crate::engine::{Engine, EngineSettings};
-use crate::handler::{Handler, adopt_strays, build_handler, reap_strays};
+use crate::alerts;
+use crate::engine::Engine;
+use crate::handler::{Demand, Handler, adopt_strays, build_handler, raise_descriptor_limit, reap_strays};
+use crate::panics::{EndsProcess, caught};
 use crate::ratelimit::RateLimit;
-use acquire::QueuePlan;
-use current::{Reconfigurable, spin_limit, worker_count};
+use current::Reconfigurable;
 use door::Door;
+use engine_settings::{MOST_CLIENTS, engine_settings};
 use engine_start::{EngineStart, Started};
-use instance::Instance;
+use instance::{ClaimError, Instance};
+use key_files::KeyFiles;
 use manager::Manager;
 use msgq_core::config::{Config, QueueFate};
-use msgq_core::limits;
+use msgq_core::layout::protocol::{Protocol, ReplyRoute};
 use msgq_core::process::keep_descriptors_from_programs;
-use msgq_core::queue::{Queue, QueueKey};
+use msgq_core::queue::{Queue, QueueKey, QueueRole};
 use msgq_core::say_on_lost_memory;
 use msgq_core::time::unix_time_s;
+use msgq_core::words::counted;
+use queues::{AcquiredQueues, QueueKeys, QueuePlans};
 use signals::Signals;
 pub use start_error::StartError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+use surroundings::{check_calls, check_outbox_size};
+pub use surroundings::{missing_on_this_machine, odd_settings};
 
 /// For a program that is nothing but a server, before anything else: no descriptor that it inherited is handed on to the
 /// programs of handlers, and as PID 1 of a container it reaps what these leave behind.
@@ -61,90 +90,129 @@ const TABLE_CUT_SHORT: &str = "msgqd: error: SIGBUS: the table was cut short und
 /// Serves until a signal ends it. Without a handler it is the configured one.
 ///
 /// # Errors
-/// When the service cannot start: another instance, no permission, a limit of the kernel.
+/// When the service cannot start: another instance, no permission, a limit of the kernel. When the main thread panicked,
+/// after an end in order.
 pub(crate) fn run(
     config: Config,
     handler: Option<Arc<dyn Handler>>,
     reload: Option<&dyn Fn() -> Result<Config, String>>,
 ) -> Result<(), StartError> {
-    let client_limit = client_limit();
-    let key = config.queue.key.resolve().map_err(|error| StartError(error.to_string()))?;
+    let _end = EndsProcess::begin();
+    let mut manager = Manager::new();
+    let ended = run_for(&mut manager, config, handler, reload);
+    if let Err(error) = &ended {
+        manager.failed(&error.to_string());
+    }
+    ended
+}
+
+/// Has the service manager show why there is no server, where that is known before there is a configuration.
+pub fn tell_not_started(reason: &str) {
+    Manager::new().failed(reason);
+}
+
+fn run_for(
+    manager: &mut Manager,
+    config: Config,
+    handler: Option<Arc<dyn Handler>>,
+    reload: Option<&dyn Fn() -> Result<Config, String>>,
+) -> Result<(), StartError> {
+    let demand = if handler.is_some() { Demand::default() } else { Demand::of(&config.handler) };
+    let client_limit = client_limit(demand);
+    let keys = QueueKeys::of(&config).map_err(StartError)?;
+    crate::logging::set_queue_key(keys.requests);
+    manager.starting(keys.requests);
+    check_calls().map_err(StartError)?;
     if let Err(error) = say_on_lost_memory(TABLE_CUT_SHORT) {
         log::debug!("a table that is cut short will end this process without a word: {error}");
     }
     let signals = Signals::install().map_err(|error| StartError(format!("cannot install signal handlers: {error}")))?;
-    let instance = Instance::claim(key).map_err(|error| StartError(error.to_string()))?;
+    let (instance, _second_instance) = claim(keys).map_err(|error| StartError(error.to_string()))?;
     // From an upgrade that found nothing to restart. A later one is for this server, however far its start is.
     instance.take_keep_once();
-    let door = Door::new(instance.closed_path(key));
-    let plan = Arc::new(QueuePlan::new(key, &config.queue, door.closed()).map_err(StartError)?);
+    let door = Door::new(instance.closed_path(keys.requests));
+    let known = left_table::second_queue_left(&instance, keys.requests);
+    let plans = QueuePlans::new(&config, keys, door.closed(), known).map_err(StartError)?;
     let own_handler = handler.is_some();
-    let handler = handler.map_or_else(|| build_handler(&config.handler), Ok).map_err(StartError)?;
-    let acquired = plan.acquire().map_err(StartError)?;
-    let mut manager = Manager::new();
-    let plan = Arc::new(Mutex::new(plan));
-    let prepared = prepare_start(&config, client_limit, acquired.queue, handler, &instance, &plan);
-    let started = prepared.and_then(|start| start.carry_out(config.service.drain_timeout, &signals, &mut manager));
+    let needs = budget::Needs::of(&config, demand);
+    needs.refuse_what_cannot_work().map_err(StartError)?;
+    for shortage in needs.shortages() {
+        log::warn!(message_id = alerts::LIMITS_TOO_SMALL; "{shortage}; requests will fail where something is missing");
+    }
+    let handler = handler
+        .map_or_else(|| build_handler(&config.handler, config.pass, &config.protocol), Ok)
+        .map_err(StartError)?;
+    let acquired = plans.acquire().map_err(StartError)?;
+    let prepared = prepare_start(&config, client_limit, &acquired, handler, &instance, &plans);
+    let started = prepared.and_then(|start| start.carry_out(config.service.drain_timeout, &signals, manager));
     let mut engine = match started {
         Ok(Started::Engine(engine)) => *engine,
         Ok(Started::CalledOff) => {
-            storage::discard(&instance, acquired.is_new());
+            storage::discard(&instance, acquired.for_answers().is_new());
             let fate = if instance.take_keep_once() { QueueFate::Keep } else { config.service.on_stop };
-            drain::end_before_start(&acquired.queue, fate, &instance);
+            drain::end_before_start(&acquired, fate, &instance);
+            manager.stopped(status::STOPPED_BEFORE_START);
             return Ok(());
         }
         Err(error) => {
-            storage::discard(&instance, acquired.is_new());
+            storage::discard(&instance, acquired.for_answers().is_new());
             acquired.give_back();
             return Err(StartError(error));
         }
     };
     engine.table().header().set_keeps_queue_on_failure(config.service.on_failure == QueueFate::Keep);
-    let mut current = Reconfigurable { config, own_handler, plan, door };
+    let mut current = Reconfigurable { config, keys, own_handler, plans, door };
     remember_errors(&engine);
-    announce(&engine, key);
-    left_behind::warn_of_others(key);
+    let mut key_files = KeyFiles::of(&current.config, keys);
+    announce(&engine, keys, &current.config.protocol);
+    left_behind::warn_of_others(keys);
     manager.set_closed(current.door.is_closed());
     manager.ready(&engine);
-    serve(&mut engine, &mut current, reload, &signals, &mut manager);
+    let panic = caught(|| serve(&mut engine, &mut current, &mut key_files, reload, &signals, manager)).err();
+    if let Some(panic) = &panic {
+        log::error!(
+            message_id = alerts::PANICKED;
+            "the main thread panicked: {panic}; the server ends, and leaves the queue to the next start"
+        );
+    }
     let limit = current.config.service.drain_timeout;
-    let fate = if instance.take_keep_once() { QueueFate::Keep } else { current.config.service.on_stop };
+    let is_kept = instance.take_keep_once() || panic.is_some() || drain::holds_foreign_messages(&engine);
+    let fate = if is_kept { QueueFate::Keep } else { current.config.service.on_stop };
     match fate {
         QueueFate::Remove => {
-            drain::end(engine, limit, &current.plan(), &signals, &mut manager);
+            drain::end(engine, limit, &current.plans.requests.get(), &signals, manager);
             instance.remove_table();
         }
-        QueueFate::Keep => drain::hand_over(engine, limit, &signals, &mut manager),
+        QueueFate::Keep => drain::hand_over(engine, limit, &signals, manager),
     }
-    Ok(())
+    panic.map_or(Ok(()), |panic| Err(StartError(format!("the main thread panicked: {panic}"))))
 }
 
 /// All that the engine needs.
 fn prepare_start(
     config: &Config,
     client_limit: usize,
-    queue: Queue,
+    acquired: &AcquiredQueues,
     handler: Arc<dyn Handler>,
     instance: &Instance,
-    plan: &Arc<Mutex<Arc<QueuePlan>>>,
+    plans: &QueuePlans,
 ) -> Result<EngineStart, String> {
-    let workers = worker_count(config, handler.concurrency());
-    let settings = EngineSettings {
-        workers,
-        worker_room: workers.max(WORKER_ROOM),
-        outbox_capacity: config.service.outbox_capacity,
-        response_ttl: config.service.response_ttl,
-        spin_limit: spin_limit(config),
-        message_room: limits::msgmax().clamp(limits::DEFAULT_MSGMAX, MOST_MESSAGE_ROOM),
-        client_limit,
-    };
-    let storage = storage::prepare(instance, &settings, &queue, handler.name(), config.service.on_crash)?;
-    let plan = Arc::clone(plan);
-    let recreate = Box::new(move || {
-        let plan = plan.lock().unwrap_or_else(PoisonError::into_inner);
-        plan.acquire().map(|acquired| acquired.queue)
-    });
-    Ok(EngineStart { queue, settings, handler, recreate, storage })
+    check_outbox_size(config)?;
+    let settings = engine_settings(config, handler.concurrency(), client_limit);
+    let mut storage = storage::prepare(instance, &settings, acquired, handler.name(), config.service.on_crash)?;
+    if config.protocol.route() == ReplyRoute::Nowhere {
+        let key = config.queue.key.resolve().map_err(|error| error.to_string())?;
+        storage.write_dead_letter = Some(dead_letters::writer(key)?);
+    }
+    let (queue, second) = acquired.owned(plans);
+    Ok(EngineStart { queue, second, settings, handler, storage })
+}
+
+/// The right to serve these queues, for as long as the values live.
+fn claim(keys: QueueKeys) -> Result<(Instance, Option<Instance>), ClaimError> {
+    let instance = Instance::claim(keys.requests)?;
+    let second = keys.answers.map(|key| Instance::claim_as(QueueRole::Answers, key)).transpose()?;
+    Ok((instance, second))
 }
 
 /// So that `msgqctl stat` can tell the last error of a daemon that died.
@@ -157,16 +225,29 @@ fn remember_errors(engine: &Engine) {
     });
 }
 
-fn announce(engine: &Engine, key: QueueKey) {
-    let queue = engine.queue();
-    let (mode, max_bytes) = queue.stat().map_or((0, 0), |stat| (stat.mode, stat.max_bytes));
-    let workers = engine.workers();
-    let plural = if workers == 1 { "" } else { "s" };
-    let hint = if key == QueueKey::DEFAULT { String::new() } else { format!("--key {key} ") };
+fn announce(engine: &Engine, keys: QueueKeys, protocol: &Protocol) {
+    let key = keys.requests;
+    let details = |queue: &Queue| {
+        let (mode, max_bytes) = queue.stat().map_or((0, 0), |stat| (stat.mode, stat.max_bytes));
+        format!("msqid {}, mode {mode:04o}, {max_bytes} bytes", queue.id())
+    };
+    let second = engine.second_queue().zip(keys.answers);
+    let second =
+        second.map_or_else(String::new, |(queue, key)| format!(", answers go to queue {key} ({})", details(&queue)));
+    let workers = counted(engine.workers(), "worker");
+    let hint = match (protocol.is_plain(), key == QueueKey::DEFAULT) {
+        _ if protocol.route() != ReplyRoute::Shared && protocol.has_text() => {
+            "msgqctl --config FILE send hello, with the same FILE".to_owned()
+        }
+        (true, true) => "msgqctl send hello".to_owned(),
+        (true, false) => format!("msgqctl --key {key} send hello"),
+        (false, _) if protocol.has_text() => "msgqctl --config FILE send hello, with the same FILE".to_owned(),
+        (false, _) => "msgqctl --config FILE send --set FIELD=VALUE, with the same FILE".to_owned(),
+    };
     log::info!(
-        "serving queue {key} (msqid {}, mode {mode:04o}, {max_bytes} bytes) with {workers} worker{plural}, handler {}; \
-         try: msgqctl {hint}send hello",
-        queue.id(),
+        message_id = alerts::SERVING;
+        "serving queue {key} ({}){second} with {workers}, handler {}; try: {hint}",
+        details(&engine.queue()),
         engine.handler().name()
     );
 }
@@ -175,6 +256,7 @@ fn announce(engine: &Engine, key: QueueKey) {
 fn serve(
     engine: &mut Engine,
     current: &mut Reconfigurable,
+    key_files: &mut KeyFiles,
     reload: Option<&dyn Fn() -> Result<Config, String>>,
     signals: &Signals,
     manager: &mut Manager,
@@ -193,32 +275,16 @@ fn serve(
         }
         reap_strays();
         engine.flush_events();
-        let plan = current.plan();
-        current.door.tend(&engine.queue(), &plan);
-        plan.mend(&engine.queue());
+        key_files.tend();
+        current.door.tend(&engine.queue(), &current.plans.requests.get());
+        current.plans.mend(&engine.queue(), engine.second_queue().as_ref());
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }
 }
 
 /// The engine holds a descriptor for each client that it watches, so it takes as many as it may have.
-fn client_limit() -> usize {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        log::debug!("cannot raise the limit of open descriptors: {error}");
-    }
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let clients = descriptors.saturating_sub(RESERVED_DESCRIPTORS).clamp(1, MOST_CLIENTS);
+fn client_limit(demand: Demand) -> usize {
+    let clients = raise_descriptor_limit().saturating_sub(budget::reserved_descriptors(demand)).clamp(1, MOST_CLIENTS);
     usize::try_from(clients).unwrap_or(usize::MAX)
 }
-
-/// Each landing slot is locked in memory. A wider message is taken through the worker's own memory: its client is told that
-/// it is too long.
-const MOST_MESSAGE_ROOM: usize = 65_536;
-/// Slots for workers that a reload may add.
-const WORKER_ROOM: usize = 32;
-/// For logs, signals, the table and the handler.
-const RESERVED_DESCRIPTORS: u64 = 64;
-const MOST_CLIENTS: u64 = 16_384;

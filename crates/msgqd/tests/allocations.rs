@@ -43,6 +43,9 @@ fn tens_of_thousands_of_requests_allocate_no_more_than_the_rounds_of_the_janitor
     let scratch = ScratchQueue::new();
     let queue = *scratch;
     let settings = EngineSettings {
+        attempts: 3,
+        parts: false,
+        left_long_answers: false,
         workers: 1,
         worker_room: 1,
         outbox_capacity: 64,
@@ -50,10 +53,11 @@ fn tens_of_thousands_of_requests_allocate_no_more_than_the_rounds_of_the_janitor
         spin_limit: Duration::from_micros(50),
         message_room: 8192,
         client_limit: 100,
+        protocol: Arc::default(),
     };
     let storage = Storage::anonymous(&settings).unwrap();
     let recreate = Box::new(|| Err("not in this test".to_owned()));
-    let engine = Engine::start(queue, settings, Arc::new(Echo), recreate, storage).unwrap();
+    let engine = Engine::start(queue, &settings, Arc::new(Echo), recreate, storage).unwrap();
     let mut client = Client { queue, pid: nix::unistd::gettid().as_raw(), buffer: MessageBuffer::new() };
     (0..100).for_each(|_| client.ask());
     let region = Region::new(COUNTING);

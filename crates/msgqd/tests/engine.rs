@@ -7,6 +7,7 @@ mod scratch;
 
 use msgq_core::layout::{self, BODY_LEN_LP64, REQUEST_MTYPE};
 use msgq_core::queue::{MessageBuffer, Queue, QueueSettings};
+use msgq_core::table::{SlotHeader, SlotState};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::{Echo, Handler, HandlerRequest, Reply};
 use scratch::ScratchQueue;
@@ -39,6 +40,9 @@ impl Service {
         let room = u64::try_from(BODY_LEN_LP64).unwrap();
         queue.set(&QueueSettings { max_bytes: Some(places * room), ..QueueSettings::default() }).unwrap();
         let settings = EngineSettings {
+            attempts: 3,
+            parts: false,
+            left_long_answers: false,
             workers,
             worker_room: workers,
             outbox_capacity: capacity,
@@ -46,10 +50,11 @@ impl Service {
             spin_limit: Duration::from_micros(50),
             message_room,
             client_limit: 1000,
+            protocol: Arc::default(),
         };
         let recreate = Box::new(|| Err("not in this test".to_owned()));
         let storage = Storage::anonymous(&settings).unwrap();
-        let engine = Engine::start(queue, settings, Arc::new(handler), recreate, storage).unwrap();
+        let engine = Engine::start(queue, &settings, Arc::new(handler), recreate, storage).unwrap();
         Self { engine: Some(engine), queue, _scratch: scratch }
     }
 
@@ -325,4 +330,36 @@ fn messages_wider_than_a_landing_slot_are_taken_and_answered_like_others() {
         wait_until("the wide junk is gone", || service.queue.stat().unwrap().messages == 0);
         service.assert_books_balance();
     }
+}
+
+#[test]
+fn an_answer_that_waits_for_room_does_not_say_that_it_is_being_sent() {
+    let (let_one_go, gate) = std::sync::mpsc::channel();
+    let service = Service::start(4, 16, 1, Gate(std::sync::Mutex::new(gate)));
+    let (mut client, mut asked) = (Client::new(service.queue), 1);
+    client.ask("answered");
+    wait_until("it is in hand", || service.engine().in_hand() == 1);
+    while client.try_ask("waits") {
+        asked += 1;
+    }
+    // Full, however many are taken.
+    let one_message = QueueSettings { max_bytes: Some(BODY_LEN_LP64.try_into().unwrap()), ..QueueSettings::default() };
+    service.queue.set(&one_message).unwrap();
+    let_one_go.send(()).unwrap();
+    let table = service.engine().table();
+    let slots = || (0..16).filter_map(|slot| table.response(slot));
+    let mut states = Vec::new();
+    wait_until("it has waited for a while", || {
+        states.extend(slots().filter_map(SlotHeader::state).find(|state| *state != SlotState::Armed));
+        states.len() > 300
+    });
+    let sending = states.iter().filter(|state| **state == SlotState::Sending).count();
+    assert!(sending < 150, "in doubt without need in {sending} of 300 looks");
+    drop(let_one_go);
+    let room = u64::try_from(4 * BODY_LEN_LP64).unwrap();
+    service.queue.set(&QueueSettings { max_bytes: Some(room), ..QueueSettings::default() }).unwrap();
+    for _ in 0..asked {
+        client.read();
+    }
+    service.assert_books_balance();
 }

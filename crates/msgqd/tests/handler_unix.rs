@@ -4,7 +4,7 @@
 
 mod support;
 
-use msgq_core::config::{HandlerConfig, UnixConfig};
+use msgq_core::config::{HandlerConfig, Overlong, UnixConfig};
 use msgqd::handler::{Handler, Outcome};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -144,6 +144,7 @@ fn settings(socket: &Path) -> UnixConfig {
         timeout: LIMIT,
         user: None,
         is_idempotent: false,
+        overlong: Overlong::Error,
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod support;
 
-use msgq_core::config::{HandlerConfig, WorkerConfig};
+use msgq_core::config::{HandlerConfig, Overlong, WorkerConfig};
 use msgqd::handler::{Handler, Outcome};
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{Signal, kill};
@@ -65,6 +65,7 @@ fn program(argv: &[&str]) -> WorkerConfig {
         start_timeout: LIMIT,
         max_requests: None,
         is_idempotent: false,
+        overlong: Overlong::Error,
     }
 }
 

@@ -1,16 +1,44 @@
-//! Writes what the package ships beside the programs: man pages and shell completions.
+//! Writes what the package ships beside the programs: man pages, shell completions, the journal's catalog, third-party
+//! notices and the bill of materials; and the list of all settings, which tests compare with the page that describes them.
+//! It runs in the workspace, whose dependencies it asks cargo for.
 //!
-//! Both are made from the definitions of the command lines that `--help` is made from, so that they cannot disagree
-//! with the programs. Man pages that a person wrote are copied beside them.
+//! Pages and completions are made from the definitions of the command lines that `--help` is made from, so that they
+//! cannot disagree with the programs. Man pages that a person wrote are copied beside them.
 #![forbid(unsafe_code)]
 
+mod bill_of_materials;
+mod catalog;
 mod completions;
+mod components;
 mod man;
+mod markdown_page;
+mod news;
+mod notices;
+#[cfg(test)]
+mod page_sections;
+#[cfg(test)]
+mod settings_page;
 
+use markdown_page::Page;
+use msgq_core::config::setting_names;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// The page of which the catalog is made.
+const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+
+/// The page of which msgqd-handler(7) is made.
+const HANDLER_PROTOCOL: &str = include_str!("../../../docs/handler-protocol.md");
+const HANDLER_PAGE: Page<'_> = Page {
+    name: "msgqd-handler",
+    section: "7",
+    about: "the protocol between msgqd and programs that answer its requests",
+    manual: "Miscellaneous",
+    version: concat!("msgqd ", env!("CARGO_PKG_VERSION")),
+    see_also: &[("msgqctl", "1"), ("msgqd.toml", "5"), ("msgqd-protocol", "7"), ("msgqd", "8")],
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -39,7 +67,17 @@ fn write_all(output: &Path, written: &Path) -> io::Result<()> {
     let directory = output.join("completions");
     completions::write("msgqd", |shell| completions::of_command(shell, msgqd::cli::command()), &directory)?;
     completions::write("msgqctl", msgqctl::completion_script, &directory)?;
-    copy_pages(written, &man_pages)
+    let settings = setting_names().map(|(section, setting)| format!("{section}.{setting}\n"));
+    fs::write(output.join("settings"), settings.collect::<String>())?;
+    fs::write(output.join("msgqd.catalog"), catalog::catalog(OPERATIONS))?;
+    news::write(output)?;
+    let handler = markdown_page::man_page(HANDLER_PROTOCOL, &HANDLER_PAGE);
+    fs::write(man_pages.join("msgqd-handler.7"), handler)?;
+    copy_pages(written, &man_pages)?;
+    let components = components::read()?;
+    fs::write(output.join("third-party-notices"), notices::text(&components)?)?;
+    let document = serde_json::to_string_pretty(&bill_of_materials::document(&components)?)?;
+    fs::write(output.join("sbom.cdx.json"), document + "\n")
 }
 
 fn copy_pages(from: &Path, to: &Path) -> io::Result<()> {

@@ -104,6 +104,8 @@ static void client(const char *address, struct shared *shared, struct client *re
     while (read(start[0], &byte, 1) < 0 && errno == EINTR)
         ;
     ask_until_the_end(&shared->phase, result, samples, capacity);
+    if (transport_close)
+        transport_close();
     result->done = 1;
     _exit(0);
 }

@@ -18,7 +18,7 @@ void transport_open(const char *address)
         die("mq_open");
 }
 
-int transport_ask(const struct request *request, struct response *response)
+int transport_ask(struct request *request, struct response *response)
 {
     if (mq_send(requests, (const char *)&request->clientPid, BODY_LEN(*request), 0) < 0)
         return errno;

@@ -12,7 +12,7 @@ void transport_open(const char *address)
     nats_connect(&stream, address, inbox);
 }
 
-int transport_ask(const struct request *request, struct response *response)
+int transport_ask(struct request *request, struct response *response)
 {
     int error = nats_publish(&stream, NATS_SUBJECT, inbox, &request->clientPid, BODY_LEN(*request));
     if (error)

@@ -10,7 +10,7 @@ void transport_open(const char *address)
     stream_connect(&stream, address);
 }
 
-int transport_ask(const struct request *request, struct response *response)
+int transport_ask(struct request *request, struct response *response)
 {
     char command[512];
     size_t length = (size_t)snprintf(command, sizeof command, "*2\r\n$4\r\nECHO\r\n$%zu\r\n", BODY_LEN(*request));

@@ -15,7 +15,7 @@ void transport_open(const char *address)
         die("connect");
 }
 
-int transport_ask(const struct request *request, struct response *response)
+int transport_ask(struct request *request, struct response *response)
 {
     if (send(server, &request->clientPid, BODY_LEN(*request), MSG_NOSIGNAL) < 0)
         return errno;

@@ -12,7 +12,7 @@ void transport_open(const char *address)
         ;
 }
 
-int transport_ask(const struct request *request, struct response *response)
+int transport_ask(struct request *request, struct response *response)
 {
     while (msgsnd(queue, request, BODY_LEN(*request), 0) < 0)
         if (errno != EINTR)

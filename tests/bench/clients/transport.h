@@ -10,7 +10,10 @@ extern const char transport_prefix[];
 /* Connects this client, once, after fork. Ends the process where it cannot. */
 void transport_open(const char *address);
 
-/* One round trip. Returns 0, or the errno. */
-int transport_ask(const struct request *request, struct response *response);
+/* One round trip, before which it may name this client anew in the request. Returns 0, or the errno. */
+int transport_ask(struct request *request, struct response *response);
+
+/* Removes what this client made and what would outlive it, where that is anything. */
+void transport_close(void) __attribute__((weak));
 
 #endif

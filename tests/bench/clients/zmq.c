@@ -12,7 +12,7 @@ void transport_open(const char *address)
         die("zmq_connect");
 }
 
-int transport_ask(const struct request *request, struct response *response)
+int transport_ask(struct request *request, struct response *response)
 {
     if (zmq_send(server, &request->clientPid, BODY_LEN(*request), 0) < 0)
         return errno;

@@ -64,14 +64,15 @@ fn clients() -> Curve {
             shown: clients.to_string(),
             cell: Cell::new(server, clients),
         };
-        vec![point(Server::bare(1)), point(Server::msgqd())]
+        [Server::bare(1), Server::msgqd(), Server::bare_private(), Server::msgqd_private()].map(point).into()
     };
     Curve {
         title: "Clients",
         file: "curve-clients",
         x: "clients",
         because: "With one or two clients the wake-up across CPUs is most of a round trip, which spinning avoids. With \
-                  hundreds the walk of msgsnd over all blocked receivers is: every waiting client is one.",
+                  hundreds the walk of msgsnd over all blocked receivers is: every waiting client is one, unless it waits \
+                  at a queue of its own.",
         groups: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000].map(at).into(),
     }
 }

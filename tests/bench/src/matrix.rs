@@ -28,6 +28,8 @@ fn servers(brokers: bool) -> Vec<Server> {
         Server::bare(4),
         Server::bare_spinning(20),
         Server::bare(1).on_queue_of(DEFAULT),
+        Server::msgqd_private(),
+        Server::bare_private(),
     ];
     servers.extend(Server::other_ways());
     if brokers {
@@ -200,6 +202,6 @@ mod tests {
         let all = groups(true, None);
         assert_eq!(all.len(), CLIENTS.len() + 1);
         let last = all.last().unwrap();
-        assert!(last.cells.iter().all(|cell| cell.server.name.starts_with("msgqd")) && last.cells.len() == 3);
+        assert!(last.cells.iter().all(|cell| cell.server.name.starts_with("msgqd")) && last.cells.len() == 4);
     }
 }

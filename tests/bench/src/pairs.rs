@@ -42,6 +42,10 @@ const DEFAULT_QUEUE_CLIENTS: [u32; 4] = [64, 256, 512, 1000];
 /// Where the scheduler decides.
 const OWN_GROUP_CLIENTS: [u32; 3] = [64, 256, 512];
 
+/// Of the rate with answers on the clients' own queues to that of the loop on one queue.
+const PRIVATE: [(u32, f64); 4] = [(8, 0.95), (64, 1.05), (256, 1.3), (512, 2.2)];
+const PRIVATE_P99: Bound = Bound::AtMost(1.0);
+
 const DEMANDS: [Demand; 7] = [
     Demand { clients: 1, pinned: false, rate: 2.5 },
     Demand { clients: 2, pinned: false, rate: 1.5 },
@@ -84,6 +88,23 @@ fn against_bare() -> Pairing {
     Pairing { base: Server::bare(1), other: Server::msgqd(), again: Server::bare_again(), beside }
 }
 
+/// Answers on one queue, and on queues of the clients' own.
+fn against_private() -> Pairing {
+    Pairing { other: Server::msgqd_private(), ..against_bare() }
+}
+
+/// What that gains for a server that does nothing else.
+fn against_bare_private() -> Pairing {
+    Pairing { other: Server::bare_private(), ..against_bare() }
+}
+
+/// Both of them in the same turns.
+fn private_group(clients: u32) -> Group {
+    let mut group = against_private().group(clients);
+    group.cells.push(Cell::new(against_bare_private().other, clients));
+    group
+}
+
 /// The loop as it is started by hand, and msgqd as systemd starts it.
 fn as_a_service() -> Pairing {
     Pairing {
@@ -111,6 +132,7 @@ pub fn run(mut session: Session) -> Result<bool> {
     let bare = session.measure(DEMANDS.map(Demand::group).into())?;
     let roomy = session.measure(DEFAULT_QUEUE_CLIENTS.map(|clients| against_roomy().group(clients)).into())?;
     let services = session.measure(OWN_GROUP_CLIENTS.map(|clients| as_a_service().group(clients)).into())?;
+    let private = session.measure(PRIVATE.map(|(clients, _)| private_group(clients)).into())?;
     let mut report = session.report("msgqd in pairs");
     report.text(
         "Medians of all rounds; the ratio of the medians; the quartiles of the ratios of the single pairs; the first \
@@ -135,10 +157,25 @@ pub fn run(mut session: Session) -> Result<bool> {
     section(&mut report, title, &roomy, &against_roomy(), |it| it.rate, rate, |_| Some(DEFAULT_QUEUE));
     let title = "Round trips a second with msgqd in a scheduling group of its own, as under systemd";
     section(&mut report, title, &services, &as_a_service(), |it| it.rate, rate, |_| None);
+    private_sections(&mut report, &private);
     report.section("Noise");
     noise(&mut report, &bare, against_bare().names());
     noise(&mut report, &roomy, against_roomy().names());
+    noise(&mut report, &private, against_private().names());
     session.finish(report)
+}
+
+fn private_sections(report: &mut Report, results: &[Results]) {
+    let demanded = |name: &str| PRIVATE.iter().find(|(clients, _)| people(*clients) == name);
+    let bound = |name: &str| demanded(name).map(|(_, least)| Bound::AtLeast(*least));
+    let title = "Round trips a second with answers on the clients' own queues";
+    section(report, title, results, &against_private(), |it| it.rate, rate, bound);
+    let title = "p99 in microseconds with answers on the clients' own queues";
+    section(report, title, results, &against_private(), |it| it.p99_us, latency, |_| Some(PRIVATE_P99));
+    let title = "What the clients' own queues gain for a loop that does nothing else, round trips a second";
+    section(report, title, results, &against_bare_private(), |it| it.rate, rate, |_| None);
+    let title = "What the clients' own queues gain for a loop that does nothing else, p99 in microseconds";
+    section(report, title, results, &against_bare_private(), |it| it.p99_us, latency, |_| None);
 }
 
 fn seconds(value: f64) -> String {

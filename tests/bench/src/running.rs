@@ -3,7 +3,7 @@
 use crate::child::{Child, command};
 use crate::failure::{Failure, Result};
 use crate::programs::Programs;
-use crate::server::{Kind, Server};
+use crate::server::{Kind, Replies, Server};
 use msgq_core::queue::{Queue, QueueKey};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,9 @@ pub struct Running {
     pub address: String,
     /// All processes that do the work.
     pub pids: Vec<u32>,
-    // After the children, which use both.
+    // After the children, which use all three.
     _queue: Option<QueueAtKey>,
+    _answered: QueuesAnsweredBy,
     directory: TempDir,
 }
 
@@ -47,6 +48,26 @@ impl Drop for QueueAtKey {
     }
 }
 
+/// The queues without a key where one of these processes sent the last message: clients that were killed left them. They are
+/// removed when this value goes.
+#[derive(Debug)]
+struct QueuesAnsweredBy(Vec<u32>);
+
+impl Drop for QueuesAnsweredBy {
+    fn drop(&mut self) {
+        let list = std::fs::read_to_string("/proc/sysvipc/msg").unwrap_or_default();
+        for line in list.lines() {
+            let columns: Vec<i64> = line.split_whitespace().map_while(|column| column.parse().ok()).collect();
+            let [0, msqid, _permissions, _bytes, _messages, last_sender, ..] = columns[..] else { continue };
+            if let Ok(msqid) = i32::try_from(msqid)
+                && self.0.iter().any(|pid| i64::from(*pid) == last_sender)
+            {
+                let _ = Queue::from_msqid(msqid).remove();
+            }
+        }
+    }
+}
+
 impl Running {
     /// Starts it and waits until it serves, on one CPU where one is named.
     ///
@@ -55,7 +76,8 @@ impl Running {
     pub fn start(server: &Server, programs: &mut Programs, cpu: Option<u32>) -> Result<Self> {
         let directory = tempfile::tempdir_in(crate::memory_directory());
         let directory = directory.map_err(|source| Failure::Io { what: "make a directory".to_owned(), source })?;
-        let queue = if server.transport() == "sysv" { Some(QueueAtKey::unused()?) } else { None };
+        let has_key = ["sysv", "private"].contains(&server.transport());
+        let queue = if has_key { Some(QueueAtKey::unused()?) } else { None };
         let key = queue.as_ref().map(|queue| queue.0.to_string()).unwrap_or_default();
         let starter = Starter { path: directory.path(), cpu, own_session: server.own_group };
         let (children, address, pids) = match &server.kind {
@@ -65,7 +87,11 @@ impl Running {
                     [key.as_str()].into_iter().chain(numbers.iter().map(String::as_str)).collect();
                 starter.ours(&programs.server("bare")?, &key, &arguments)?
             }
-            Kind::Msgqd { service } => starter.msgqd(&key, server.queue_bytes, service)?,
+            Kind::BarePrivate => {
+                let arguments = [key.as_str(), &server.queue_bytes.to_string()];
+                starter.ours(&programs.server("private")?, &key, &arguments)?
+            }
+            Kind::Msgqd { service, replies } => starter.msgqd(&key, server.queue_bytes, service, *replies)?,
             Kind::Seqpacket => {
                 let socket = starter.file("socket");
                 starter.ours(&programs.server("seqpacket")?, &socket, &[&socket])?
@@ -81,7 +107,8 @@ impl Running {
             Kind::Redis => starter.redis()?,
             Kind::Nats => starter.nats(&programs.server("nats")?)?,
         };
-        Ok(Self { children, address, pids, _queue: queue, directory })
+        let answered = QueuesAnsweredBy(pids.clone());
+        Ok(Self { children, address, pids, _queue: queue, _answered: answered, directory })
     }
 
     /// A directory in memory that goes with it.
@@ -133,16 +160,18 @@ impl Starter<'_> {
         Ok((vec![child], address.to_owned(), pids))
     }
 
-    fn msgqd(&self, key: &str, queue_bytes: u64, service: &[String]) -> Result<Started> {
+    fn msgqd(&self, key: &str, queue_bytes: u64, service: &[String], replies: Replies) -> Result<Started> {
         let program = beside_this("msgqd")?;
         let config = self.path.join("msgqd.toml");
-        let text = format!("[queue]\nmax_bytes = {queue_bytes}\n[service]\n{}\n", service.join("\n"));
+        let (service, protocol) = (service.join("\n"), replies.protocol());
+        let text = format!("[queue]\nmax_bytes = {queue_bytes}\n[service]\n{service}\n[protocol]\n{protocol}");
         std::fs::write(&config, text).map_err(Failure::on("write", &config))?;
         let config = config.to_string_lossy();
         let mut check = self.spawn(&program, &["--config", &config, "--check-config"], "check")?;
         if !check.wait(READY)?.is_some_and(|status| status.success()) {
             let output = check.output();
-            return Err(Failure::NotRun(format!("this msgqd refuses {}: {}", service.join(", "), output.trim())));
+            let settings = [service.as_str(), protocol].concat().trim().replace('\n', ", ");
+            return Err(Failure::NotRun(format!("this msgqd refuses {settings}: {}", output.trim())));
         }
         let mut child = self.spawn(&program, &["--config", &config, "--key", key], "log")?;
         child.wait_for("serving queue", READY)?;

@@ -18,10 +18,14 @@ pub enum Kind {
         /// How long each looks for a request before it blocks.
         spin_us: u32,
     },
-    /// The daemon, with lines for the table `service` of its configuration.
+    /// A loop of one msgrcv and one msgsnd to the client's own queue.
+    BarePrivate,
+    /// The daemon, with lines for tables of its configuration.
     Msgqd {
         /// As in `workers = 2`.
         service: Vec<String>,
+        /// Where the answers go.
+        replies: Replies,
     },
     /// A Unix socket that keeps message boundaries, with epoll.
     Seqpacket,
@@ -33,6 +37,34 @@ pub enum Kind {
     Redis,
     /// Request and reply over TCP, a responder behind the server.
     Nats,
+}
+
+/// Where the daemon's answers go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replies {
+    /// To the queue of the requests.
+    Shared,
+    /// To a queue of each client's own.
+    Private,
+}
+
+impl Replies {
+    /// The lines of the table `protocol` of the daemon's configuration.
+    #[must_use]
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::Shared => "",
+            Self::Private => {
+                r#"request = "struct { long mtype; int msqid; char text[256]; }"
+response = "struct { long mtype; int status; char text[256]; }"
+status = "status"
+reply = "private"
+reply_to = "msqid"
+"#
+            }
+        }
+    }
 }
 
 /// One thing that answers requests.
@@ -74,16 +106,29 @@ impl Server {
         Self::new(&format!("bare C loop, spins {spin_us} µs"), Kind::Bare { processes: 1, spin_us })
     }
 
+    /// The C loop that answers to a queue of each client's own.
+    #[must_use]
+    pub fn bare_private() -> Self {
+        Self::new("bare C loop, private queues", Kind::BarePrivate)
+    }
+
     /// The daemon with the built-in settings.
     #[must_use]
     pub fn msgqd() -> Self {
-        Self::new("msgqd", Kind::Msgqd { service: Vec::new() })
+        Self::new("msgqd", Kind::Msgqd { service: Vec::new(), replies: Replies::Shared })
+    }
+
+    /// The daemon that answers to a queue of each client's own.
+    #[must_use]
+    pub fn msgqd_private() -> Self {
+        Self::new("msgqd, private queues", Kind::Msgqd { service: Vec::new(), replies: Replies::Private })
     }
 
     /// The daemon with a setting of the table `service`.
     #[must_use]
     pub fn msgqd_with(line: &str) -> Self {
-        Self::new(&format!("msgqd, {line}"), Kind::Msgqd { service: vec![line.to_owned()] })
+        let kind = Kind::Msgqd { service: vec![line.to_owned()], replies: Replies::Shared };
+        Self::new(&format!("msgqd, {line}"), kind)
     }
 
     /// On a queue of that size.
@@ -121,7 +166,8 @@ impl Server {
     #[must_use]
     pub fn transport(&self) -> &'static str {
         match self.kind {
-            Kind::Bare { .. } | Kind::Msgqd { .. } => "sysv",
+            Kind::Bare { .. } | Kind::Msgqd { replies: Replies::Shared, .. } => "sysv",
+            Kind::BarePrivate | Kind::Msgqd { replies: Replies::Private, .. } => "private",
             Kind::Seqpacket => "seqpacket",
             Kind::PosixMq => "mq",
             Kind::Zeromq => "zmq",

@@ -60,11 +60,16 @@ doctor_says_that_the_unit_is_not_running() {
     is_well
 }
 
+# What OnFailure= starts has ended too.
+has_failed_and_told_its_clients() {
+    [ "$(property ActiveState)" = failed ] && [ "$(inside systemctl show --property ActiveState --value msgqd-failed)" = inactive ]
+}
+
 doctor_says_that_the_unit_has_failed_and_the_command_starts_it() {
     drop_in $'[Service]\nRestart=no'
     start_service
     inside kill -KILL "$(main_pid)"
-    wait_until 30 [ "$(property ActiveState)" = failed ]
+    wait_until 60 has_failed_and_told_its_clients
     local said
     said=$(diagnosis)
     no_drop_in
@@ -157,7 +162,7 @@ serves_for_a_member() {
 
 doctor_says_that_logind_removes_the_queue_of_an_ordinary_user() {
     inside systemd-run --quiet --collect --unit=by-hand --uid=member --setenv=RUNTIME_DIRECTORY=/dev/shm/by-hand \
-        /usr/sbin/msgqd --key 0x6d656d62
+        /usr/sbin/msgqd --config /dev/null --key 0x6d656d62
     wait_until 30 serves_for_a_member
     local said
     said=$(inside env RUNTIME_DIRECTORY=/dev/shm/by-hand msgqctl --key 0x6d656d62 doctor | tr -s '\n ' ' ')

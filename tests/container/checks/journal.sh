@@ -8,7 +8,7 @@ checks_of_the_journal() {
 
 # journal_has PRIORITY PATTERN: a line of the daemon with that priority and that text.
 journal_has() {
-    inside journalctl --no-pager --unit msgqd --output json --output-fields PRIORITY,MESSAGE SYSLOG_IDENTIFIER=msgqd |
+    journal --unit msgqd --output json --output-fields PRIORITY,MESSAGE SYSLOG_IDENTIFIER=msgqd |
         grep -F "\"PRIORITY\":\"$1\"" | grep -q "$2"
 }
 
@@ -35,7 +35,7 @@ a_failed_start_is_not_active_and_has_priority_error() {
 
 no_line_carries_a_prefix_or_a_time_of_its_own() {
     local lines
-    lines=$(inside journalctl --no-pager --unit msgqd --output cat SYSLOG_IDENTIFIER=msgqd)
+    lines=$(journal --unit msgqd --output cat SYSLOG_IDENTIFIER=msgqd)
     [ -n "$lines" ]
     refute grep -P '^<[0-7]>|^\[?\d{4}-\d{2}-\d{2}|^\d{2}:\d{2}' <<<"$lines"
 }

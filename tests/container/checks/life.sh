@@ -100,7 +100,7 @@ reload_of_a_bad_configuration_fails_and_changes_nothing() {
 # The file is good in each case, and the server that runs cannot follow it.
 reload_that_the_server_refuses_fails_with_its_sentence_and_changes_nothing() {
     reload_is_refused '[queue]\nmode = "0666"\n[service]\noutbox_capacity = 64\n'
-    inside journalctl --unit=msgqd --output=cat --no-pager --grep='refused the reload.*outbox_capacity cannot change'
+    journal --unit=msgqd --output=cat --grep='refused the reload.*outbox_capacity cannot change'
     inside systemctl status --no-pager msgqd | grep -q 'REFUSED: service.outbox_capacity cannot change'
     reload_is_refused '[queue]\nmode = "0666"\ngroup = "no-such-group"\n'
     reload_is_refused '[queue]\nmode = "0666"\nmax_bytes = 2000000000\n'

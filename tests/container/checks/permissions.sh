@@ -8,6 +8,7 @@ checks_of_permissions() {
     check a_stranger_gets_exit_code_5_and_advice
     check a_client_of_another_user_that_died_leaves_nothing_in_the_queue
     check a_client_of_another_user_that_takes_its_time_still_finds_its_answer
+    check a_queue_that_a_client_made_before_the_service_is_taken_over
 }
 
 users_inside_and_outside_the_group_are_made() {
@@ -56,4 +57,18 @@ a_client_of_another_user_that_takes_its_time_still_finds_its_answer() {
     client 'sleep 3; msgrcv($queue, my $answer, 264, $$, 0) or die "msgrcv: $!";
         my ($type, $status, $text) = unpack("l! l Z256", $answer);
         $text eq "Processed: question" or die "got $text";'
+}
+
+# The unit gives it to the daemon's user, before the daemon starts.
+a_queue_that_a_client_made_before_the_service_is_taken_over() {
+    inside systemctl stop msgqd
+    as member perl -e '
+        my $queue = msgget(0x12345678, 01660) // die "msgget: $!";
+        msgsnd($queue, pack("l! l a256 x4", 1, $$, "early"), 0) or die "msgsnd: $!";'
+    start_service
+    the_queue_belongs_to_the_daemon_and_the_clients_group
+    a_member_of_the_group_is_answered
+    journal_has 4 'gave queue 0x12345678 .* of member'
+    inside systemctl restart msgqd
+    a_member_of_the_group_is_answered
 }

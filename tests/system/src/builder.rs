@@ -2,6 +2,7 @@ use crate::daemon::Daemon;
 use crate::process::{Finished, Process};
 use crate::programs::{copy_program, msgqd};
 use crate::scratch::ScratchKey;
+use crate::second_queue::note_second_key;
 use crate::users::as_user;
 use msgq_core::queue::QueueKey;
 use nix::unistd::Uid;
@@ -17,6 +18,8 @@ use tempfile::TempDir;
 #[derive(Debug, Clone)]
 pub struct DaemonBuilder {
     key: Arc<ScratchKey>,
+    second_key: Option<Arc<ScratchKey>>,
+    second_settings: &'static str,
     directory: Arc<TempDir>,
     runtime_directory: Arc<TempDir>,
     program: PathBuf,
@@ -25,6 +28,7 @@ pub struct DaemonBuilder {
     environment: Vec<(OsString, OsString)>,
     user: Option<u32>,
     key_argument: bool,
+    config_argument: bool,
 }
 
 impl DaemonBuilder {
@@ -33,6 +37,8 @@ impl DaemonBuilder {
     pub fn new() -> Self {
         Self {
             key: Arc::new(ScratchKey::new()),
+            second_key: None,
+            second_settings: "",
             directory: Arc::new(tempfile::tempdir().unwrap()),
             runtime_directory: Arc::new(tempfile::tempdir_in("/dev/shm").unwrap()),
             program: msgqd(),
@@ -41,6 +47,7 @@ impl DaemonBuilder {
             environment: Vec::new(),
             user: None,
             key_argument: true,
+            config_argument: true,
         }
     }
 
@@ -48,7 +55,40 @@ impl DaemonBuilder {
     #[must_use]
     pub fn another(&self) -> Self {
         let Self { key, directory, runtime_directory, .. } = Self::new();
-        Self { key, directory, runtime_directory, ..self.clone() }
+        let second_key = self.second_key.is_some().then(|| new_second_key(key.key()));
+        Self { key, second_key, directory, runtime_directory, ..self.clone() }
+    }
+
+    /// Its answers go into a second queue, with an unused key.
+    #[must_use]
+    pub fn second_queue(self) -> Self {
+        self.second_queue_with("")
+    }
+
+    /// As [`DaemonBuilder::second_queue`], with more settings of that queue, as in `mode = "0600"`.
+    #[must_use]
+    pub fn second_queue_with(self, second_settings: &'static str) -> Self {
+        let second_key = self.second_key.clone().unwrap_or_else(|| new_second_key(self.key()));
+        Self { second_key: Some(second_key), second_settings, ..self }
+    }
+
+    /// As it is, and with a second queue.
+    #[must_use]
+    pub fn with_one_queue_and_with_two(&self) -> [Self; 2] {
+        [self.clone(), self.another().second_queue()]
+    }
+
+    /// True where its answers go into a second queue.
+    #[must_use]
+    pub fn has_second_queue(&self) -> bool {
+        self.second_key.is_some()
+    }
+
+    /// The key of its second queue.
+    #[must_use]
+    #[track_caller]
+    pub fn second_key(&self) -> QueueKey {
+        self.second_key.as_ref().unwrap().key()
     }
 
     /// Adds a line to a table of its configuration file, as in `.set("queue", "mode = \"0600\"")`.
@@ -56,6 +96,32 @@ impl DaemonBuilder {
     pub fn set(mut self, table: &'static str, line: &str) -> Self {
         self.settings.entry(table).or_default().extend([line, "\n"]);
         self
+    }
+
+    /// Forgets what was said about a table of its configuration file.
+    #[must_use]
+    pub fn without_settings_of(mut self, table: &str) -> Self {
+        self.settings.remove(table);
+        self
+    }
+
+    /// Serves clients whose texts have another length than those of the plain protocol, see
+    /// [`crate::test_client_with_texts_of`].
+    #[must_use]
+    pub fn texts_of(self, text_len: usize) -> Self {
+        let text = format!("char text[{text_len}]; }}'");
+        self.set("protocol", &format!("request = 'struct {{ long mtype; pid_t pid; {text}"))
+            .set("protocol", &format!("response = 'struct {{ long mtype; int status; {text}"))
+            .set("protocol", "status = 'status'")
+    }
+
+    /// Serves clients in two queues whose requests have their PID as type, see [`crate::test_client_by_type`].
+    #[must_use]
+    pub fn clients_by_type(self) -> Self {
+        self.set("protocol", "request = 'struct { long mtype; char text[256]; }'")
+            .set("protocol", "response = 'struct { long mtype; int status; char text[256]; }'")
+            .set("protocol", "client = 'mtype'\nrequest_types = 'any'\nresponse_type = 'request'\nstatus = 'status'")
+            .second_queue()
     }
 
     /// Sets the number of worker threads.
@@ -119,6 +185,13 @@ impl DaemonBuilder {
         self
     }
 
+    /// Names no configuration where the test makes no settings, for a program that is not the daemon.
+    #[must_use]
+    pub fn without_config_argument(mut self) -> Self {
+        self.config_argument = false;
+        self
+    }
+
     /// The key it will serve.
     #[must_use]
     pub fn key(&self) -> QueueKey {
@@ -156,8 +229,11 @@ impl DaemonBuilder {
         if self.key_argument {
             command.args(["--key", &self.key().to_string()]);
         }
-        if !self.settings.is_empty() {
+        if !self.settings.is_empty() || self.second_key.is_some() {
             command.arg("--config").arg(self.write_config());
+        } else if self.config_argument {
+            // The configuration of the machine has no part in a test.
+            command.args(["--config", "/dev/null"]);
         }
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -166,7 +242,13 @@ impl DaemonBuilder {
     /// Writes the configuration file and returns its path.
     #[must_use]
     pub fn write_config(&self) -> PathBuf {
-        let tables = self.settings.iter().map(|(table, lines)| format!("[{table}]\n{lines}"));
+        let mut settings = self.settings.clone();
+        if let Some(key) = &self.second_key {
+            let more = if self.second_settings.is_empty() { "" } else { ", " };
+            let reply = format!("reply = {{ key = {}{more}{} }}\n", key.key(), self.second_settings);
+            settings.entry("protocol").or_default().push_str(&reply);
+        }
+        let tables = settings.iter().map(|(table, lines)| format!("[{table}]\n{lines}"));
         let path = self.directory().join("test.toml");
         std::fs::write(&path, tables.collect::<Vec<_>>().join("\n")).unwrap();
         path
@@ -205,6 +287,12 @@ impl DaemonBuilder {
     pub fn run(&self) -> Finished {
         Process::run(&mut self.command())
     }
+}
+
+fn new_second_key(key: QueueKey) -> Arc<ScratchKey> {
+    let second = ScratchKey::new();
+    note_second_key(key, second.key());
+    Arc::new(second)
 }
 
 impl Default for DaemonBuilder {

@@ -1,8 +1,8 @@
+use crate::messages::Messages;
 use crate::process::Process;
 use crate::programs::{sources_dir, test_client, test_client_32_bit};
-use crate::wait::wait_until;
-use msgq_core::layout::{REQUEST_MTYPE, decode_response, encode_request};
-use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
+use crate::second_queue::tell_second_key;
+use msgq_core::queue::{Queue, QueueKey};
 use std::process::Command;
 
 /// What a load client is written in.
@@ -59,6 +59,7 @@ pub fn load_client(language: Language, key: QueueKey, count: usize, name: &str) 
         (None, _) => Command::new(test_client("client")),
     };
     command.args([key.to_string(), count.to_string(), name.to_string()]);
+    tell_second_key(&mut command, key);
     command
 }
 
@@ -68,35 +69,27 @@ pub fn load_client(language: Language, key: QueueKey, count: usize, name: &str) 
 pub fn crowd(key: QueueKey, clients: usize, count: usize, stall_ms: usize) -> Command {
     let mut command = Command::new(test_client("crowd"));
     command.arg(key.to_string()).args([clients, count, stall_ms].map(|number| number.to_string()));
+    tell_second_key(&mut command, key);
     command
 }
 
 /// A client that does what no client should; the source lists the modes.
 #[must_use]
 pub fn hostile(key: QueueKey, arguments: &[&str]) -> Command {
-    let mut command = Command::new(test_client("hostile"));
-    command.arg(key.to_string()).args(arguments);
-    command
+    Messages::Plain.client("hostile", key, arguments)
 }
 
 /// A client with a chosen PID.
 #[must_use]
 pub fn with_pid(key: QueueKey, arguments: &[&str]) -> Command {
-    let mut command = Command::new(test_client("with_pid"));
-    command.arg(key.to_string()).args(arguments);
-    command
+    Messages::Plain.client("with_pid", key, arguments)
 }
 
 /// Sends `text` in the name of this process, waits for the answer and returns its status and text.
 #[must_use]
 #[track_caller]
 pub fn ask(queue: &Queue, text: &[u8]) -> (i32, Vec<u8>) {
-    let own_pid = std::process::id().cast_signed();
-    queue.send(REQUEST_MTYPE, &encode_request(own_pid, text)).unwrap();
-    let mut buffer = MessageBuffer::new();
-    wait_until("a request is answered", || queue.try_receive(own_pid.into(), &mut buffer).unwrap());
-    let response = decode_response(buffer.body()).expect("an answer has a status");
-    (response.status, response.text.to_vec())
+    Messages::Plain.ask(queue, text)
 }
 
 /// The test fails unless a process of its own gets the right answer to a plain request.

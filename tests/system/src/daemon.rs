@@ -1,5 +1,6 @@
 use crate::builder::DaemonBuilder;
 use crate::process::{Finished, Process};
+use crate::second_queue::answers_of;
 use crate::wait::wait_until;
 use msgq_core::queue::{Queue, QueueKey};
 use nix::sys::signal::Signal;
@@ -54,6 +55,13 @@ impl Daemon {
         Queue::open(self.key()).unwrap()
     }
 
+    /// The queue into which its answers go.
+    #[must_use]
+    #[track_caller]
+    pub fn answers(&self) -> Queue {
+        answers_of(&self.queue())
+    }
+
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -105,9 +113,25 @@ impl Daemon {
         self.signal(Signal::SIGTERM);
         let key = self.key();
         // The builder must outlive the check, or its end removes the queue that may be left.
-        let _builder = self.builder.clone();
+        let builder = self.builder.clone();
+        let second = self.builder.has_second_queue().then(|| self.builder.second_key());
         let finished = self.finish().succeeded();
         assert!(Queue::open(key).is_err(), "the queue outlived the daemon: {finished:?}");
+        assert!(
+            second.is_none_or(|key| Queue::open(key).is_err()),
+            "the second queue outlived the daemon: {finished:?}"
+        );
+        drop(builder);
         finished
     }
+}
+
+/// A queue that no daemon touches and that is msgqd's all the same: the one that served it was killed, and its table names
+/// the queue still.
+#[must_use]
+#[track_caller]
+pub fn queue_of_dead_msgqd() -> (DaemonBuilder, Queue) {
+    let daemon = Daemon::start();
+    let queue = daemon.queue();
+    (daemon.crash(), queue)
 }

@@ -14,27 +14,42 @@
 mod builder;
 mod clients;
 mod daemon;
+mod declared;
 mod kernel;
+mod manager;
+mod messages;
 mod namespace;
+mod plain_route;
 mod plain_server;
 mod process;
 mod programs;
+mod routes;
 #[path = "../../../crates/msgq-core/tests/support/scratch.rs"]
 mod scratch;
+mod second_queue;
+mod thief;
 mod users;
 mod wait;
 
 pub use builder::DaemonBuilder;
 pub use clients::{Language, ask, crowd, good_request_is_answered, hostile, load_client, with_pid};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, queue_of_dead_msgqd};
+pub use declared::DeclaredProgram;
 pub use kernel::{ClientCall, QueueRow, ipcs_row, is_blocked_in, proc_row};
+pub use manager::ServiceManager;
+pub use messages::Messages;
 pub use namespace::{in_an_ipc_namespace, set_kernel_limit};
+pub use plain_route::{PlainRoute, numbers_of_producers, produce};
 pub use plain_server::PlainServer;
 pub use process::{Finished, Process};
 pub use programs::{
-    copy_program, examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches, promtool, schema_dir,
-    snapshots_dir, sources_dir, test_client, test_client_32_bit,
+    compile_program, copy_program, examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches,
+    output_of_compiled, promtool, schema_dir, set_modified, snapshots_dir, sources_dir, test_client,
+    test_client_32_bit, test_client_by_type, test_client_with_texts_of, write_program,
 };
+pub use routes::{RouteClient, RouteClients, RouteProgram};
 pub use scratch::ScratchKey;
-pub use users::{STRANGER, as_user, is_root};
-pub use wait::{LIMIT, eventually, wait_until};
+pub use second_queue::answers_of;
+pub use thief::{Loot, Theft, Thief};
+pub use users::{STRANGER, as_member, as_user, is_root};
+pub use wait::{LIMIT, Until, UntilGuard, eventually, wait_until};

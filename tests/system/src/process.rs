@@ -56,6 +56,19 @@ impl Process {
         Self { child, stdout, stderr }
     }
 
+    /// Starts `command` with `input` as its standard input, and nobody hears what it says.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with_input(command: &mut Command, input: std::os::fd::OwnedFd) -> Self {
+        let spawned = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self {
+            child,
+            stdout: Collector::start(None::<std::io::Empty>),
+            stderr: Collector::start(None::<std::io::Empty>),
+        }
+    }
+
     /// Starts `command`, waits for its end and collects what it said.
     #[must_use]
     #[track_caller]
@@ -148,7 +161,8 @@ impl Drop for Process {
 fn all_threads_are_stopped(pid: i32) -> bool {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     tasks.flatten().all(|task| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        let stat = std::fs::read(task.path().join("stat")).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&stat);
         stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('T'))
     })
 }

@@ -1,11 +1,12 @@
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Where cargo put the programs: `target/PROFILE`, the directory above the test executable's.
+/// Where cargo put the programs: `$MSGQD_TEST_PROGRAMS`, else `target/PROFILE`, the directory above the test executable's.
 fn build_dir() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().to_path_buf()
+    std::env::var_os("MSGQD_TEST_PROGRAMS")
+        .map_or_else(|| std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_path_buf(), PathBuf::from)
 }
 
 fn repository() -> PathBuf {
@@ -30,10 +31,14 @@ pub fn msgqctl() -> PathBuf {
     built("msgqctl")
 }
 
-/// The daemon with the places where a test may have it killed; see `engine::test_switches`.
+/// The daemon with the places where a test may have it killed; see `engine::test_switches`. It is `$MSGQD_TEST_SWITCHES`, or
+/// is built.
 #[must_use]
 pub fn msgqd_with_switches() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
+    if let Some(program) = std::env::var_os("MSGQD_TEST_SWITCHES") {
+        return program.into();
+    }
     let target = repository().join("target/switches");
     BUILT.get_or_init(|| {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -50,6 +55,20 @@ pub fn msgqd_with_switches() -> PathBuf {
 /// forks at that moment, and until that one executes its program the copy is ETXTBSY.
 pub fn copy_program(from: &Path, to: &Path) {
     let output = Command::new("cp").args(["--preserve=mode", "--"]).arg(from).arg(to).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Writes a program that is to be executed; see [`copy_program`].
+pub fn write_program(path: &Path, text: &str) {
+    let source = path.with_extension("source");
+    std::fs::write(&source, text).unwrap();
+    std::fs::set_permissions(&source, PermissionsExt::from_mode(0o755)).unwrap();
+    copy_program(&source, path);
+}
+
+/// Sets when a program that is to be executed was last changed; see [`copy_program`].
+pub fn set_modified(path: &Path, time: &str) {
+    let output = Command::new("touch").args(["--date", time, "--"]).arg(path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -85,18 +104,60 @@ pub fn sources_dir() -> PathBuf {
     repository().join("tests/clients")
 }
 
-/// A test client in C (`chaos`, `client`, `crowd`, `hostile`, `load`, `server`, `spawn`,
-/// `with_pid`, `worker`) or the documentation's (`example`), compiled.
+fn bench_servers_dir() -> PathBuf {
+    repository().join("tests/bench/servers")
+}
+
+/// A test client in C (`chaos`, `client`, `crowd`, `flood`, `hostile`, `load`, `private_chaos`, `refusing`, `server`, `spawn`,
+/// `thief`, `with_pid`, `without_msg_copy`, `worker`), the documentation's (`example`), or the benchmark's server
+/// that only drains (`drain`), compiled.
 #[must_use]
 pub fn test_client(name: &str) -> PathBuf {
     static COMPILED: OnceLock<()> = OnceLock::new();
+    let include = format!("-I{}", sources_dir().display());
     COMPILED.get_or_init(|| {
-        for name in ["chaos", "client", "crowd", "hostile", "load", "server", "spawn", "with_pid", "worker"] {
+        for name in [
+            "chaos",
+            "client",
+            "crowd",
+            "flood",
+            "hostile",
+            "load",
+            "private_chaos",
+            "recorder",
+            "refusing",
+            "server",
+            "spawn",
+            "thief",
+            "with_pid",
+            "without_msg_copy",
+            "worker",
+        ] {
             compile(&sources_dir().join(name).with_extension("c"), name, &[]).unwrap();
         }
         compile(&examples_dir().join("client.c"), "example", &[]).unwrap();
+        compile(&bench_servers_dir().join("drain.c"), "drain", &["-Wno-format-truncation", &include]).unwrap();
     });
     compiled_dir().join(name)
+}
+
+/// A test client in C whose texts have another length than those of the plain protocol.
+#[must_use]
+pub fn test_client_with_texts_of(text_len: usize, name: &str) -> PathBuf {
+    let program = format!("{name}-{text_len}");
+    let length = format!("-DTEXT_LEN={text_len}");
+    compile(&sources_dir().join(name).with_extension("c"), &program, &[&length, "-Wno-format-truncation"]).unwrap();
+    compiled_dir().join(program)
+}
+
+/// A test client in C whose requests have its PID as their type, see [`crate::DaemonBuilder::clients_by_type`].
+#[must_use]
+pub fn test_client_by_type(name: &str) -> PathBuf {
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let _guard = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = format!("{name}-by-type");
+    compile(&sources_dir().join(name).with_extension("c"), &program, &["-DREQUEST_BY_MTYPE"]).unwrap();
+    compiled_dir().join(program)
 }
 
 /// `client` compiled for 32 bits; `None` where the compiler or the kernel cannot do it.
@@ -116,20 +177,48 @@ pub fn has_32_bit_compiler() -> bool {
     *WORKS.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let source = dir.path().join("probe.c");
-        std::fs::write(&source, "#include <stdio.h>\nint main(void) { return sizeof(long) != 4; }\n").unwrap();
+        std::fs::write(
+            &source,
+            "#include <errno.h>\n#include <sys/msg.h>\nint main(void) { return sizeof(long) != 4; }\n",
+        )
+        .unwrap();
         let program = dir.path().join("probe");
         run_compiler(&source, &program, &["-m32"]).is_ok()
             && Command::new(&program).status().is_ok_and(|it| it.success())
     })
 }
 
+/// What a program prints that is compiled from this text, with these flags.
+#[must_use]
+pub fn output_of_compiled(text: &str, flags: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, program) = (dir.path().join("text.c"), dir.path().join("text"));
+    std::fs::write(&source, text).unwrap();
+    run_compiler(&source, &program, flags).unwrap();
+    let output = Command::new(&program).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn compiled_dir() -> PathBuf {
     build_dir().join("test-clients")
 }
 
+/// What `compile` made of a program of this directory.
+pub(crate) fn compiled_from(directory: &str, source: &str, name: &str, flags: &[&str]) -> PathBuf {
+    compile(&sources_dir().join(directory).join(source).with_extension("c"), name, flags).unwrap();
+    compiled_dir().join(name)
+}
+
 fn compile(source: &Path, name: &str, flags: &[&str]) -> Result<(), String> {
+    // One at a time: all threads of this process would write the same unfinished file.
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let _guard = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let program = compiled_dir().join(name);
-    if is_newer(&program, &[source, &sources_dir().join("wire.h")]) {
+    let headers = ["wire.h", "declared/declared.h", "routes/routes.h", "routes/long_text.h"];
+    let headers = headers.map(|header| sources_dir().join(header));
+    let sources: Vec<&Path> = headers.iter().map(PathBuf::as_path).chain([source]).collect();
+    if is_newer(&program, &sources) {
         return Ok(());
     }
     std::fs::create_dir_all(compiled_dir()).map_err(|error| error.to_string())?;
@@ -145,10 +234,22 @@ fn is_newer(program: &Path, sources: &[&Path]) -> bool {
     sources.iter().all(|source| modified(source).is_some_and(|changed| changed < built))
 }
 
+/// Compiles a C program that a test has written.
+///
+/// # Errors
+/// What the compiler says, warnings too.
+pub fn compile_program(source: &Path, program: &Path, flags: &[&str]) -> Result<(), String> {
+    run_compiler(source, program, flags)
+}
+
 fn run_compiler(source: &Path, program: &Path, flags: &[&str]) -> Result<(), String> {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(&compiler);
     command.args(["-O2", "-Wall", "-Wextra", "-Werror"]).args(flags).arg("-o").arg(program).arg(source);
+    if flags.contains(&"-m32") {
+        // The headers of the kernel serve both. Debian's gcc-multilib links them, but it cannot stand beside a cross compiler.
+        command.args(["-idirafter", "/usr/include/x86_64-linux-gnu"]);
+    }
     let output = command.output().map_err(|error| format!("{}: {error}", compiler.display()))?;
     output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -15,8 +15,14 @@ pub fn is_root() -> bool {
 /// The program is executed in place: the PID of the started command is the program's.
 #[must_use]
 pub fn as_user(id: u32, program: &Path) -> Command {
+    as_member(id, id, program)
+}
+
+/// The command that runs `program` as this user in this group, as [`as_user`] does.
+#[must_use]
+pub fn as_member(user: u32, group: u32, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    let id = id.to_string();
-    command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]).arg(program);
+    let (user, group) = (user.to_string(), group.to_string());
+    command.args(["--reuid", &user, "--regid", &group, "--clear-groups", "--"]).arg(program);
     command
 }

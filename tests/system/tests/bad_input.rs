@@ -180,6 +180,16 @@ fn nothing_is_sent_to_the_daemon_itself() {
 }
 
 #[test]
+fn nothing_is_sent_to_a_thread_of_the_kernel() {
+    // Elsewhere 2 is a process like others (`PROC_PID_INIT_INO` of include/linux/proc_ns.h), or nobody.
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    if namespace.as_os_str() != "pid:[4026531836]" {
+        return eprintln!("not run: in this PID namespace the kernel's threads have no numbers");
+    }
+    nobody_is_answered(Daemon::start(), 2);
+}
+
+#[test]
 fn nothing_of_one_request_shows_up_in_the_answer_to_another() {
     const SECRET: u8 = b'$';
     for workers in [1, 4] {
@@ -216,5 +226,25 @@ fn a_flood_of_every_bad_shape_leaves_the_service_as_it_was() {
         good_request_is_answered(daemon.key());
         let log = daemon.stop().stderr;
         assert!(log.lines().count() < 100, "the log was flooded:\n{log}");
+    }
+}
+
+#[test]
+fn a_request_in_the_name_of_any_thread_of_the_server_is_refused_and_nothing_rests() {
+    let pool = "kind = \"worker\"\ncommand = [\"/bin/cat\"]";
+    for handler in ["kind = \"echo\"", pool] {
+        let daemon = DaemonBuilder::new().workers(2).set("handler", handler).start();
+        let queue = daemon.queue();
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+        let threads: Vec<i32> =
+            tasks.map(|task| task.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+        assert!(threads.len() >= 5, "main thread, log, courier, janitor and workers: {threads:?}");
+        for thread in &threads {
+            queue.send(REQUEST_MTYPE, &encode_request(*thread, b"to whom?")).unwrap();
+        }
+        let of_nobody = format!("refused_pid={}", threads.len());
+        wait_until("all requests are taken", || !queue.has_message(REQUEST_MTYPE).unwrap());
+        let finished = daemon.stop();
+        assert!(finished.stderr.contains(&of_nobody), "{of_nobody} is missing: {}", finished.stderr);
     }
 }

@@ -2,10 +2,9 @@
 //! `MSGQD_CHAOS_SECONDS` says for how long.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgqd_system_tests::{DaemonBuilder, Process, msgqd_with_switches, test_client};
+use msgqd_system_tests::{DaemonBuilder, Messages, Process, msgqd_with_switches};
 use nix::sys::signal::Signal;
 use std::collections::HashMap;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 20;
@@ -14,6 +13,8 @@ const SHORT: Duration = Duration::from_secs(8);
 const LIMIT_SECONDS: usize = 20;
 /// The same where losses are expected, and have to be waited for.
 const SHORT_LIMIT_SECONDS: usize = 3;
+/// Fewer show little.
+const FEWEST_KILLS: u64 = 20;
 
 #[derive(Debug, Default)]
 struct Score {
@@ -61,14 +62,20 @@ impl Random {
 }
 
 fn run(builder: &DaemonBuilder, duration: Duration, limit_seconds: usize) -> Score {
+    run_with(Messages::Plain, builder, duration, limit_seconds)
+}
+
+fn run_with(messages: Messages, builder: &DaemonBuilder, duration: Duration, limit_seconds: usize) -> Score {
     let mut score = Score::default();
     let mut random = Random::new();
     let mut daemon = builder.start();
-    let mut chaos = Command::new(test_client("chaos"));
-    let mut clients =
-        Process::start(chaos.args([&builder.key().to_string(), &CLIENTS.to_string(), &limit_seconds.to_string()]));
-    let end = Instant::now() + duration;
-    while Instant::now() < end {
+    let arguments = [CLIENTS.to_string(), limit_seconds.to_string()];
+    let arguments = arguments.each_ref().map(String::as_str);
+    let mut clients = Process::start(&mut messages.client("chaos", builder.key(), &arguments));
+    let begin = Instant::now();
+    // A busy machine starts daemons slowly.
+    let is_enough = |kills| kills > FEWEST_KILLS || begin.elapsed() > 10 * duration;
+    while begin.elapsed() < duration || !is_enough(score.kills) {
         std::thread::sleep(random.pause());
         score.note_recovery(&daemon.log());
         daemon = daemon.crash().start();
@@ -89,7 +96,7 @@ fn duration() -> Duration {
 }
 
 fn assert_nothing_was_lost(score: &Score) {
-    assert!(score.kills > 20, "only {} kills", score.kills);
+    assert!(score.kills > FEWEST_KILLS, "only {} kills", score.kills);
     let finished: u64 = score.recovered.values().sum();
     assert!(finished > score.kills / 4, "the kills hardly ever hit a request in hand: {score:?}");
     assert_eq!(score.clients("wrong"), 0, "{score:?}");
@@ -109,6 +116,25 @@ fn killed_at_random_moments_the_server_loses_nothing_and_answers_nothing_twice()
 #[test]
 fn killed_at_random_moments_four_workers_lose_nothing_and_answer_nothing_twice() {
     assert_nothing_was_lost(&run(&DaemonBuilder::new().workers(4), duration(), LIMIT_SECONDS));
+}
+
+#[test]
+fn killed_at_random_moments_a_server_of_bodies_of_40_and_of_1024_bytes_loses_nothing_and_answers_nothing_twice() {
+    for text_len in [36, 1020] {
+        let builder = DaemonBuilder::new().texts_of(text_len);
+        let score = run_with(Messages::TextsOf(text_len), &builder, SHORT / 2, LIMIT_SECONDS);
+        assert_nothing_was_lost(&score);
+    }
+}
+
+#[test]
+fn killed_at_random_moments_a_server_of_two_queues_loses_nothing_and_answers_nothing_twice() {
+    for messages in Messages::TWO_QUEUES {
+        for workers in [1, 4] {
+            let builder = messages.daemon().workers(workers);
+            assert_nothing_was_lost(&run_with(messages, &builder, duration() / 2, LIMIT_SECONDS));
+        }
+    }
 }
 
 /// So that the others can fail.

@@ -3,7 +3,7 @@
 
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Language, PlainServer, Process, STRANGER, ScratchKey, as_user, examples_dir, is_root,
-    load_client, test_client,
+    load_client, msgqctl, test_client,
 };
 use std::process::Command;
 
@@ -52,16 +52,28 @@ fn examples() -> Vec<(&'static str, Command)> {
 fn every_example_of_the_documentation_prints_its_answer() {
     let daemon = Daemon::start();
     for (name, mut command) in examples() {
-        let finished = Process::run(command.args([daemon.key().to_string().as_str(), "hëllo wörld"])).succeeded();
+        let finished = Process::run(command.args(["-k", daemon.key().to_string().as_str(), "hëllo wörld"])).succeeded();
         assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("Processed: hëllo wörld\n", ""), "{name}");
     }
+}
+
+#[test]
+fn a_rust_program_is_a_client_by_msgq_core() {
+    let daemon = Daemon::start();
+    let ask = msgqctl().with_file_name("examples").join("ask");
+    let key = daemon.key().to_string();
+    let finished = Process::run(Command::new(&ask).args([key.as_str(), "hëllo"])).succeeded();
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("Processed: hëllo\n", ""));
+    daemon.stop();
+    let gone = Process::run(Command::new(&ask).args([key.as_str(), "hello"]));
+    assert!(gone.code() == 2 && gone.stderr.contains("there is no queue with this key"), "{gone:?}");
 }
 
 #[test]
 fn every_example_is_a_client_of_the_plain_server_too() {
     let server = PlainServer::start();
     for (name, mut command) in examples() {
-        let finished = Process::run(command.args([server.key().to_string().as_str(), "hello"])).succeeded();
+        let finished = Process::run(command.args(["-k", server.key().to_string().as_str(), "hello"])).succeeded();
         assert_eq!(finished.stdout, "Processed: hello\n", "{name}");
     }
 }
@@ -71,11 +83,11 @@ fn every_example_sends_the_longest_text_and_refuses_a_longer_one() {
     let daemon = Daemon::start();
     let key = daemon.key().to_string();
     for (name, mut command) in examples() {
-        let finished = Process::run(command.args([&key, &"x".repeat(256)])).succeeded();
+        let finished = Process::run(command.args(["-k", &key, &"x".repeat(256)])).succeeded();
         assert_eq!(finished.stdout, format!("Processed: {}\n", "x".repeat(244)), "{name}");
     }
     for (name, mut command) in examples() {
-        let finished = Process::run(command.args([&key, &"x".repeat(257)]));
+        let finished = Process::run(command.args(["-k", &key, &"x".repeat(257)]));
         assert_eq!(finished.code(), 2, "{name}");
         assert!(finished.stderr.contains("257") && finished.stderr.contains("256"), "{name}: {}", finished.stderr);
     }
@@ -85,7 +97,7 @@ fn every_example_sends_the_longest_text_and_refuses_a_longer_one() {
 fn every_example_says_when_there_is_no_queue() {
     let unused = ScratchKey::new();
     for (name, mut command) in examples() {
-        let finished = Process::run(command.args([unused.key().to_string().as_str(), "hello"]));
+        let finished = Process::run(command.args(["-k", unused.key().to_string().as_str(), "hello"]));
         assert_eq!((finished.code(), finished.stdout.as_str()), (2, ""), "{name}");
         assert!(finished.stderr.to_lowercase().contains("no such queue"), "{name}: {}", finished.stderr);
         assert!(finished.stderr.contains(&unused.key().to_string()), "{name}: {}", finished.stderr);
@@ -102,7 +114,7 @@ fn every_example_says_when_permission_is_missing() {
         let program = which(command.get_program());
         let mut stranger = as_user(STRANGER, &reachable(&daemon, &program));
         stranger.args(command.get_args().map(|script| daemon.builder().copy_for_everyone(script.as_ref())));
-        let finished = Process::run(stranger.args([daemon.key().to_string().as_str(), "hello"]));
+        let finished = Process::run(stranger.args(["-k", daemon.key().to_string().as_str(), "hello"]));
         assert_eq!(finished.code(), 2, "{name}: {finished:?}");
         assert!(finished.stderr.contains("permission denied"), "{name}: {}", finished.stderr);
     }
@@ -125,10 +137,8 @@ fn every_example_says_when_the_server_goes_away() {
         let queue = daemon.queue();
         // Nobody serves the request, so that the client is surely waiting when the queue goes.
         let builder = daemon.crash();
-        let client = Process::start(command.args([builder.key().to_string().as_str(), "hello"]));
-        msgqd_system_tests::wait_until("the client waits", || {
-            msgqd_system_tests::is_blocked_in(client.pid(), msgqd_system_tests::ClientCall::Receive)
-        });
+        let client = Process::start(command.args(["-k", builder.key().to_string().as_str(), "hello"]));
+        msgqd_system_tests::wait_until("the client has asked", || queue.stat().unwrap().messages == 1);
         queue.remove().unwrap();
         let finished = client.finish();
         assert_eq!(finished.code(), 2, "{name}");

@@ -20,6 +20,12 @@ fn gather(key: QueueKey, clients: usize, requests: usize, stall_ms: usize) -> Pr
     crowd
 }
 
+/// With answers in the same queue, and in a second one.
+fn daemons(workers: usize) -> [Daemon; 2] {
+    let builder = DaemonBuilder::new().workers(workers).set("queue", "max_bytes = 16384");
+    builder.with_one_queue_and_with_two().map(|builder| builder.start())
+}
+
 fn plain_server_with(clients: usize, requests: usize) -> Finished {
     let mut server = PlainServer::start();
     let key = server.key();
@@ -36,7 +42,8 @@ fn msgqd_with(daemon: &mut Daemon, clients: usize, requests: usize) {
     let finished = crowd.finish().succeeded();
     let all = clients * requests;
     assert!(finished.stdout.contains(&format!("answered {all} of {all};")), "{}", finished.stdout);
-    assert_eq!(daemon.queue().stat().unwrap().messages, 0, "an answer too many");
+    assert_eq!(daemon.queue().stat().unwrap().messages, 0, "a request too many");
+    assert_eq!(daemon.answers().stat().unwrap().messages, 0, "an answer too many");
 }
 
 #[test]
@@ -57,21 +64,23 @@ fn the_plain_server_gets_stuck_when_500_clients_send_one_request_each() {
 #[test]
 fn msgqd_answers_every_client_that_sends_one_request() {
     for workers in [1, 4] {
-        let mut daemon = DaemonBuilder::new().workers(workers).set("queue", "max_bytes = 16384").start();
-        for clients in [FULL, 63, 64, 100, 500, 1000] {
-            msgqd_with(&mut daemon, clients, 1);
+        for mut daemon in daemons(workers) {
+            for clients in [FULL, 63, 64, 100, 500, 1000] {
+                msgqd_with(&mut daemon, clients, 1);
+            }
+            daemon.stop();
         }
-        daemon.stop();
     }
 }
 
 #[test]
 fn msgqd_answers_every_client_that_sends_100_requests() {
     for (workers, crowds) in [(1, [63, 64, 100, 500, 1000].as_slice()), (4, &[63, 500])] {
-        let mut daemon = DaemonBuilder::new().workers(workers).set("queue", "max_bytes = 16384").start();
-        for clients in crowds {
-            msgqd_with(&mut daemon, *clients, 100);
+        for mut daemon in daemons(workers) {
+            for clients in crowds {
+                msgqd_with(&mut daemon, *clients, 100);
+            }
+            daemon.stop();
         }
-        daemon.stop();
     }
 }

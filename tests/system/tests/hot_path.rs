@@ -5,8 +5,9 @@
 mod callgrind;
 
 use callgrind::Profile;
-use msgq_core::queue::QueueKey;
-use msgqd_system_tests::{Daemon, DaemonBuilder, Process, eventually, test_client, wait_until};
+use msgq_core::layout::{BODY_LEN_LP64, REQUEST_MTYPE};
+use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
+use msgqd_system_tests::{Daemon, DaemonBuilder, LIMIT, Process, eventually, test_client, wait_until};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -79,30 +80,38 @@ fn an_idle_daemon_wakes_less_than_five_times_a_second_with_its_watchdog_and_uses
         std::thread::sleep(Duration::from_secs(1));
         wakes_and_ticks(daemon.pid()).0 - before.0 < 5
     });
-    let before = wakes_and_ticks(daemon.pid());
-    std::thread::sleep(Duration::from_secs(SECONDS));
-    let after = wakes_and_ticks(daemon.pid());
-    let (wakes, ticks) = (after.0 - before.0, after.1 - before.1);
-    println!("{wakes} wake-ups and {ticks} ticks of CPU time in {SECONDS} s");
-    assert!(wakes < 5 * SECONDS, "{wakes} wake-ups in {SECONDS} s");
-    assert!(ticks <= 1, "{ticks} ticks of CPU time in {SECONDS} s");
+    // A tick is counted for whoever runs when the timer looks, and the kernel's own work on this CPU falls on others too:
+    // what the daemon does itself is seen in each try.
+    let is_at_rest = (0..3).any(|_| {
+        let before = wakes_and_ticks(daemon.pid());
+        std::thread::sleep(Duration::from_secs(SECONDS));
+        let after = wakes_and_ticks(daemon.pid());
+        let (wakes, ticks) = (after.0 - before.0, after.1 - before.1);
+        println!("{wakes} wake-ups and {ticks} ticks of CPU time in {SECONDS} s");
+        wakes < 5 * SECONDS && ticks <= 1
+    });
+    assert!(is_at_rest, "three times in a row");
 }
 
 /// What one request costs, from two runs of different length.
-fn cost_of_a_request() -> Profile {
-    let [short, long] = [FEW, MANY].map(profile);
+fn cost_of_a_request(settings: &DaemonBuilder, load: impl Fn(QueueKey, usize)) -> Profile {
+    let [short, long] = [FEW, MANY].map(|requests| profile(&settings.another(), |key| load(key, requests)));
     (long - short) / f64::from(u32::try_from(MANY - FEW).unwrap())
 }
 
 const FEW: usize = 1000;
 const MANY: usize = 5000;
 
-fn profile(requests: usize) -> Profile {
-    let builder = DaemonBuilder::new().set("service", "spin_us = 0");
+fn profiled() -> DaemonBuilder {
+    DaemonBuilder::new().set("service", "spin_us = 0")
+}
+
+fn profile(builder: &DaemonBuilder, load: impl Fn(QueueKey)) -> Profile {
     let output = builder.directory().join("callgrind.out");
     let plain = builder.command();
     let mut valgrind = Command::new("valgrind");
-    valgrind.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", output.display()));
+    valgrind.args(["--tool=callgrind", "--separate-threads=yes"]);
+    valgrind.arg(format!("--callgrind-out-file={}", output.display()));
     valgrind.arg(plain.get_program()).args(plain.get_args());
     for (name, value) in plain.get_envs() {
         match value {
@@ -112,10 +121,15 @@ fn profile(requests: usize) -> Profile {
     }
     let mut daemon = Process::start(&mut valgrind);
     daemon.wait_for_stderr("serving queue");
-    load(builder.key(), 1, requests);
+    load(builder.key());
     daemon.signal(Signal::SIGTERM);
-    assert!(eventually(Duration::from_secs(60), || !daemon.is_running()), "{}", daemon.stderr());
-    Profile::read(&output)
+    assert!(eventually(LIMIT, || !daemon.is_running()), "{}", daemon.stderr());
+    // What janitor and courier do goes by the time that a run takes, and a busy machine makes it long.
+    let threads = std::fs::read_dir(builder.directory()).unwrap().map(|entry| entry.unwrap().path());
+    let threads = threads.filter(|path| path.to_string_lossy().contains("callgrind.out-"));
+    let worker =
+        threads.map(|path| Profile::read(&path)).max_by(|one, other| one.clock_reads.total_cmp(&other.clock_reads));
+    worker.expect("a thread that looked at the clock")
 }
 
 /// The recorded figures hold for one compiler and one valgrind: others count differently.
@@ -129,7 +143,7 @@ fn tools() -> String {
 
 #[test]
 fn a_request_costs_no_more_instructions_than_recorded_two_looks_at_the_clock_and_no_memory() {
-    let cost = cost_of_a_request();
+    let cost = cost_of_a_request(&profiled(), |key, requests| load(key, 1, requests));
     println!("a request: {cost:?}");
     assert!(cost.clock_reads < 2.1, "{} looks at the clock", cost.clock_reads);
     assert!(cost.allocations < 0.1, "{} allocations", cost.allocations);
@@ -151,4 +165,30 @@ fn a_request_costs_no_more_instructions_than_recorded_two_looks_at_the_clock_and
          MSGQD_RECORD=1 cargo test --release -p msgqd-system-tests --test hot_path",
         cost.instructions
     );
+}
+
+/// This process as a client: one request after the other, each answered with a body that is as long.
+fn exchange(key: QueueKey, body_len: usize, requests: usize) {
+    let (queue, own_pid) = (Queue::open(key).unwrap(), std::process::id().cast_signed());
+    let mut body = own_pid.to_ne_bytes().to_vec();
+    body.resize(body_len, b'x');
+    let mut buffer = MessageBuffer::new();
+    for _ in 0..requests {
+        queue.send(REQUEST_MTYPE, &body).unwrap();
+        queue.receive(own_pid.into(), &mut buffer).unwrap();
+        assert_eq!(buffer.body().len(), body_len);
+    }
+}
+
+#[test]
+fn a_struct_of_1_kib_costs_at_most_1_3_times_the_instructions_of_the_plain_protocol() {
+    const BODY_LEN: usize = 1024;
+    let raw = profiled()
+        .set("protocol", "request = 'struct { long mtype; pid_t pid; unsigned char data[1020]; }'")
+        .set("handler", "pass = 'body'");
+    let plain = cost_of_a_request(&profiled(), |key, requests| exchange(key, BODY_LEN_LP64, requests));
+    let wide = cost_of_a_request(&raw, |key, requests| exchange(key, BODY_LEN, requests));
+    println!("a plain request: {plain:?}; one of {BODY_LEN} bytes: {wide:?}");
+    let ratio = wide.instructions / plain.instructions;
+    assert!(ratio < 1.3, "{:.0} instructions are {ratio:.2} times {:.0}", wide.instructions, plain.instructions);
 }

@@ -1,18 +1,18 @@
 //! What the daemon inherits from whoever starts it: signals, descriptors, limits, the place of PID 1.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgqd_system_tests::{DaemonBuilder, Process, ask, good_request_is_answered, is_root, msgqctl, msgqd, wait_until};
+use msgqd_system_tests::{
+    DaemonBuilder, Process, ask, good_request_is_answered, is_root, msgqctl, msgqd, wait_until, write_program,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// A daemon that a shell script starts, whose last words are these and the daemon's command line.
 fn started_by(script: &str) -> DaemonBuilder {
     let builder = DaemonBuilder::new();
     let path = builder.directory().join("start");
-    std::fs::write(&path, format!("#!/bin/sh\n{script} {} \"$@\"\n", msgqd().display())).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&path, &format!("#!/bin/sh\n{script} {} \"$@\"\n", msgqd().display()));
     builder.program(path)
 }
 
@@ -118,9 +118,36 @@ fn a_command_for_which_no_descriptor_is_left_names_the_limit_to_be_raised() {
     let daemon = running(DaemonBuilder::new(), "echo done").workers(1).start();
     let open = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
     let mut prlimit = Command::new("prlimit");
-    let _ = Process::run(prlimit.arg(format!("--pid={}", daemon.pid())).arg(format!("--nofile={open}"))).succeeded();
+    let _ = Process::run(prlimit.arg(format!("--pid={}", daemon.pid())).arg(format!("--nofile={open}:"))).succeeded();
     let (status, text) = ask(&daemon.queue(), b"one");
     let text = String::from_utf8(text).unwrap();
     assert_eq!((status, text.contains("raise LimitNOFILE=")), (-1, true), "{text}");
+    daemon.stop();
+}
+
+#[test]
+fn commands_have_the_limit_of_descriptors_that_the_daemon_was_started_with() {
+    let command = "sleep 0.3; echo \"$(ulimit -Sn) $(ulimit -Hn)\"";
+    let daemon = running(started_by("ulimit -Sn 300; ulimit -Hn 2000\nexec"), command).start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
+    let own = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+    assert!(own.split_whitespace().eq("Max open files 2000 2000 files".split(' ')), "its own is raised: {own}");
+    assert_eq!(ask(&daemon.queue(), b"one"), (0, b"300 2000".to_vec()));
+    daemon.stop();
+}
+
+#[test]
+fn without_a_free_descriptor_the_log_does_not_say_that_the_door_is_closed() {
+    let daemon = DaemonBuilder::new().start();
+    let pid = daemon.pid();
+    let is_free = |number: &u32| !std::path::Path::new(&format!("/proc/{pid}/fd/{number}")).is_symlink();
+    wait_until("it tells of its lack of descriptors", || {
+        let open = (0..).find(is_free).unwrap();
+        let mut prlimit = Command::new("prlimit");
+        // The soft limit alone: not everybody may raise the other one again.
+        let _ = Process::run(prlimit.arg(format!("--pid={pid}")).arg(format!("--nofile={open}:"))).succeeded();
+        daemon.log().contains("Too many open files")
+    });
+    assert!(!daemon.log().contains("so the door is closed"), "nobody closed it: {}", daemon.log());
     daemon.stop();
 }

@@ -38,16 +38,18 @@ fn the_last_line_says_what_was_left() {
 #[test]
 fn what_the_owner_asks_at_the_last_moment_is_answered_or_refused_or_told_of() {
     // The program takes a second to end, in which the queue must not be there any more.
-    let script = r"printf 'msgqd-handler 1\n'; trap '' TERM; cat >/dev/null; sleep 1";
-    let mut daemon = DaemonBuilder::new()
+    let builder = DaemonBuilder::new();
+    let told = builder.directory().join("told-to-end");
+    let script =
+        format!("printf 'msgqd-handler 1\\n'; trap '' TERM; cat >/dev/null; echo >{}; sleep 1", told.display());
+    let mut daemon = builder
         .drain_timeout_ms(NEVER_MS)
         .set("handler", "kind = \"worker\"\nmax_concurrency = 1")
         .set("handler", &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"))
         .start();
     let queue = daemon.queue();
     daemon.signal(Signal::SIGTERM);
-    wait_until("the door is closed", || !queue.stat().is_ok_and(|stat| stat.mode & 0o022 != 0));
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    wait_until("the program is told to end", || told.exists());
     let accepted =
         (0..8).filter(|_| queue.try_send(REQUEST_MTYPE, &encode_request(own_pid(), b"late")).is_ok()).count();
     let log = daemon.finish().succeeded().stderr;
@@ -98,17 +100,20 @@ fn a_second_sigterm_ends_it_at_once_also_where_it_keeps_the_queue() {
 
 #[test]
 fn a_stop_does_not_wait_for_what_an_earlier_server_had_in_hand_and_is_no_crash_of_it() {
-    let slow = "kind = \"exec\"\ncommand = [\"/bin/sleep\", \"600\"]\ntimeout_ms = 600000";
     let builder = DaemonBuilder::new().workers(1).drain_timeout_ms(200).set("service", "on_stop = \"keep\"");
-    let daemon = builder.clone().set("handler", slow).start();
+    let begun = builder.directory().join("begun");
+    let times_begun = || std::fs::read(&begun).map_or(0, |file| file.len());
+    let script = format!("printf . >>{}; exec sleep 600", begun.display());
+    let slow = format!("kind = \"exec\"\ncommand = [\"/bin/sh\", \"-c\", {script:?}]\ntimeout_ms = 600000");
+    let daemon = builder.clone().set("handler", &slow).start();
     let queue = daemon.queue();
     queue.send(REQUEST_MTYPE, &encode_request(own_pid(), b"asked long ago")).unwrap();
-    wait_until("the request is taken", || queue.stat().unwrap().messages == 0);
+    wait_until("the request is in hand", || times_begun() == 1);
     let slow = daemon.crash();
-    for _ in 0..4 {
+    for earlier in 1..=4 {
         let mut daemon = slow.spawn();
         daemon.wait_for_log("finishing what it had in hand");
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        wait_until("the request is in hand again", || times_begun() > earlier);
         daemon.signal(Signal::SIGTERM);
         let log = daemon.finish().succeeded().stderr;
         assert!(log.contains("the queue is kept for the next start"), "{log}");

@@ -17,9 +17,10 @@ fn without_any_configuration_it_serves_the_default_queue_and_says_how_to_try_it(
         return eprintln!("not shown: the default key may be in use, and only root can make an IPC namespace");
     }
     let runtime = tempfile::tempdir().unwrap();
-    let mut daemon = Process::start(
-        Command::new("unshare").args(["--ipc", "--"]).arg(msgqd()).env("RUNTIME_DIRECTORY", runtime.path()),
-    );
+    let script = "if [ -d /etc/msgqd ]; then mount -t tmpfs tmpfs /etc/msgqd; fi; exec \"$0\"";
+    let mut command = Command::new("unshare");
+    command.args(["--ipc", "--mount", "--", "sh", "-c", script]).arg(msgqd());
+    let mut daemon = Process::start(command.env("RUNTIME_DIRECTORY", runtime.path()));
     daemon.wait_for_stderr("msgqctl send hello");
     let log = daemon.stderr();
     for part in ["serving queue 0x12345678", "mode 0660", "16384 bytes", "handler echo"] {
@@ -84,6 +85,7 @@ fn a_second_instance_is_refused_with_the_pid_of_the_first() {
         assert_eq!((second.code(), second.stdout.as_str()), (1, ""), "{second:?}");
         let expected = format!("another msgqd (PID {}) already serves queue {}", first.pid(), first.key());
         assert!(second.stderr.contains(&expected), "{expected:?} is missing: {}", second.stderr);
+        assert!(!second.stderr.contains("kill"), "the first is well: {}", second.stderr);
         good_request_is_answered(first.key());
         first.stop();
     }
@@ -126,6 +128,7 @@ fn a_queue_of_a_foreign_owner_is_refused_with_the_command_to_inspect_it() {
     ] {
         assert!(refused.stderr.contains(part), "{part:?} is missing: {}", refused.stderr);
     }
+    assert!(!refused.stderr.contains("ipcrm"), "its server may be alive: {}", refused.stderr);
     assert_eq!(Queue::open(builder.key()).unwrap().stat().unwrap().mode, 0o666, "it was changed");
 
     foreign.remove().unwrap();
@@ -255,4 +258,19 @@ fn the_flags_are_answered_and_an_unknown_one_is_a_usage_error() {
     }
     assert_eq!(run("--no-such-flag").code(), 2);
     assert_eq!(Process::run(Command::new(msgqd()).args(["--key", "0"])).code(), 2);
+}
+
+#[test]
+fn whatever_stands_in_the_tables_place_the_start_comes_to_an_end() {
+    let builder = DaemonBuilder::new();
+    let path = table_path(builder.runtime_directory(), builder.key());
+    let fifo = || nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let link = || std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    for in_the_way in [&fifo as &dyn Fn(), &link] {
+        in_the_way();
+        let mut daemon = builder.start();
+        daemon.wait_for_log("cannot use the table of an earlier server");
+        good_request_is_answered(daemon.key());
+        daemon.stop();
+    }
 }

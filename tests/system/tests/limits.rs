@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
-use msgq_core::queue::{MessageBuffer, Queue};
+use msgq_core::queue::{MessageBuffer, Queue, QueueStat};
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, STRANGER, good_request_is_answered, in_an_ipc_namespace, set_kernel_limit, wait_until,
 };
@@ -15,11 +15,13 @@ fn own_pid() -> i32 {
     std::process::id().cast_signed()
 }
 
-/// A queue for the daemon to take over that holds one message wider than `kernel.msgmax` allows by then.
+/// A queue of a daemon that crashed, with one message in it that is wider than `kernel.msgmax` allows by then.
 fn with_a_message_that_is_too_wide_now(builder: &DaemonBuilder, mtype: i64) -> Queue {
     set_kernel_limit("msgmnb", 65_536);
     set_kernel_limit("msgmax", 20_000);
-    let queue = Queue::create(builder.key(), 0o600).unwrap();
+    let daemon = builder.start();
+    let queue = daemon.queue();
+    let _ = daemon.crash();
     queue.try_send(mtype, &[0; 15_000]).unwrap();
     set_kernel_limit("msgmax", 8192);
     queue
@@ -60,7 +62,9 @@ fn answers_for_a_dead_client_leave_also_when_they_are_wider_than_msgmax_is_by_no
         let daemon = builder.start();
         let request = encode_request(i32::try_from(pid).unwrap(), b"so that it is watched");
         queue.try_send(REQUEST_MTYPE, &request).unwrap();
-        wait_until("its answer rests behind the wide message", || queue.stat().unwrap().bytes == 15_264);
+        // The request is as long as its answer.
+        let is_answered = |stat: QueueStat| stat.last_send_pid == daemon.pid() && stat.bytes == 15_264;
+        wait_until("its answer rests behind the wide message", || is_answered(queue.stat().unwrap()));
         client.kill().unwrap();
         client.wait().unwrap();
         wait_until("both are removed", || queue.stat().unwrap().messages == 0);

@@ -4,22 +4,43 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::queue::Queue;
-use msgqd_system_tests::{Daemon, DaemonBuilder, PlainServer, Process, hostile, is_root, wait_until, with_pid};
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, Messages, PlainServer, Process, is_root, msgqctl, wait_until, with_pid,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::time::Duration;
+use std::process::Command;
 
-/// How long after a client's death a newcomer with its PID is safe: the promise is 100 ms.
-const AFTER_DEATH: Duration = Duration::from_millis(200);
 const ROUNDS: usize = 5;
 
 fn free_pid(daemon: &Daemon) -> String {
     Process::run(&mut with_pid(daemon.key(), &["free"])).succeeded().stdout.trim().to_string()
 }
 
-fn newcomer_gets_its_own_answer(daemon: &Daemon, pid: &str) {
-    let finished = Process::run(&mut with_pid(daemon.key(), &[pid, "ask", "new"]));
-    assert_eq!((finished.code(), finished.stdout.as_str()), (0, "Processed: new\n"), "{finished:?}");
+fn newcomer_gets_its_own_answer(messages: Messages, daemon: &Daemon, pid: &str) {
+    let finished = Process::run(&mut messages.client("with_pid", daemon.key(), &[pid, "ask", "new"]));
+    assert_eq!((finished.code(), finished.stdout.as_str()), (0, "Processed: new\n"), "{messages:?}: {finished:?}");
+}
+
+/// With one worker and with several, and with messages of each length; stops it.
+fn each_daemon(test: impl Fn(Messages, &mut Daemon)) {
+    for messages in Messages::ALL {
+        for workers in [1, 4] {
+            let mut daemon = messages.daemon().workers(workers).start();
+            test(messages, &mut daemon);
+            daemon.stop();
+        }
+    }
+}
+
+fn in_the_outbox(daemon: &Daemon, pid: &str) -> bool {
+    let mut command = Command::new(msgqctl());
+    command.args(["--json", "--key", &daemon.key().to_string(), "stat"]);
+    let seen = Process::run(command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory())).succeeded();
+    let seen: serde_json::Value = serde_json::from_str(&seen.stdout).unwrap();
+    let rows = seen["server"]["inside"]["outbox"]["clients"].as_array().unwrap();
+    let client: i32 = pid.parse().unwrap();
+    rows.iter().any(|row| row["client"] == client)
 }
 
 fn nothing_is_left(queue: &Queue) {
@@ -31,17 +52,18 @@ fn an_answer_that_rested_in_the_queue_is_gone() {
     if !is_root() {
         return eprintln!("not shown: only root can choose PIDs");
     }
-    for workers in [1, 4] {
-        let daemon = DaemonBuilder::new().workers(workers).start();
+    each_daemon(|messages, daemon| {
         for _ in 0..ROUNDS {
-            let pid = free_pid(&daemon);
-            let _ = Process::run(&mut with_pid(daemon.key(), &[&pid, "leave", "old"])).succeeded();
-            std::thread::sleep(AFTER_DEATH);
-            newcomer_gets_its_own_answer(&daemon, &pid);
+            let pid = free_pid(daemon);
+            let mut leaves = messages.client("with_pid", daemon.key(), &[&pid, "leave", "old"]);
+            let _ = Process::run(&mut leaves).succeeded();
+            let queue = daemon.answers();
+            wait_until("what rested for the dead client is gone", || !queue.has_message(pid.parse().unwrap()).unwrap());
+            newcomer_gets_its_own_answer(messages, daemon, &pid);
             nothing_is_left(&daemon.queue());
+            nothing_is_left(&queue);
         }
-        daemon.stop();
-    }
+    });
 }
 
 #[test]
@@ -49,28 +71,28 @@ fn an_answer_that_waited_in_the_outbox_is_gone() {
     if !is_root() {
         return eprintln!("not shown: only root can choose PIDs");
     }
-    for workers in [1, 4] {
-        let mut daemon = DaemonBuilder::new().workers(workers).start();
+    each_daemon(|messages, daemon| {
+        let body_len = messages.body_len().to_string();
         for _ in 0..ROUNDS {
-            let pid = free_pid(&daemon);
+            let pid = free_pid(daemon);
             daemon.freeze();
-            let mut old = Process::start(&mut with_pid(daemon.key(), &[&pid, "hold", "old"]));
+            let mut old = Process::start(&mut messages.client("with_pid", daemon.key(), &[&pid, "hold", "old"]));
             old.wait_for_stdout("sent");
-            let mut full = Process::start(&mut hostile(daemon.key(), &["junk", "self", "264", "60000"]));
+            let junk = ["junk", "self", &body_len, "60000"];
+            let mut full = Process::start(&mut messages.client("hostile", daemon.answers().key().unwrap(), &junk));
             full.wait_for_stdout("full");
             daemon.thaw();
-            let queue = daemon.queue();
-            wait_until("the request was taken", || !queue.has_message(1).unwrap());
+            let queue = daemon.answers();
+            wait_until("its answer waits", || in_the_outbox(daemon, &pid));
             kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
             let _ = old.finish();
-            std::thread::sleep(AFTER_DEATH);
+            wait_until("what waited for the dead client is gone", || !in_the_outbox(daemon, &pid));
             full.signal(Signal::SIGKILL);
-            newcomer_gets_its_own_answer(&daemon, &pid);
+            newcomer_gets_its_own_answer(messages, daemon, &pid);
             drop(full);
             nothing_is_left(&queue);
         }
-        daemon.stop();
-    }
+    });
 }
 
 #[test]
@@ -81,7 +103,6 @@ fn the_plain_server_gives_the_newcomer_the_answer_of_the_dead() {
     let server = PlainServer::start();
     let pid = Process::run(&mut with_pid(server.key(), &["free"])).succeeded().stdout.trim().to_string();
     let _ = Process::run(&mut with_pid(server.key(), &[&pid, "leave", "old"])).succeeded();
-    std::thread::sleep(AFTER_DEATH);
     let finished = Process::run(&mut with_pid(server.key(), &[&pid, "ask", "new"]));
     assert_eq!((finished.code(), finished.stdout.as_str()), (1, "Processed: old\n"), "{finished:?}");
 }
@@ -107,9 +128,9 @@ fn a_client_with_the_number_of_a_dismissed_worker_is_answered() {
     // A worker that waits for its turn looks up with the next request.
     wait_until("the worker has left", || {
         let other = free_pid(&daemon);
-        newcomer_gets_its_own_answer(&daemon, &other);
+        newcomer_gets_its_own_answer(Messages::Plain, &daemon, &other);
         thread_of(&daemon, "worker-3").is_none()
     });
-    newcomer_gets_its_own_answer(&daemon, &dismissed);
+    newcomer_gets_its_own_answer(Messages::Plain, &daemon, &dismissed);
     daemon.stop();
 }

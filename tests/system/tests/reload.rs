@@ -1,14 +1,21 @@
 //! Reloads: what a change reaches, and what a change that is refused leaves as it was.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
+use msgq_core::instance::table_path;
 use msgq_core::limits::msgmnb;
 use msgq_core::queue::Queue;
 use msgqd_system_tests::{
-    Daemon, DaemonBuilder, Process, STRANGER, as_user, ask, good_request_is_answered, is_root, test_client, wait_until,
+    Daemon, DaemonBuilder, Finished, Process, STRANGER, as_user, ask, good_request_is_answered, is_root, test_client,
+    wait_until,
 };
 use nix::sys::signal::Signal;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
+
+/// Where the header of a table has its daemon's PID, and its identity.
+const OWNER_AT: u64 = 48;
+const IDENTITY_AT: u64 = 64;
 
 /// Writes the configuration of `builder` and asks the daemon to read it.
 fn reload(daemon: &mut Daemon, builder: &DaemonBuilder) {
@@ -111,7 +118,7 @@ fn a_reload_that_finds_no_thread_changes_nothing() {
     let _ = Process::run(no_thread_more.args(["--nproc=1", "--pid", &pid])).succeeded();
     for workers in [2, 4, 8] {
         let other = changed(&builder).workers(workers).set("queue", "mode = \"0600\"\nmax_bytes = 4096");
-        is_refused_and_changes_nothing(&mut daemon, &other, "no thread can be had");
+        is_refused_and_changes_nothing(&mut daemon, &other, "LimitNPROC=");
     }
     daemon.stop();
 }
@@ -159,4 +166,61 @@ fn whoever_asks_for_a_reload_hears_what_became_of_it() {
     let alone = ask(builder);
     assert_eq!(alone.code(), 1, "{alone:?}");
     assert!(alone.stderr.contains("no server"), "{alone:?}");
+}
+
+/// `msgqd --reload` as whoever runs this test, who is told nothing of the server's directory.
+fn reload_by_key_alone(builder: &DaemonBuilder) -> Finished {
+    let asked = builder.clone().root().arg("--reload").command();
+    let mut command = Command::new(asked.get_program());
+    Process::run(command.args(asked.get_args()).env_remove("RUNTIME_DIRECTORY"))
+}
+
+#[test]
+fn root_reloads_the_service_of_another_user_whose_directory_it_does_not_name() {
+    if !is_root() {
+        eprintln!("not run: only root may ask the server of another user");
+        return;
+    }
+    let builder = DaemonBuilder::new().user(STRANGER);
+    let with_mode = |mode: u32| builder.clone().set("queue", &format!("mode = \"{mode:04o}\""));
+    let daemon = with_mode(0o660).start();
+    for mode in [0o600, 0o640] {
+        let heard = reload_by_key_alone(&with_mode(mode));
+        assert_eq!(heard.code(), 0, "{heard:?}");
+        assert_eq!(daemon.queue().stat().unwrap().mode, mode, "{}", daemon.log());
+    }
+    let builder = daemon.crash();
+    let alone = reload_by_key_alone(&builder);
+    assert_eq!(alone.code(), 1, "{alone:?}");
+    for word in ["no server says that it serves queue", "/run/msgqd", "RUNTIME_DIRECTORY=", "kill -HUP"] {
+        assert!(alone.stderr.contains(word), "{word}: {alone:?}");
+    }
+}
+
+#[test]
+fn nobody_is_sent_a_signal_whose_number_stands_in_a_table_of_another_user() {
+    if !is_root() {
+        eprintln!("not run: only root may signal everybody");
+        return;
+    }
+    let daemon = DaemonBuilder::new().user(STRANGER).start();
+    let table = table_path(daemon.builder().runtime_directory(), daemon.key());
+    let mut bystander = Process::start(Command::new("sleep").arg("600"));
+    let file = std::fs::OpenOptions::new().write(true).open(&table).unwrap();
+    // An identity of 0 is an unknown one.
+    file.write_all_at(&bystander.pid().to_ne_bytes(), OWNER_AT).unwrap();
+    file.write_all_at(&[0; 8], IDENTITY_AT).unwrap();
+    let heard = Process::run(&mut daemon.builder().clone().root().arg("--reload").command());
+    assert_eq!(heard.code(), 1, "{heard:?}");
+    assert!(bystander.is_running(), "{heard:?}");
+}
+
+#[test]
+fn a_reload_that_changes_nothing_speaks_of_lines_left_out_only_where_there_are_some() {
+    let mut daemon = DaemonBuilder::new().set("queue", "mode = \"0660\"").start();
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for_log("nothing differs from before");
+    let line = daemon.log().lines().last().unwrap().to_owned();
+    assert_eq!(line, "msgqd: reloaded the configuration: nothing differs from before");
+    daemon.stop();
 }

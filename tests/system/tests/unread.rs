@@ -3,7 +3,7 @@
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::Queue;
-use msgqd_system_tests::{DaemonBuilder, eventually, good_request_is_answered, wait_until};
+use msgqd_system_tests::{DaemonBuilder, LIMIT, eventually, good_request_is_answered, wait_until};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -12,7 +12,6 @@ use std::io::{PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
-use std::time::Duration;
 
 /// A process that is killed when the test ends.
 struct Running(Child);
@@ -27,7 +26,7 @@ impl Running {
     }
 
     fn ends(&mut self) -> bool {
-        eventually(Duration::from_secs(20), || self.0.try_wait().unwrap().is_some())
+        eventually(LIMIT, || self.0.try_wait().unwrap().is_some())
     }
 }
 

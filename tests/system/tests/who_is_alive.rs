@@ -2,11 +2,14 @@
 //! write it, can neither keep the next server from its queue nor have a living one taken for dead.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgq_core::instance::{lock_path, whole_file};
+use msgq_core::instance::{lock_path, table_path, whole_file};
 use msgq_core::queue::Queue;
-use msgqd_system_tests::{Daemon, DaemonBuilder, Process, good_request_is_answered, is_root, msgqctl};
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, Process, good_request_is_answered, is_root, msgqctl, test_client, wait_until,
+};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use nix::sys::signal::Signal;
 use std::fs::File;
 use std::process::Command;
 
@@ -60,6 +63,49 @@ fn a_server_whose_lock_files_were_removed_is_alive_for_whoever_asks() {
     daemon.stop();
 }
 
+/// Who looks for servers from another runtime directory refuses to start and leaves the queue alone.
+#[track_caller]
+fn assert_is_left_alone(builder: &DaemonBuilder, pid: i32, refusal: &str) {
+    let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+    let builder = builder.clone().env("RUNTIME_DIRECTORY", elsewhere.path());
+    let before = Queue::open(builder.key()).unwrap().stat().unwrap();
+    let second = builder.clone().set("queue", "max_bytes = 9000").run();
+    assert_eq!(second.code(), 1, "{second:?}");
+    assert!(second.stderr.contains(refusal) && second.stderr.contains(&format!("PID {pid}")), "{}", second.stderr);
+    let given_up = builder.clone().arg("--after-failure").run();
+    assert!(given_up.stderr.contains("nothing to do"), "{}", given_up.stderr);
+    let after = Queue::open(builder.key()).unwrap().stat().unwrap();
+    assert_eq!((after.msqid, after.mode, after.max_bytes), (before.msqid, before.mode, before.max_bytes));
+    good_request_is_answered(builder.key());
+    let left: Vec<_> = std::fs::read_dir(elsewhere.path()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_server_of_the_same_user_that_keeps_its_files_elsewhere_is_noticed() {
+    let daemon = Daemon::start();
+    assert_is_left_alone(daemon.builder(), daemon.pid(), "another msgqd");
+    remove_locks(daemon.builder());
+    std::fs::remove_file(table_path(daemon.builder().runtime_directory(), daemon.key())).unwrap();
+    assert_is_left_alone(daemon.builder(), daemon.pid(), "another msgqd");
+    let given_up = daemon.builder().clone().arg("--after-failure").run();
+    assert!(given_up.stderr.contains("nothing to do"), "{}", given_up.stderr);
+    daemon.stop();
+}
+
+#[test]
+fn a_living_server_of_another_kind_keeps_its_queue() {
+    let builder = DaemonBuilder::new();
+    let mut server = Process::start(Command::new(test_client("server")).arg(builder.key().to_string()));
+    server.wait_for_stdout("serving");
+    assert_is_left_alone(&builder, server.pid(), "is served by another program");
+    server.signal(Signal::SIGKILL);
+    wait_until("it is gone", || !server.is_running());
+    let daemon = builder.start();
+    good_request_is_answered(daemon.key());
+    daemon.stop();
+}
+
 #[test]
 fn a_server_that_stops_removes_only_files_of_its_own() {
     let daemon = Daemon::start();
@@ -103,6 +149,6 @@ fn without_proc_a_second_server_of_a_queue_is_refused() {
     let second = builder.run();
     assert!(second.stderr.contains(&format!("another msgqd (PID {})", first.pid())), "{}", second.stderr);
     good_request_is_answered(builder.key());
-    first.signal(nix::sys::signal::Signal::SIGTERM);
+    first.signal(Signal::SIGTERM);
     let _ = first.finish().succeeded();
 }

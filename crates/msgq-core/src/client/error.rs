@@ -1,5 +1,7 @@
 use crate::layout::MAX_REQUEST_TEXT_LEN;
-use crate::queue::QueueError;
+use crate::queue::{Queue, QueueError};
+use crate::words::counted;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ pub enum Phase {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The deadline passed before the answer came.
-    #[error("{queue}: {} within {timeout:?}; {}", phase.what(), phase.advice())]
+    #[error("{queue}: {phase} within {timeout:?}; {}", phase.advice())]
     Timeout {
         /// The queue, in words.
         queue: String,
@@ -28,6 +30,23 @@ pub enum CallError {
     /// The queue was removed, which is how a server says that it is gone.
     #[error("{0}; the server has removed its queue: it was stopped, or somebody used ipcrm; start it and try again")]
     QueueGone(QueueError),
+    /// The client's own queue, to which its answer was to go, was removed.
+    #[error(
+        "{0}; this client's own queue was removed before its answer came: by the server, or by somebody who used ipcrm"
+    )]
+    OwnQueueGone(QueueError),
+    /// The protocol has its answers in a second queue, and the client was not given that.
+    #[error("{queue}: the answers of this protocol go to a second queue, which this client does not know")]
+    NoReplyQueue {
+        /// The queue of the requests, in words.
+        queue: String,
+    },
+    /// The protocol has no answers.
+    #[error("{queue}: nothing is answered in this protocol: send without waiting for an answer")]
+    NoAnswers {
+        /// The queue of the requests, in words.
+        queue: String,
+    },
     /// The caller may not write to or read from the queue.
     #[error("{0}; the caller must be a member of the queue's group")]
     Permission(QueueError),
@@ -44,7 +63,10 @@ pub enum CallError {
         at: usize,
     },
     /// Something came that is no answer.
-    #[error("{queue}: the answer has {len} bytes, too few to hold a status; the server does not speak this protocol")]
+    #[error(
+        "{queue}: the answer has {}, too few to hold a status; the server does not speak this protocol",
+        counted(*.len, "byte")
+    )]
     MalformedAnswer {
         /// The queue, in words.
         queue: String,
@@ -66,14 +88,42 @@ pub enum CallError {
     },
 }
 
-impl Phase {
-    fn what(self) -> &'static str {
-        match self {
-            Self::Send => "the queue was full and the request could not be sent",
-            Self::Receive => "the request was sent and not answered",
+impl CallError {
+    /// `is_own`: the queue is this client's own.
+    pub(super) fn of_queue(error: QueueError, is_own: bool) -> Self {
+        match error {
+            _ if is_own && error.is_gone() => Self::OwnQueueGone(error),
+            _ if error.is_gone() => Self::QueueGone(error),
+            _ if error.is_permission() => Self::Permission(error),
+            _ => Self::Queue(error),
         }
     }
 
+    pub(super) fn timeout(queue: &Queue, phase: Phase, timeout: Duration) -> Self {
+        Self::Timeout { queue: in_words(queue), phase, timeout }
+    }
+
+    pub(super) fn no_deadline(queue: &Queue, what: &'static str, error: io::Error) -> Self {
+        Self::NoDeadline { queue: in_words(queue), what, error }
+    }
+}
+
+pub(super) fn in_words(queue: &Queue) -> String {
+    let msqid = queue.id();
+    queue.key().map_or(format!("queue with msqid {msqid}"), |key| format!("queue {key} (msqid {msqid})"))
+}
+
+/// What did not happen in time.
+impl fmt::Display for Phase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Send => "the queue was full and the request could not be sent",
+            Self::Receive => "the request was sent and not answered",
+        })
+    }
+}
+
+impl Phase {
     fn advice(self) -> &'static str {
         match self {
             Self::Send => "`msgqctl stat` shows what fills it and whether a server is there",

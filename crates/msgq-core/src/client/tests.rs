@@ -1,9 +1,12 @@
 use super::*;
+use crate::queue::MessageBuffer;
 use crate::scratch::ScratchQueue;
 use nix::sys::pthread::{pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::unistd::gettid;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::Instant;
 
 const GENEROUS: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(20);
@@ -159,6 +162,7 @@ fn threads_that_share_a_client_get_their_own_answers() {
     let _server = scratch.echo();
     std::thread::scope(|scope| {
         for thread in 0..8 {
+            let client = client.clone();
             scope.spawn(move || {
                 for number in 0..200 {
                     let text = format!("{thread}.{number}");
@@ -190,12 +194,12 @@ fn a_queue_that_is_removed_during_the_wait_is_reported_as_gone() {
 fn text_that_the_server_could_not_see_whole_is_refused() {
     let scratch = Scratch::new();
     let client = scratch.client();
-    let error = client.call(&[b'x'; 256], SHORT).unwrap_err();
-    assert!(matches!(error, CallError::TextTooLong { len: 256 }), "{error}");
+    let error = client.call(&[b'x'; 257], SHORT).unwrap_err();
+    assert!(matches!(error, CallError::TextTooLong { len: 257 }), "{error}");
     assert!(matches!(client.call(b"a\0b", SHORT).unwrap_err(), CallError::TextHasNul { at: 1 }));
     assert_eq!(scratch.0.stat().unwrap().messages, 0);
     let _server = scratch.echo();
-    assert_eq!(client.call(&[b'x'; 255], GENEROUS).unwrap().text, [b'x'; 255]);
+    assert_eq!(client.call(&[b'x'; 256], GENEROUS).unwrap().text, [b'x'; 255]);
 }
 
 #[test]

@@ -1,6 +1,10 @@
+use crate::caret::TextPlace;
 use crate::escape::escape;
 use std::fmt;
+use std::io;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,35 +16,59 @@ pub struct ConfigError {
 struct ErrorDetails {
     name: String,
     message: String,
-    place: Option<ErrorPlace>,
+    place: Option<TextPlace>,
     help: Option<String>,
+    /// Places in other files.
+    beside: Vec<Place>,
+    is_permission: bool,
 }
 
+/// A place in one of the files of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ErrorPlace {
-    line: usize,
-    column: usize,
-    text: String,
-    indent: usize,
-    width: usize,
+pub(super) struct Place {
+    name: String,
+    place: TextPlace,
+}
+
+impl Place {
+    /// The place of these bytes of the text of the file with this name.
+    pub(super) fn find(name: &str, text: &str, span: Range<usize>) -> Self {
+        Self { name: escape(name.as_bytes()), place: TextPlace::find(text, span) }
+    }
 }
 
 impl ConfigError {
-    pub(super) fn unreadable(name: &str, reason: &str) -> Self {
-        let message = format!("cannot read this configuration: {reason}");
-        Self::new(ErrorDetails { name: escape(name.as_bytes()), message, place: None, help: None })
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let mut unreadable = Self::unusable(path, &error.to_string());
+        unreadable.details.is_permission = error.kind() == io::ErrorKind::PermissionDenied;
+        unreadable
+    }
+
+    pub(super) fn unusable(path: &Path, reason: &str) -> Self {
+        let name = escape(path.as_os_str().as_bytes());
+        Self::new(name, format!("cannot read this configuration: {reason}"), None)
     }
 
     pub(super) fn at(name: &str, text: &str, span: Range<usize>, message: &str, help: Option<&str>) -> Self {
-        Self::new(ErrorDetails {
-            name: escape(name.as_bytes()),
-            message: message.lines().map(|line| escape(line.as_bytes())).collect::<Vec<_>>().join("; "),
-            place: Some(ErrorPlace::find(text, span)),
-            help: help.map(|help| escape(help.as_bytes())),
-        })
+        let mut error = Self::of_place(Place::find(name, text, span), message);
+        error.details.help = help.map(|help| escape(help.as_bytes()));
+        error
     }
 
-    fn new(details: ErrorDetails) -> Self {
+    pub(super) fn of_setting(place: Place, message: &str, help: &str, beside: Vec<Place>) -> Self {
+        let mut error = Self::of_place(place, message);
+        error.details.help = Some(escape(help.as_bytes()));
+        error.details.beside = beside;
+        error
+    }
+
+    fn of_place(place: Place, message: &str) -> Self {
+        let message = message.lines().map(|line| escape(line.as_bytes())).collect::<Vec<_>>().join("; ");
+        Self::new(place.name, message, Some(place.place))
+    }
+
+    fn new(name: String, message: String, place: Option<TextPlace>) -> Self {
+        let details = ErrorDetails { name, message, place, help: None, beside: Vec::new(), is_permission: false };
         Self { details: Box::new(details) }
     }
 
@@ -55,50 +83,30 @@ impl ConfigError {
     pub fn column(&self) -> Option<usize> {
         self.details.place.as_ref().map(|place| place.column)
     }
-}
 
-impl ErrorPlace {
-    fn find(text: &str, span: Range<usize>) -> Self {
-        let start = floor_char_boundary(text, span.start);
-        let before = text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let rest = text.get(line_start..).unwrap_or_default();
-        let line = rest.split('\n').next().unwrap_or_default().trim_end_matches('\r');
-        let lead = line.get(..start - line_start).unwrap_or(line);
-        let end = floor_char_boundary(text, span.end.max(start)).min(line_start + line.len());
-        let marked = text.get(start..end).unwrap_or_default();
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: lead.chars().count() + 1,
-            text: shown(line),
-            indent: shown(lead).chars().count(),
-            width: shown(marked).chars().count().max(1),
-        }
+    /// The name of the file that it is in.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.details.name
     }
-}
 
-fn floor_char_boundary(text: &str, index: usize) -> usize {
-    (0..=index.min(text.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0)
-}
-
-/// Control characters are escaped, but for tabs, which become a space.
-fn shown(line: &str) -> String {
-    escape(line.replace('\t', " ").as_bytes())
+    /// True where this user may not read one of the files.
+    #[must_use]
+    pub fn is_permission(&self) -> bool {
+        self.details.is_permission
+    }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ErrorDetails { name, message, place, help } = &*self.details;
+        let ErrorDetails { name, message, place, help, beside, .. } = &*self.details;
         let Some(place) = place else { return write!(formatter, "{name}: {message}") };
-        let margin = " ".repeat(place.line.to_string().len());
         writeln!(formatter, "{name}:{}:{}: {message}", place.line, place.column)?;
-        writeln!(formatter, "{margin} |")?;
-        writeln!(formatter, "{} | {}", place.line, place.text)?;
-        write!(formatter, "{margin} | {}{}", " ".repeat(place.indent), "^".repeat(place.width))?;
-        if let Some(help) = help {
-            write!(formatter, "\n{margin} = help: {help}")?;
-        }
-        Ok(())
+        place.write_marked(formatter, help.as_deref())?;
+        let margin = " ".repeat(place.line.to_string().len());
+        beside.iter().try_for_each(|Place { name, place }| {
+            write!(formatter, "\n{margin} = with {name}:{}:{}: {}", place.line, place.column, place.line_text())
+        })
     }
 }
 

@@ -1,12 +1,16 @@
 //! `[handler]`: which settings belong to which kind, and what they must be.
 
-use super::check::{Invalid, MAX_WORKERS, absolute, milliseconds, number, one_of, or};
+use super::check::{
+    Invalid, MAX_WORKERS, absolute, boolean, milliseconds, number, one_of, or, text, texts_by_name, words,
+};
+use super::overlong::{Overlong, overlong};
 use super::raw;
+use crate::layout::protocol::Protocol;
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 /// What answers the requests. A reload that changes any of it puts a new handler in the place of the old one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +24,31 @@ pub enum HandlerConfig {
     Worker(WorkerConfig),
     /// A service behind a Unix stream socket.
     Unix(UnixConfig),
+}
+
+/// What of a request a handler gets, and what it answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pass {
+    /// The text of the request, and text for the answer.
+    #[default]
+    Text,
+    /// The whole body as it was received, and a whole body for the answer.
+    Body,
+    /// The fields of the request as a JSON object, and such an object for the answer.
+    Json,
+}
+
+impl HandlerConfig {
+    /// What becomes of answers that are longer than a message.
+    #[must_use]
+    pub fn overlong(&self) -> Overlong {
+        match self {
+            Self::Echo => Overlong::Error,
+            Self::Exec(exec) => exec.overlong,
+            Self::Worker(worker) => worker.overlong,
+            Self::Unix(unix) => unix.overlong,
+        }
+    }
 }
 
 /// A program of the operator's, and what it starts with.
@@ -48,9 +77,8 @@ pub struct ExecConfig {
     pub timeout: Duration,
     /// Commands that run at the same time; 0 counts as 1. More requests wait within their time limit.
     pub max_concurrency: usize,
-    /// What becomes of output that is longer than the 255 bytes of an answer. True: the client gets the first 255, or
-    /// fewer, so that no UTF-8 character is cut in two. False: it gets an error that says so.
-    pub truncates: bool,
+    /// What becomes of output that is longer than a message.
+    pub overlong: Overlong,
 }
 
 /// `kind = "worker"`: which programs are kept running, and within which limits.
@@ -68,6 +96,8 @@ pub struct WorkerConfig {
     pub max_requests: Option<u64>,
     /// True when a request may be run a second time: one whose process broke is then given to another.
     pub is_idempotent: bool,
+    /// What becomes of answers that are longer than a message.
+    pub overlong: Overlong,
 }
 
 /// `kind = "unix"`: which service is asked, and within which limits.
@@ -86,6 +116,8 @@ pub struct UnixConfig {
     pub user: Option<String>,
     /// True when a request may be run a second time: one whose connection broke is then sent on another.
     pub is_idempotent: bool,
+    /// What becomes of answers that are longer than a message.
+    pub overlong: Overlong,
 }
 
 const KINDS: [(&str, HandlerKind); 4] = [
@@ -108,23 +140,51 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CONCURRENCY: u64 = 4;
+/// Where nobody is answered, so that messages are handled in their order.
+const ONE_WAY_CONCURRENCY: u64 = 1;
 /// Every time of this section: at least a millisecond, at most a day.
 const TIME_MS: RangeInclusive<u64> = 1..=86_400_000;
 
-pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Result<HandlerConfig, Invalid> {
+const PASSES: [(&str, Pass); 3] = [("text", Pass::Text), ("body", Pass::Body), ("json", Pass::Json)];
+
+/// How a handler is spoken to; text only where the protocol has text both ways.
+pub(super) fn checked_pass(raw: &raw::Handler, protocol: &Protocol) -> Result<Pass, Invalid> {
+    let pass = or(&raw.pass, |value| one_of(value, &PASSES), Pass::Text)?;
+    let span = raw.pass.as_ref().or(raw.kind.as_ref()).map_or(0..0, Spanned::span);
+    if pass != Pass::Text && protocol.shapes_of_machine().is_none() {
+        let help = "leave `pass` out, or declare the messages in [protocol]";
+        return Err(Invalid::new(span, "the plain protocol passes text", help));
+    }
+    if pass == Pass::Text && !protocol.has_text() {
+        let help = "name them with request_text and response_text in [protocol], or write pass = \"json\" or \"body\"";
+        return Err(Invalid::new(
+            span,
+            "a handler is passed text, and the declared messages have none, or several",
+            help,
+        ));
+    }
+    Ok(pass)
+}
+
+pub(super) fn checked_handler(
+    raw: &raw::Handler,
+    section: Range<usize>,
+    is_one_way: bool,
+) -> Result<HandlerConfig, Invalid> {
     let kind = or(&raw.kind, |value| one_of(value, &KINDS), HandlerKind::Echo)?;
     refuse_foreign(raw, kind)?;
     let at = raw.kind.as_ref().map_or(section, Spanned::span);
     let timeout = milliseconds(&raw.timeout_ms, "timeout_ms", TIME_MS, TIMEOUT)?;
-    let max_concurrency = concurrency(&raw.max_concurrency)?;
-    let is_idempotent = raw.idempotent.as_ref().is_some_and(|value| *value.get_ref());
+    let max_concurrency =
+        concurrency(&raw.max_concurrency, if is_one_way { ONE_WAY_CONCURRENCY } else { CONCURRENCY })?;
+    let is_idempotent = or(&raw.idempotent, |value| boolean(value, "idempotent"), false)?;
     Ok(match kind {
         HandlerKind::Echo => HandlerConfig::Echo,
         HandlerKind::Exec => HandlerConfig::Exec(ExecConfig {
             program: program(raw, at)?,
             timeout,
             max_concurrency,
-            truncates: or(&raw.overlong, |value| one_of(value, &[("error", false), ("truncate", true)]), false)?,
+            overlong: overlong(raw)?,
         }),
         HandlerKind::Worker => HandlerConfig::Worker(WorkerConfig {
             program: program(raw, at)?,
@@ -137,14 +197,16 @@ pub(super) fn checked_handler(raw: &raw::Handler, section: Range<usize>) -> Resu
                 .map(|value| number(value, "max_requests", 1..=1_000_000_000_000))
                 .transpose()?,
             is_idempotent,
+            overlong: overlong(raw)?,
         }),
         HandlerKind::Unix => HandlerConfig::Unix(UnixConfig {
             socket: socket(raw, at)?,
             timeout,
             max_concurrency,
             connect_timeout: milliseconds(&raw.connect_timeout_ms, "connect_timeout_ms", TIME_MS, CONNECT_TIMEOUT)?,
-            user: raw.user.as_ref().map(|value| value.get_ref().clone()),
+            user: raw.user.as_ref().map(|value| text(value, "user").map(str::to_owned)).transpose()?,
             is_idempotent,
+            overlong: overlong(raw)?,
         }),
     })
 }
@@ -159,7 +221,7 @@ fn refuse_foreign(raw: &raw::Handler, kind: HandlerKind) -> Result<(), Invalid> 
         ("timeout_ms", span(&raw.timeout_ms), &[Exec, Worker, Unix]),
         ("kill_grace_ms", span(&raw.kill_grace_ms), &[Exec, Worker]),
         ("max_concurrency", span(&raw.max_concurrency), &[Exec, Worker, Unix]),
-        ("overlong", span(&raw.overlong), &[Exec]),
+        ("overlong", span(&raw.overlong), &[Exec, Worker, Unix]),
         ("start_timeout_ms", span(&raw.start_timeout_ms), &[Worker]),
         ("max_requests", span(&raw.max_requests), &[Worker]),
         ("idempotent", span(&raw.idempotent), &[Worker, Unix]),
@@ -172,19 +234,20 @@ fn refuse_foreign(raw: &raw::Handler, kind: HandlerKind) -> Result<(), Invalid> 
             let named = |kind| KINDS.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
             let message = format!("{name} is no setting of the handler kind {:?}", named(kind));
             let kinds: Vec<String> = kinds.iter().map(|kind| format!("{:?}", named(*kind))).collect();
-            return Err(Invalid::new(span, message, format!("remove it, or write kind = {}", kinds.join(" or "))));
+            let help = format!("remove it, or write kind = {}", kinds.join(" or "));
+            return Err(Invalid::new(span, message, help).beside(&raw.kind));
         }
     }
     Ok(())
 }
 
-fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+fn span(value: &Option<Spanned<Value>>) -> Option<Range<usize>> {
     value.as_ref().map(Spanned::span)
 }
 
-fn concurrency(value: &Option<Spanned<i64>>) -> Result<usize, Invalid> {
-    let allowed = |value: &Spanned<i64>| number(value, "max_concurrency", 1..=MAX_WORKERS);
-    Ok(usize::try_from(or(value, allowed, CONCURRENCY)?).unwrap_or(1))
+fn concurrency(value: &Option<Spanned<Value>>, default: u64) -> Result<usize, Invalid> {
+    let allowed = |value: &Spanned<Value>| number(value, "max_concurrency", 1..=MAX_WORKERS);
+    Ok(usize::try_from(or(value, allowed, default)?).unwrap_or(1))
 }
 
 fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invalid> {
@@ -193,20 +256,13 @@ fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invali
     let Some(command) = raw.command.as_ref() else {
         return Err(Invalid::new(at, "this handler needs a command", HELP));
     };
-    if command.get_ref().first().is_none_or(String::is_empty)
-        || command.get_ref().iter().any(|word| word.contains('\0'))
-    {
+    let argv = words(command, HELP)?;
+    if argv.first().is_none_or(String::is_empty) || argv.iter().any(|word| word.contains('\0')) {
         return Err(Invalid::new(command.span(), "the command is empty or holds a NUL", HELP));
     }
-    let environment = raw.environment.as_ref().map(Spanned::get_ref).cloned().unwrap_or_default();
-    let bad =
-        environment.iter().find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'));
-    if let (Some((name, _)), Some(value)) = (bad, &raw.environment) {
-        let help = "write names without = and values without NUL, for example environment = { LANG = \"C\" }";
-        return Err(Invalid::new(value.span(), format!("{name:?} cannot stand in an environment"), help));
-    }
+    let environment = environment(raw)?;
     Ok(ProgramConfig {
-        command: command.get_ref().clone(),
+        command: argv,
         environment,
         working_directory: raw
             .working_directory
@@ -215,6 +271,18 @@ fn program(raw: &raw::Handler, at: Range<usize>) -> Result<ProgramConfig, Invali
             .transpose()?,
         kill_grace: milliseconds(&raw.kill_grace_ms, "kill_grace_ms", TIME_MS, KILL_GRACE)?,
     })
+}
+
+fn environment(raw: &raw::Handler) -> Result<BTreeMap<String, String>, Invalid> {
+    const HELP: &str = "write names without = and values without NUL, for example environment = { LANG = \"C\" }";
+    let Some(value) = &raw.environment else { return Ok(BTreeMap::new()) };
+    let environment = texts_by_name(value, "environment", HELP)?;
+    let is_bad =
+        |(name, value): &(&String, &String)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0');
+    match environment.iter().find(is_bad) {
+        Some((name, _)) => Err(Invalid::new(value.span(), format!("{name:?} cannot stand in an environment"), HELP)),
+        None => Ok(environment),
+    }
 }
 
 fn socket(raw: &raw::Handler, at: Range<usize>) -> Result<PathBuf, Invalid> {

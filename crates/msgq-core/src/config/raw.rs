@@ -1,97 +1,149 @@
 //! The configuration as it is written, and the library's errors in words that help.
 //!
-//! The names of the types stand in such errors ("expected struct Queue").
+//! Every setting may have any type here: who checks it knows in which words to ask for another.
 
+use super::merge::{Joined, Merge};
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Config {
-    pub(super) queue: Queue,
-    pub(super) service: Service,
-    pub(super) handler: Handler,
-    pub(super) log: Log,
+/// What several files may have a part in.
+macro_rules! merged {
+    ($(#[$attribute:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        #[derive(Debug, Default, Deserialize)]
+        $(#[$attribute])*
+        pub(super) struct $name {
+            $(pub(super) $field: $type,)*
+        }
+
+        impl Merge for $name {
+            fn merge(&mut self, later: Self, joined: &mut Joined) {
+                $(self.$field.merge(later.$field, joined);)*
+            }
+
+            fn shift(&mut self, by: usize) {
+                $(self.$field.shift(by);)*
+            }
+        }
+    };
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Queue {
-    pub(super) key: Option<Spanned<toml::Value>>,
-    pub(super) mode: Option<Spanned<toml::Value>>,
-    pub(super) group: Option<Spanned<String>>,
-    pub(super) max_bytes: Option<Spanned<i64>>,
+/// A section: settings that may each be missing, and their names.
+macro_rules! section {
+    ($(#[$attribute:meta])* $section:ident { $($setting:ident),* $(,)? }) => {
+        merged! { $(#[$attribute])* $section { $($setting: Option<Spanned<Value>>),* } }
+
+        impl $section {
+            const SETTINGS: &[&str] = &[$(stringify!($setting)),*];
+        }
+    };
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Service {
-    pub(super) workers: Option<Spanned<toml::Value>>,
-    pub(super) spin_us: Option<Spanned<toml::Value>>,
-    pub(super) drain_timeout_ms: Option<Spanned<i64>>,
-    pub(super) outbox_capacity: Option<Spanned<i64>>,
-    pub(super) response_ttl_s: Option<Spanned<i64>>,
-    pub(super) on_crash: Option<Spanned<String>>,
-    pub(super) on_stop: Option<Spanned<String>>,
-    pub(super) on_failure: Option<Spanned<String>>,
+merged! {
+    #[serde(deny_unknown_fields, default)]
+    Config {
+        queue: Queue,
+        service: Service,
+        protocol: Protocol,
+        handler: Handler,
+        log: Log,
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Handler {
-    pub(super) kind: Option<Spanned<String>>,
-    pub(super) command: Option<Spanned<Vec<String>>>,
-    pub(super) environment: Option<Spanned<BTreeMap<String, String>>>,
-    pub(super) working_directory: Option<Spanned<String>>,
-    pub(super) timeout_ms: Option<Spanned<i64>>,
-    pub(super) kill_grace_ms: Option<Spanned<i64>>,
-    pub(super) max_concurrency: Option<Spanned<i64>>,
-    pub(super) overlong: Option<Spanned<String>>,
-    pub(super) start_timeout_ms: Option<Spanned<i64>>,
-    pub(super) max_requests: Option<Spanned<i64>>,
-    pub(super) idempotent: Option<Spanned<bool>>,
-    pub(super) socket: Option<Spanned<String>>,
-    pub(super) connect_timeout_ms: Option<Spanned<i64>>,
-    pub(super) user: Option<Spanned<String>>,
+section! {
+    #[serde(deny_unknown_fields, default)]
+    Queue {
+        key, mode, group, max_bytes, takeover,
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Log {
-    pub(super) level: Option<Spanned<String>>,
+section! {
+    #[serde(deny_unknown_fields, default)]
+    Service {
+        workers, spin_us, drain_timeout_ms, outbox_capacity, response_ttl_s, attempts, on_crash, on_stop,
+        on_failure,
+    }
 }
 
-/// What is read of a configuration that has errors elsewhere.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LenientConfig {
-    pub(super) queue: LenientQueue,
-    pub(super) service: LenientService,
+section! {
+    #[serde(deny_unknown_fields, default)]
+    Handler {
+        kind, command, environment, working_directory, timeout_ms, kill_grace_ms, max_concurrency, overlong,
+        start_timeout_ms, max_requests, idempotent, socket, connect_timeout_ms, user, pass,
+    }
 }
 
-/// To find out whether `[queue]` is as it should be.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct QueueOnly {
-    #[serde(rename = "queue")]
-    _queue: Queue,
+section! {
+    #[serde(deny_unknown_fields, default)]
+    Protocol {
+        preset, request, response, constants, client, client_is, request_types, order, response_type, body,
+        response_length, status, request_text, response_text, set, reply, reply_to, part_types,
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LenientQueue {
-    pub(super) key: Option<Spanned<toml::Value>>,
+section! {
+    #[serde(deny_unknown_fields, default)]
+    Log {
+        level,
+    }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct LenientService {
-    pub(super) on_failure: Option<Spanned<String>>,
+merged! {
+    /// What is read of a configuration that has errors elsewhere.
+    #[serde(default)]
+    LenientConfig {
+        queue: LenientQueue,
+        service: LenientService,
+    }
 }
+
+merged! {
+    /// To read `[protocol]` although something else is wrong.
+    #[serde(default)]
+    ProtocolOnly {
+        queue: LenientQueue,
+        protocol: Protocol,
+    }
+}
+
+merged! {
+    /// To find out whether `[queue]` is as it should be.
+    #[serde(default)]
+    QueueOnly {
+        queue: Queue,
+    }
+}
+
+merged! {
+    #[serde(default)]
+    LenientQueue {
+        key: Option<Spanned<Value>>,
+    }
+}
+
+merged! {
+    #[serde(default)]
+    LenientService {
+        on_failure: Option<Spanned<Value>>,
+    }
+}
+
+/// All settings by their section, in the order in which they are documented.
+pub(super) const SETTINGS: [(&str, &[&str]); 5] = [
+    ("queue", Queue::SETTINGS),
+    ("service", Service::SETTINGS),
+    ("protocol", Protocol::SETTINGS),
+    ("handler", Handler::SETTINGS),
+    ("log", Log::SETTINGS),
+];
+
+/// The names of the sections.
+pub(super) const SECTIONS: [&str; 5] = ["queue", "service", "protocol", "handler", "log"];
 
 /// The library's message, and what to do about it where that is known.
 pub(super) fn explain(message: &str) -> (String, Option<String>) {
+    if let Some(number) = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split('`').next()) {
+        return (format!("{number} is too large"), Some("no setting takes such a number".to_owned()));
+    }
     let Some(rest) = message.strip_prefix("unknown field `") else { return (message.to_owned(), None) };
     let Some((unknown, expected)) = rest.split_once('`') else { return (message.to_owned(), None) };
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();

@@ -1,20 +1,28 @@
 //! The configuration as the programs use it.
 
-use super::handler::HandlerConfig;
+use super::handler::{HandlerConfig, Pass};
+use crate::layout::protocol::Protocol;
 use crate::queue::QueueKey;
 use log::Level;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// All settings, checked. A reload (SIGHUP) replaces all at once or none; two are fixed while the server runs.
+/// All settings, checked. A reload (SIGHUP) replaces all at once or none; some are fixed while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     /// `[queue]`: which queue is served, and what it looks like.
     pub queue: QueueConfig,
     /// `[service]`: how requests are served, and what becomes of them at the end.
     pub service: ServiceConfig,
+    /// `[protocol]`: what requests and answers look like; fixed while the server runs.
+    pub protocol: Arc<Protocol>,
+    /// `protocol.reply`: the second queue, into which answers go; `None` where there is none. Fixed while the server runs.
+    pub reply_queue: Option<QueueConfig>,
     /// `[handler]`: what answers the requests.
     pub handler: HandlerConfig,
+    /// `handler.pass`: what of a request a handler gets, and what it answers with.
+    pub pass: Pass,
     /// `[log]`: how much is logged.
     pub log: LogConfig,
 }
@@ -30,6 +38,32 @@ pub struct QueueConfig {
     pub group: Option<String>,
     /// Bytes of text that it holds (`msg_qbytes`); `None`: `kernel.msgmnb`.
     pub max_bytes: Option<u64>,
+    /// Which queues of other owners are taken over; one setting for both queues.
+    pub takeover: Takeover,
+}
+
+/// Which queues that belong to another user are taken over, where this is possible at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Takeover {
+    /// None.
+    Refuse,
+    /// What a client made before the server started: empty or with nothing but requests, and used by no other server.
+    #[default]
+    Empty,
+    /// Every one that no msgqd serves.
+    Always,
+}
+
+impl Takeover {
+    /// As the configuration has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Empty => "empty",
+            Self::Always => "always",
+        }
+    }
 }
 
 /// How the key of the queue is given.
@@ -41,17 +75,17 @@ pub enum KeySetting {
     Path {
         /// A file that exists when the server starts; its device and inode make the key.
         path: PathBuf,
-        /// The project id, as clients give it to ftok(3); not 0.
-        id: u8,
+        /// The project id, as clients give it to ftok(3), which uses its low 8 bits.
+        id: i32,
     },
 }
 
 /// The key cannot be made from its file.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot make the queue's key from {path} and id {id} (queue.key): {error}; clients make it from the same file with ftok(3), so it must exist", path = .path.display())]
+#[error("cannot make the queue's key from {path} and id {id} (queue.key): {error}; clients make it from the same file with ftok(3), so it must exist before either starts", path = .path.display())]
 pub struct KeyError {
     path: PathBuf,
-    id: u8,
+    id: i32,
     error: std::io::Error,
 }
 
@@ -83,6 +117,8 @@ pub struct ServiceConfig {
     pub outbox_capacity: u32,
     /// How long an answer may wait in the outbox, counted from when its request was taken from the queue.
     pub response_ttl: Duration,
+    /// How often a one-way request is tried until it is given up; with `protocol.reply = "none"`.
+    pub attempts: u32,
     /// What the next daemon does with a request that one had in hand when it died.
     pub on_crash: OnCrash,
     /// What becomes of the queue when the daemon is asked to end.
@@ -154,7 +190,13 @@ impl Default for LogConfig {
 
 impl Default for QueueConfig {
     fn default() -> Self {
-        Self { key: KeySetting::Number(QueueKey::DEFAULT), mode: 0o660, group: None, max_bytes: None }
+        Self {
+            key: KeySetting::Number(QueueKey::DEFAULT),
+            mode: 0o660,
+            group: None,
+            max_bytes: None,
+            takeover: Takeover::default(),
+        }
     }
 }
 
@@ -166,6 +208,7 @@ impl Default for ServiceConfig {
             drain_timeout: Duration::from_millis(5000),
             outbox_capacity: 4096,
             response_ttl: Duration::from_secs(600),
+            attempts: 3,
             on_crash: OnCrash::Retry,
             on_stop: QueueFate::Remove,
             on_failure: QueueFate::Remove,

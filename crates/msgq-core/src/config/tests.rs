@@ -8,6 +8,18 @@ fn error(text: &str) -> String {
 }
 
 #[test]
+fn one_setting_says_which_queues_of_others_are_taken_over_for_both_queues() {
+    let reply = "[protocol]\nreply = { key = 7 }\n";
+    assert_eq!(Config::parse("t", reply).unwrap().queue.takeover, Takeover::Empty);
+    for takeover in [Takeover::Refuse, Takeover::Empty, Takeover::Always] {
+        let config = Config::parse("t", &format!("[queue]\ntakeover = {:?}\n{reply}", takeover.name())).unwrap();
+        assert_eq!((config.queue.takeover, config.reply_queue.unwrap().takeover), (takeover, takeover));
+    }
+    let error = Config::parse("t", "[queue]\ntakeover = \"never\"\n").unwrap_err().to_string();
+    assert!(error.contains("\"refuse\" or \"empty\" or \"always\""), "{error}");
+}
+
+#[test]
 fn an_empty_file_gives_the_defaults() {
     let config = Config::parse("test.toml", "").unwrap();
     assert_eq!(config, Config::default());
@@ -35,6 +47,17 @@ fn every_setting_is_read() {
 }
 
 #[test]
+fn where_nobody_is_answered_messages_are_handled_one_after_the_other_unless_more_is_asked_for() {
+    let concurrency = |protocol: &str, more: &str| {
+        let text = format!("[protocol]\n{protocol}\n[handler]\nkind = \"exec\"\ncommand = [\"a\"]\n{more}\n");
+        let HandlerConfig::Exec(exec) = Config::parse("test.toml", &text).unwrap().handler else { panic!("not exec") };
+        exec.max_concurrency
+    };
+    let one_way = "request = \"struct { long mtype; char line[64]; }\"\nreply = \"none\"";
+    assert_eq!([concurrency("", ""), concurrency(one_way, ""), concurrency(one_way, "max_concurrency = 3")], [4, 1, 3]);
+}
+
+#[test]
 fn every_kind_of_handler_is_read() {
     let handler = |text: &str| Config::parse("test.toml", &format!("[handler]\n{text}\n")).unwrap().handler;
     let HandlerConfig::Exec(exec) = handler(
@@ -43,7 +66,7 @@ fn every_kind_of_handler_is_read() {
     ) else {
         panic!("not exec")
     };
-    assert_eq!((exec.program.command.len(), exec.max_concurrency, exec.truncates), (2, 7, true));
+    assert_eq!((exec.program.command.len(), exec.max_concurrency, exec.overlong), (2, 7, Overlong::Truncate));
     assert_eq!((exec.timeout, exec.program.kill_grace), (Duration::from_millis(5), Duration::from_millis(6)));
     assert_eq!(exec.program.environment["X"], "1");
     let HandlerConfig::Worker(worker) =
@@ -154,6 +177,21 @@ fn values_out_of_range_say_what_is_allowed() {
 }
 
 #[test]
+fn a_size_is_a_number_of_bytes_or_text_with_a_unit() {
+    let size = |text: &str| Config::parse("test.toml", &format!("[queue]\nmax_bytes = {text}\n"));
+    for (text, bytes) in
+        [("264", 264), ("\"300\"", 300), ("\"256K\"", 262_144), ("\"1 MiB\"", 1 << 20), ("\"1G\"", 1 << 30)]
+    {
+        assert_eq!(size(text).unwrap().queue.max_bytes, Some(bytes), "{text}");
+    }
+    for text in
+        ["\"256k8\"", "\"K\"", "\"iB\"", "\"5iB\"", "\"-1K\"", "\"1.5K\"", "\"2G\"", "\"18446744073709551615K\"", "[1]"]
+    {
+        assert!(size(text).unwrap_err().to_string().contains("for example max_bytes = \"256K\""), "{text}");
+    }
+}
+
+#[test]
 fn control_characters_in_a_line_are_escaped() {
     let error = error("[queue]\nkey = \u{1b}[31m\n");
     assert!(!error.contains('\u{1b}') && error.contains("\\u{1b}"), "{error}");
@@ -191,4 +229,42 @@ proptest! {
     fn no_span_panics(text in "[aé€😀\\n\\r\\t]{0,20}", start in 0_usize..60, len in 0_usize..60) {
         let _ = ConfigError::at("test.toml", &text, start..start + len, "message", None).to_string();
     }
+}
+
+#[test]
+fn parts_are_for_handlers_whose_answers_have_room_for_a_piece_and_a_reader() {
+    let handler = "[handler]\nkind = \"exec\"\ncommand = [\"true\"]\noverlong = \"parts\"\n";
+    let own = "request = \"struct { long mtype; int msqid; char text[64]; }\"\n\
+               response = \"struct { long mtype; char data[1000]; }\"\nresponse_length = \"text\"\n\
+               reply = \"private\"\nreply_to = \"msqid\"\n";
+    let parse =
+        |protocol: &str, more: &str| Config::parse("test.toml", &format!("[protocol]\n{protocol}{handler}{more}"));
+    let types =
+        parse(&format!("{own}part_types = {{ data = 2, end = 3, error = 1 }}\n"), "").unwrap().protocol.part_types();
+    assert_eq!(types.map(|types| (types.data, types.end, types.last, types.error)), Some((2, Some(3), None, 1)));
+    assert_eq!(parse("", "").unwrap().handler.overlong(), Overlong::Parts);
+    for kind in ["kind = \"worker\"\ncommand = [\"true\"]", "kind = \"unix\"\nsocket = \"/run/s\""] {
+        let text = format!("[handler]\n{kind}\noverlong = \"parts\"\n");
+        assert_eq!(Config::parse("test.toml", &text).unwrap().handler.overlong(), Overlong::Parts);
+    }
+    let refused = |protocol: &str, more: &str| parse(protocol, more).unwrap_err().to_string();
+    let has = |error: String, words: &str| assert!(error.contains(words), "{error}");
+    has(refused("reply = \"none\"\n", ""), "nobody gets an answer");
+    let struct_of_own = own.replace("response_length = \"text\"\n", "");
+    has(refused(&struct_of_own, "pass = \"json\"\n"), "an answer of fields is one message");
+    has(refused(&struct_of_own, "pass = \"body\"\n"), "response_length = \"text\"");
+    has(refused(&own.replace("\"text\"\nreply", "\"request\"\nreply"), ""), "as long as its request");
+    let typed = |types: &str| refused(&format!("{own}part_types = {types}\n"), "");
+    has(typed("{ data = 2, error = 1 }"), "either an empty message");
+    has(typed("{ data = 2, end = 3, last = 4, error = 1 }"), "either an empty message");
+    has(typed("{ data = 2, end = 2, error = 1 }"), "a type of its own");
+    has(typed("{ data = 0, end = 3, error = 1 }"), "data is no type");
+    has(typed("{ data = 2, end = 3 }"), "which type error is");
+    has(typed("{ data = 2, end = 3, error = 1, ende = 4 }"), "there is no ende here");
+    let shared = own.replace("reply = \"private\"\nreply_to = \"msqid\"\n", "client = \"msqid\"\n");
+    let shared = format!("{shared}part_types = {{ data = 2, end = 3, error = 1 }}\n");
+    has(refused(&shared, ""), "says whose it is");
+    let whole =
+        Config::parse("test.toml", &format!("[protocol]\n{own}part_types = {{ data = 2, end = 3, error = 1 }}\n"));
+    has(whole.unwrap_err().to_string(), "answers go out whole");
 }

@@ -1,10 +1,10 @@
 //! What waits in a queue, counted by type.
 
-use crate::layout::REQUEST_MTYPE;
+use crate::layout::protocol::Protocol;
 use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Responses of one type.
+/// Messages of one type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resting {
     /// How many messages.
@@ -23,10 +23,12 @@ impl Resting {
 /// What waits in a queue. In a queue that is in use it is an approximation: see [`Browse`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// Messages of type 1.
-    pub requests: Resting,
+    /// What the server takes, by type.
+    pub requests: BTreeMap<i64, Resting>,
     /// Everything else by type.
     pub responses: BTreeMap<i64, Resting>,
+    /// Types of `responses` of which one message at least can be no answer: no answer has its length or its type.
+    pub unlike_answers: BTreeSet<i64>,
     /// How many messages were looked at.
     pub looked_at: usize,
     /// False when a limit ended the survey, so that there may be more.
@@ -38,22 +40,44 @@ impl Survey {
     ///
     /// # Errors
     /// ENOSYS on a kernel without MSG_COPY, EACCES without read permission, EIDRM or EINVAL when the queue is gone.
-    pub fn of_queue(queue: &Queue, limits: BrowseLimits) -> Result<Self, QueueError> {
+    pub fn of_queue(queue: &Queue, protocol: &Protocol, limits: BrowseLimits) -> Result<Self, QueueError> {
+        Self::with_requests(queue, protocol, limits, |mtype| protocol.request_types().receives(mtype))
+    }
+
+    /// As [`Survey::of_queue`], of a queue into which only answers go.
+    ///
+    /// # Errors
+    /// As [`Survey::of_queue`].
+    pub fn of_answers(queue: &Queue, protocol: &Protocol, limits: BrowseLimits) -> Result<Self, QueueError> {
+        Self::with_requests(queue, protocol, limits, |_| false)
+    }
+
+    fn with_requests(
+        queue: &Queue,
+        protocol: &Protocol,
+        limits: BrowseLimits,
+        is_request: impl Fn(i64) -> bool,
+    ) -> Result<Self, QueueError> {
         let mut survey = Self::default();
         let mut buffer = MessageBuffer::new();
         let mut browse = Browse::new(*queue, limits, &mut buffer);
         while let Some((_, message)) = browse.next_message() {
-            survey.count(message.mtype(), message.body().len());
+            let (mtype, len) = (message.mtype(), message.body().len());
+            let is_request = is_request(mtype);
+            if !is_request && (protocol.client_of_response(mtype).is_none() || !protocol.is_response_len(len)) {
+                survey.unlike_answers.insert(mtype);
+            }
+            let of_type = if is_request { &mut survey.requests } else { &mut survey.responses };
+            of_type.entry(mtype).or_default().add(len);
         }
         survey.looked_at = browse.looked_at();
         survey.is_complete = browse.is_complete()?;
         Ok(survey)
     }
 
-    fn count(&mut self, mtype: i64, len: usize) {
-        match mtype {
-            REQUEST_MTYPE => self.requests.add(len),
-            _ => self.responses.entry(mtype).or_default().add(len),
-        }
+    /// How many requests were seen, of all types together.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        self.requests.values().map(|resting| resting.messages).sum()
     }
 }

@@ -3,11 +3,11 @@
 use super::removal::{Removal, RemovalLimits};
 use super::survey::Resting;
 use super::verdict::{Reason, Verdict, verdict_now};
-use crate::layout::REQUEST_MTYPE;
-use crate::process::ClientPid;
+use crate::layout::protocol::Protocol;
+use crate::process::ClientNumber;
 use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError};
-use nix::errno::Errno;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whose responses a sweep looks at.
@@ -17,14 +17,18 @@ pub enum SweepScope {
     All,
     /// Those for these clients. Each is judged and reported whether or not something of it was seen, so that this works
     /// without MSG_COPY too, and when the survey does not get to the end.
-    Clients(Vec<ClientPid>),
-    /// Those of these types, as far as they are seen.
+    Clients(Vec<ClientNumber>),
+    /// Those of these types: as far as they are seen, or all of them where the survey does not get to the end.
     Types(Vec<i64>),
+    /// Everything of these types, requests as well and whoever lives: for queues where nobody knows what a type means.
+    WholeTypes(Vec<i64>),
 }
 
 /// What a sweep may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepOptions {
+    /// What tells requests from responses, and whose a response is.
+    pub protocol: Arc<Protocol>,
     /// Whose responses may go.
     pub scope: SweepScope,
     /// Remove the responses of those whom `scope` names even if they live. Has no effect without names.
@@ -38,9 +42,10 @@ pub struct SweepOptions {
 }
 
 impl Default for SweepOptions {
-    /// All dead clients, within seconds, at most as many messages as a queue of the default size holds.
+    /// All dead clients of the plain protocol, within seconds, at most as many messages as a queue of the default size holds.
     fn default() -> Self {
         Self {
+            protocol: Arc::default(),
             scope: SweepScope::All,
             force: false,
             dry_run: false,
@@ -50,10 +55,28 @@ impl Default for SweepOptions {
     }
 }
 
+impl SweepOptions {
+    /// True where messages of this type may go, by who lives now.
+    #[must_use]
+    pub fn lets_go(&self, mtype: i64) -> bool {
+        matches!(self.verdict_on(mtype), Verdict::Orphan(_))
+    }
+
+    fn verdict_on(&self, mtype: i64) -> Verdict {
+        match verdict_now(&self.protocol, mtype) {
+            _ if matches!(self.scope, SweepScope::WholeTypes(_)) => Verdict::Orphan(Reason::Named),
+            Verdict::KeepAlive | Verdict::KeepUnknown if self.force && self.scope != SweepScope::All => {
+                Verdict::Orphan(Reason::Forced)
+            }
+            verdict => verdict,
+        }
+    }
+}
+
 /// Messages of one type that were removed, or would be in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Removed {
-    /// Their message type: the number of the client that was to read them.
+    /// Their message type, as the protocol makes it of the number of the client that was to read them.
     pub mtype: i64,
     /// Why nobody would have read them.
     pub reason: Reason,
@@ -64,7 +87,7 @@ pub struct Removed {
 /// Messages of one type that stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
-    /// Their message type: the number of the client that is to read them.
+    /// Their message type, as the protocol makes it of the number of the client that is to read them.
     pub mtype: i64,
     /// What the last look at that client said.
     pub verdict: Verdict,
@@ -85,6 +108,18 @@ pub struct SweepReport {
     pub is_complete: bool,
 }
 
+impl SweepReport {
+    /// What went in the end of what it showed, for whoever removes it by itself.
+    pub fn set_removed(&mut self, by_type: &BTreeMap<i64, Resting>) {
+        let shown = std::mem::take(&mut self.removed);
+        let reason_of = |mtype: i64| shown.iter().find(|it| it.mtype == mtype).map_or(Reason::Named, |it| it.reason);
+        let gone = by_type.iter().filter(|(_, resting)| resting.messages > 0);
+        self.removed = gone
+            .map(|(mtype, resting)| Removed { mtype: *mtype, reason: reason_of(*mtype), resting: *resting })
+            .collect();
+    }
+}
+
 /// Why a sweep ended early. What it had removed by then is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SweepError {
@@ -96,7 +131,7 @@ pub enum SweepError {
     Queue(#[from] QueueError),
 }
 
-/// Removes responses that nobody will read, and never a request.
+/// Removes responses that nobody will read, and never a request, unless types are named as a whole.
 ///
 /// **Races.** Between the look and the removal a new process may get a dead client's number. The client is looked at
 /// again just before each removal, and no more messages of a type are removed than were seen resting, oldest first: the
@@ -166,7 +201,7 @@ impl Sweep<'_> {
         let mut report = SweepReport::default();
         let mut removal = Removal::start(self.queue, self.options.removal);
         for (mtype, seen) in self.candidates(looked) {
-            match self.verdict_on(mtype) {
+            match self.options.verdict_on(mtype) {
                 Verdict::Orphan(reason) => {
                     report.unknown_age += seen.map_or(0, |seen| seen.unknown_age);
                     let resting = self.remove(&mut removal, mtype, seen)?;
@@ -197,46 +232,47 @@ impl Sweep<'_> {
         }
         match (browse.is_complete(), &self.options.scope) {
             (Ok(is_complete), _) => Ok(Some((seen, is_complete))),
-            (Err(error), _) if error.errno() != Errno::ENOSYS || self.needs_look => Err(error.into()),
-            (Err(error), SweepScope::Types(_)) => Err(error.into()),
-            (Err(_), SweepScope::Clients(_)) if !self.options.dry_run => Ok(None),
+            (Err(error), _) if !error.is_without_msg_copy() || self.needs_look => Err(error.into()),
+            (Err(_), SweepScope::Clients(_) | SweepScope::WholeTypes(_)) if !self.options.dry_run => Ok(None),
+            (Err(error), SweepScope::Types(_) | SweepScope::WholeTypes(_)) => Err(error.into()),
             (Err(error), _) => Err(SweepError::CannotLook(error)),
         }
     }
 
     fn is_in_scope(&self, mtype: i64) -> bool {
-        mtype != REQUEST_MTYPE
-            && match &self.options.scope {
-                SweepScope::All => true,
-                SweepScope::Clients(clients) => clients.iter().any(|client| client.as_mtype() == mtype),
-                SweepScope::Types(types) => types.contains(&mtype),
-            }
+        match &self.options.scope {
+            SweepScope::WholeTypes(types) => types.contains(&mtype),
+            _ if self.options.protocol.request_types().receives(mtype) => false,
+            SweepScope::All => true,
+            SweepScope::Clients(clients) => clients.iter().any(|client| self.mtype_of(*client) == mtype),
+            SweepScope::Types(types) => types.contains(&mtype),
+        }
+    }
+
+    fn mtype_of(&self, client: ClientNumber) -> i64 {
+        self.options.protocol.response_mtype(client.get())
     }
 
     /// The types to judge, each with what may go of it; `None`: all that there is.
     fn candidates(&self, looked: Option<Looked>) -> BTreeMap<i64, Option<SeenType>> {
         let (seen, is_complete) = looked.unwrap_or_default();
-        let clients = match &self.options.scope {
-            SweepScope::Clients(clients) if !self.needs_look => clients,
+        let named: Vec<i64> = match &self.options.scope {
+            SweepScope::Clients(clients) if !self.needs_look => {
+                clients.iter().map(|client| self.mtype_of(*client)).collect()
+            }
+            SweepScope::Types(types) | SweepScope::WholeTypes(types)
+                if !self.needs_look && !is_complete && !self.options.dry_run =>
+            {
+                types.clone()
+            }
             _ => return seen.into_iter().map(|(mtype, seen)| (mtype, Some(seen))).collect(),
         };
         let seen_of = |mtype: i64| match seen.get(&mtype) {
-            // The survey did not get to the end: there may be more of a named client than it saw.
+            // The survey did not get to the end: there may be more of a named client or type than it saw.
             _ if !is_complete && !self.options.dry_run => None,
             seen => Some(seen.copied().unwrap_or_default()),
         };
-        clients.iter().map(|client| (client.as_mtype(), seen_of(client.as_mtype()))).collect()
-    }
-
-    fn verdict_on(&self, mtype: i64) -> Verdict {
-        match verdict_now(mtype) {
-            Verdict::KeepAlive | Verdict::KeepUnknown
-                if self.options.force && self.options.scope != SweepScope::All =>
-            {
-                Verdict::Orphan(Reason::Forced)
-            }
-            verdict => verdict,
-        }
+        named.into_iter().map(|mtype| (mtype, seen_of(mtype))).collect()
     }
 
     fn remove(&self, removal: &mut Removal, mtype: i64, seen: Option<SeenType>) -> Result<Resting, QueueError> {
@@ -244,6 +280,6 @@ impl Sweep<'_> {
             return Ok(seen.unwrap_or_default().old);
         }
         let wanted = seen.map_or(usize::MAX, |seen| seen.old.messages);
-        removal.remove_up_to(mtype, wanted, || matches!(self.verdict_on(mtype), Verdict::Orphan(_)), |_| {})
+        removal.remove_up_to(mtype, wanted, || self.options.lets_go(mtype), |_| {})
     }
 }

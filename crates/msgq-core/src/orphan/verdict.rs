@@ -1,14 +1,14 @@
 //! Who is to read a message, and whether anybody ever will. Decides and does nothing.
 
-use crate::layout::REQUEST_MTYPE;
+use crate::layout::protocol::{ClientKind, Protocol};
 use crate::limits::PID_MAX_LIMIT;
-use crate::process::{ClientPid, Liveness, liveness};
+use crate::process::{ClientNumber, Liveness, liveness};
 use std::fmt;
 
 /// What is to become of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// A request: the server's business.
+    /// The server takes it: a request, or what has a type between those of requests.
     Request,
     /// Its client lives and may read it.
     KeepAlive,
@@ -25,10 +25,14 @@ pub enum Reason {
     NoSuchProcess,
     /// Its client has ended and only waits for its parent.
     Zombie,
-    /// Linux gives nobody a number like this type.
+    /// A thread of the kernel has this number.
+    KernelThread,
+    /// Linux gives nobody a number like this type, or no answer has it.
     ImpossibleType,
     /// Its client lives, and the operator wants it removed all the same.
     Forced,
+    /// The operator named its type, on a queue where nobody can be called its reader.
+    Named,
 }
 
 impl Reason {
@@ -38,8 +42,10 @@ impl Reason {
         match self {
             Self::NoSuchProcess => "no_such_process",
             Self::Zombie => "zombie",
+            Self::KernelThread => "kernel_thread",
             Self::ImpossibleType => "impossible_type",
             Self::Forced => "forced",
+            Self::Named => "named",
         }
     }
 }
@@ -49,37 +55,49 @@ impl fmt::Display for Reason {
         formatter.write_str(match self {
             Self::NoSuchProcess => "no process or thread has this number",
             Self::Zombie => "the client has ended (zombie)",
-            Self::ImpossibleType => "no process can have this number",
+            Self::KernelThread => "a thread of the kernel has this number",
+            Self::ImpossibleType => "no client can have this number",
             Self::Forced => "removed by force, the client is alive",
+            Self::Named => "its type was named",
         })
     }
 }
 
-/// The number of the client that may read messages of this type; `None` for requests and for types that Linux gives
-/// nobody as a process or thread id (`PID_MAX_LIMIT`, whatever `kernel.pid_max` is now: it can be changed at any time).
+/// The client that may read messages of this type; `None` for requests and, where clients are processes, for numbers that Linux
+/// gives nobody as a process or thread id (`PID_MAX_LIMIT`, whatever `kernel.pid_max` is now: it can be changed at any time).
 #[must_use]
-pub fn reader_of(mtype: i64) -> Option<ClientPid> {
-    ClientPid::from_mtype(mtype).filter(|pid| pid.get() < PID_MAX_LIMIT)
+pub fn reader_of(protocol: &Protocol, mtype: i64) -> Option<ClientNumber> {
+    client_of(protocol.client_kind(), protocol.client_of_response(mtype)?)
+}
+
+/// The client with this number; `None` for numbers that no client of this kind can have.
+#[must_use]
+pub fn client_of(kind: ClientKind, number: i64) -> Option<ClientNumber> {
+    match kind {
+        ClientKind::Process => ClientNumber::from_mtype(number).filter(|pid| pid.get() < PID_MAX_LIMIT.into()),
+        ClientKind::Number => ClientNumber::without_process(number),
+    }
 }
 
 /// Judges a message by its type and by the state of the process or thread with that number; `None` when that could not be
 /// found out.
-pub(super) fn verdict(mtype: i64, liveness: Option<Liveness>) -> Verdict {
-    if mtype == REQUEST_MTYPE {
+pub(super) fn verdict(protocol: &Protocol, mtype: i64, liveness: Option<Liveness>) -> Verdict {
+    if protocol.request_types().receives(mtype) {
         return Verdict::Request;
     }
-    if reader_of(mtype).is_none() {
+    if reader_of(protocol, mtype).is_none() {
         return Verdict::Orphan(Reason::ImpossibleType);
     }
     match liveness {
         Some(Liveness::Dead) => Verdict::Orphan(Reason::NoSuchProcess),
         Some(Liveness::Zombie) => Verdict::Orphan(Reason::Zombie),
+        Some(Liveness::KernelThread) => Verdict::Orphan(Reason::KernelThread),
         Some(Liveness::Alive) => Verdict::KeepAlive,
         None => Verdict::KeepUnknown,
     }
 }
 
 /// Judges a message by its type and by who lives now.
-pub(super) fn verdict_now(mtype: i64) -> Verdict {
-    verdict(mtype, reader_of(mtype).and_then(|pid| liveness(pid).ok()))
+pub(super) fn verdict_now(protocol: &Protocol, mtype: i64) -> Verdict {
+    verdict(protocol, mtype, reader_of(protocol, mtype).and_then(|pid| liveness(pid).ok()))
 }

@@ -2,8 +2,8 @@ use super::*;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-fn pid_of(child: &Child) -> ClientPid {
-    ClientPid::new(child.id().cast_signed()).unwrap()
+fn pid_of(child: &Child) -> ClientNumber {
+    ClientNumber::new(child.id().cast_signed()).unwrap()
 }
 
 fn sleeper() -> Child {
@@ -13,9 +13,9 @@ fn sleeper() -> Child {
 #[test]
 fn zero_one_and_negative_numbers_are_no_clients() {
     for raw in [0, 1, -1, i32::MIN] {
-        assert_eq!(ClientPid::new(raw), None);
+        assert_eq!(ClientNumber::new(raw), None);
     }
-    assert_eq!(ClientPid::from_mtype(1 << 40), None);
+    assert_eq!(ClientNumber::from_mtype(1 << 40), None);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_thread_is_alive_as_long_as_it_runs() {
         tell.send(nix::unistd::gettid().as_raw()).unwrap();
         let _ = stopped.recv();
     });
-    let pid = ClientPid::new(told.recv().unwrap()).unwrap();
+    let pid = ClientNumber::new(told.recv().unwrap()).unwrap();
     assert_eq!(liveness(pid).unwrap(), Liveness::Alive);
     drop(stop);
     thread.join().unwrap();
@@ -69,4 +69,13 @@ fn two_processes_have_two_identities_and_one_keeps_its_own() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+#[test]
+fn a_program_whose_name_is_no_text_does_not_hide_its_user() {
+    let told = std::thread::spawn(|| {
+        std::fs::write("/proc/thread-self/comm", b"\xff\xfe").unwrap();
+        effective_user(nix::unistd::gettid().as_raw())
+    });
+    assert_eq!(told.join().unwrap(), Some(nix::unistd::geteuid().as_raw()));
 }

@@ -9,6 +9,10 @@ use crate::limits;
 use crate::sysv;
 use nix::errno::Errno;
 use nix::libc;
+use std::sync::{Mutex, PoisonError};
+
+/// Held while settings are read, changed and written back, as one thread's change would undo another's.
+static SETTING: Mutex<()> = Mutex::new(());
 
 /// A queue that existed when the value was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,17 @@ impl Queue {
     pub fn create(key: QueueKey, mode: u32) -> Result<Self, QueueError> {
         let permission = i32::try_from(mode & 0o777).unwrap_or(0);
         Self::get(key, libc::IPC_CREAT | libc::IPC_EXCL | permission)
+    }
+
+    /// Creates a queue without a key, which others find by its msqid alone.
+    ///
+    /// # Errors
+    /// ENOSPC when `kernel.msgmni` queues exist.
+    pub fn create_private(mode: u32) -> Result<Self, QueueError> {
+        let permission = i32::try_from(mode & 0o777).unwrap_or(0);
+        let created = sysv::msgget(libc::IPC_PRIVATE, libc::IPC_CREAT | permission);
+        let failed = |errno| QueueError { call: "msgget", key: None, msqid: None, errno };
+        created.map(Self::from_msqid).map_err(failed)
     }
 
     /// Finds the queue. No permission is asked for here, so that what is missing shows at the call that needs it.
@@ -194,23 +209,18 @@ impl Queue {
     /// EACCES, EIDRM, or EINVAL when the queue is gone.
     pub fn stat(&self) -> Result<QueueStat, QueueError> {
         let status = sysv::stat(self.msqid).map_err(|errno| self.failed("msgctl(IPC_STAT)", errno))?;
-        Ok(QueueStat {
-            key: QueueKey::new(status.msg_perm.__key),
-            msqid: self.msqid,
-            uid: status.msg_perm.uid,
-            gid: status.msg_perm.gid,
-            cuid: status.msg_perm.cuid,
-            cgid: status.msg_perm.cgid,
-            mode: u32::from(status.msg_perm.mode) & 0o777,
-            bytes: status.__msg_cbytes,
-            messages: status.msg_qnum,
-            max_bytes: status.msg_qbytes,
-            last_send_pid: status.msg_lspid,
-            last_receive_pid: status.msg_lrpid,
-            last_send_time: status.msg_stime,
-            last_receive_time: status.msg_rtime,
-            last_change_time: status.msg_ctime,
-        })
+        Ok(QueueStat::of_status(self.msqid, &status))
+    }
+
+    /// As [`Queue::stat`], also without read permission.
+    ///
+    /// # Errors
+    /// As [`Queue::stat`] on a kernel before Linux 4.17, or where a sandbox forbids this call.
+    pub fn stat_of_any(&self) -> Result<QueueStat, QueueError> {
+        match sysv::stat_of_any(self.msqid) {
+            Ok((found, status)) if found == self.msqid => Ok(QueueStat::of_status(found, &status)),
+            _ => self.stat(),
+        }
     }
 
     /// Room for every message that waits now, in bytes: none is longer than all together. `kernel.msgmax` and
@@ -233,6 +243,7 @@ impl Queue {
     /// EPERM when the caller is neither owner nor creator nor privileged, or when `max_bytes` is above
     /// `kernel.msgmnb` without CAP_SYS_RESOURCE.
     pub fn set(&self, settings: &QueueSettings) -> Result<Option<u64>, QueueError> {
+        let _one_at_a_time = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
         let is_complete =
             matches!(settings, QueueSettings { mode: Some(_), uid: Some(_), gid: Some(_), max_bytes: Some(_) });
         let mut status = match sysv::stat(self.msqid) {
@@ -241,7 +252,7 @@ impl Queue {
             status => status.map_err(|errno| self.failed("msgctl(IPC_STAT)", errno))?,
         };
         if let Some(mode) = settings.mode {
-            status.msg_perm.mode = u16::try_from(mode & 0o777).unwrap_or(0);
+            status.msg_perm.mode = (mode & 0o777).try_into().unwrap_or(0);
         }
         if let Some(uid) = settings.uid {
             status.msg_perm.uid = uid;
@@ -261,6 +272,21 @@ impl Queue {
         status.msg_qbytes = limit;
         sysv::set(self.msqid, &mut status).map_err(failed)?;
         Ok(Some(limit))
+    }
+
+    /// Changes the size from `expected` to `max_bytes`; false, and nothing is changed, when it has another one.
+    ///
+    /// # Errors
+    /// As [`Queue::set`].
+    pub fn change_max_bytes(&self, expected: u64, max_bytes: u64) -> Result<bool, QueueError> {
+        let _one_at_a_time = SETTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = sysv::stat(self.msqid).map_err(|errno| self.failed("msgctl(IPC_STAT)", errno))?;
+        if status.msg_qbytes != expected {
+            return Ok(false);
+        }
+        status.msg_qbytes = max_bytes;
+        sysv::set(self.msqid, &mut status).map_err(|errno| self.failed("msgctl(IPC_SET)", errno))?;
+        Ok(true)
     }
 
     /// Removes the queue with all that is in it; everybody who waits on it gets EIDRM.

@@ -1,6 +1,7 @@
 //! What the kernel tells of a queue, and what can be changed of it: plain data.
 
-use super::key::QueueKey;
+use super::key::{QueueKey, QueueName};
+use nix::libc;
 
 /// What IPC_STAT tells of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,34 @@ pub struct QueueStat {
     pub last_receive_time: i64,
     /// When the queue was created or last changed by IPC_SET, in seconds since 1970.
     pub last_change_time: i64,
+}
+
+impl QueueStat {
+    pub(super) fn of_status(msqid: i32, status: &libc::msqid_ds) -> Self {
+        Self {
+            key: QueueKey::new(status.msg_perm.__key),
+            msqid,
+            uid: status.msg_perm.uid,
+            gid: status.msg_perm.gid,
+            cuid: status.msg_perm.cuid,
+            cgid: status.msg_perm.cgid,
+            mode: u32::from(status.msg_perm.mode) & 0o777,
+            bytes: status.__msg_cbytes,
+            messages: status.msg_qnum,
+            max_bytes: status.msg_qbytes,
+            last_send_pid: status.msg_lspid,
+            last_receive_pid: status.msg_lrpid,
+            last_send_time: status.msg_stime,
+            last_receive_time: status.msg_rtime,
+            last_change_time: status.msg_ctime,
+        }
+    }
+
+    /// What it is called in a sentence.
+    #[must_use]
+    pub fn name(&self) -> QueueName {
+        self.key.map_or(QueueName::Msqid(self.msqid), QueueName::Key)
+    }
 }
 
 /// What [`Queue::set`](crate::queue::Queue::set) changes; `None` leaves a value as it is.

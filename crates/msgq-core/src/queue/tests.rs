@@ -125,3 +125,17 @@ fn type_and_body_are_put_together_and_taken_apart() {
     assert_eq!(frame_into(&mut [9; 11], 7, b"body"), b"");
     assert_eq!(split_framed(&message[..7]), None);
 }
+
+#[test]
+fn what_everybody_may_see_of_a_queue_is_what_its_users_see() {
+    let (queue, private) = (ScratchQueue::new(), Queue::create_private(0).unwrap());
+    queue.try_send(7, b"seven").unwrap();
+    let every = stat_of_every_queue().unwrap();
+    let listed = |queue: &Queue| every.iter().find(|it| it.msqid == queue.id()).copied();
+    assert_eq!(listed(&queue), Some(queue.stat().unwrap()));
+    assert_eq!(queue.stat_of_any(), queue.stat());
+    let found = listed(&private).unwrap();
+    assert_eq!((found.key, found.mode, found.max_bytes > 0), (None, 0, true));
+    private.remove().unwrap();
+    assert!(private.stat_of_any().unwrap_err().is_gone());
+}

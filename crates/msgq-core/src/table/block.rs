@@ -1,11 +1,10 @@
 //! The table as one block of memory, and its response slots.
 
 use super::client_entry::ClientEntry;
-use super::geometry::{Geometry, RESPONSE_MESSAGE_LEN};
+use super::geometry::{Geometry, PreparedSlot};
 use super::header::{self, TableHeader};
 use super::offsets::Offsets;
-use super::slot::SlotHeader;
-use crate::layout::BODY_LEN_LP64;
+use super::slot::{SlotHeader, SlotState};
 use crate::memory::Region;
 use crate::queue::MTYPE_LEN;
 use std::io;
@@ -15,22 +14,34 @@ use std::io;
 pub struct Table {
     pub(super) region: Region,
     pub(super) offsets: Offsets,
+    /// What a slot is filled with in front of a receive.
+    pub(super) prepared: PreparedSlot,
 }
 
 impl Table {
+    pub(super) fn new(region: Region, offsets: Offsets) -> Self {
+        Self { region, offsets, prepared: offsets.geometry().prepared_slot() }
+    }
+
     /// A table in private memory, all pages present. What it holds ends with the process.
     ///
     /// # Errors
     /// ENOMEM.
     pub fn anonymous(geometry: Geometry) -> io::Result<Self> {
         let offsets = offsets_of(geometry)?;
-        Ok(Self { region: Region::anonymous(offsets.total_len(), true)?, offsets })
+        Ok(Self::new(Region::anonymous(offsets.total_len(), true)?, offsets))
     }
 
     /// How many slots of each kind there are, and how wide.
     #[must_use]
     pub fn geometry(&self) -> Geometry {
         self.offsets.geometry()
+    }
+
+    /// How much memory it takes, in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.offsets.total_len()
     }
 
     /// What identifies the table, and the daemon that writes it.
@@ -45,6 +56,15 @@ impl Table {
         self.region.shared(self.offsets.client(index)?)
     }
 
+    /// True when no request is in hand and no answer waits: nothing would be lost with the table.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        let is_armed = |slot: &SlotHeader| slot.state() == Some(SlotState::Armed);
+        let has_none = |index| self.landing(index).is_none_or(is_armed) && self.landed_mtype(index) == 0;
+        (0..=self.recall()).all(has_none)
+            && (0..self.geometry().capacity).all(|index| self.response(index).is_none_or(is_armed))
+    }
+
     /// A response slot; `None` when there is no such slot.
     #[must_use]
     pub fn response(&self, index: u32) -> Option<&SlotHeader> {
@@ -54,18 +74,30 @@ impl Table {
     /// Stores a framed response (mtype and body) in a response slot.
     pub fn write_response(&self, index: u32, message: &[u8]) {
         if let Some(offset) = self.offsets.response_message(index) {
-            self.region.write(offset, message.get(..RESPONSE_MESSAGE_LEN).unwrap_or(message));
+            self.region.write(offset, message.get(..self.offsets.response_message_len()).unwrap_or(message));
         }
     }
 
-    /// Copies the framed response out of a response slot and returns its length, mtype included; 0 when there is none.
+    /// Copies the framed response out of a response slot and returns its length, mtype included; 0 when there is none, or
+    /// `message` is too short for it.
     #[must_use]
-    pub fn read_response(&self, index: u32, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
+    pub fn read_response(&self, index: u32, message: &mut [u8]) -> usize {
         let (Some(header), Some(offset)) = (self.response(index), self.offsets.response_message(index)) else {
             return 0;
         };
-        let body_len = header.body_len().min(BODY_LEN_LP64);
-        if self.region.read(offset, message) { MTYPE_LEN + body_len } else { 0 }
+        self.read_framed(offset, header.body_len(), message)
+    }
+
+    pub(super) fn read_framed(&self, offset: usize, body_len: usize, message: &mut [u8]) -> usize {
+        let len = MTYPE_LEN + body_len.min(self.geometry().response_len);
+        let is_read = message.get_mut(..len).is_some_and(|message| self.region.read(offset, message));
+        if is_read { len } else { 0 }
+    }
+
+    /// Room for every framed response of this table.
+    #[must_use]
+    pub fn response_room(&self) -> Vec<u8> {
+        vec![0; self.offsets.response_message_len()]
     }
 }
 

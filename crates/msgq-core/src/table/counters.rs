@@ -80,6 +80,24 @@ counters! {
     queue_removed,
     /// Answers that the kernel refused for another reason; each is logged. A fate.
     send_failed,
+    /// Requests that name a queue for their answer to which the server does not write: its own, or another user's. A fate.
+    private_refused,
+    /// Requests and answers whose client's own queue is not there any more. A fate.
+    private_gone,
+    /// Answers that a client's own queue does not take: no right to write, or no room for one of this length. A fate.
+    private_unwritable,
+    /// Times a client's own queue was full when its answer was sent.
+    private_full,
+    /// One-way requests that the handler took. A fate.
+    consumed,
+    /// One-way requests that were given up and are dead letters. A fate.
+    dead_lettered,
+    /// Answers longer than one message, which went out in parts.
+    in_parts,
+    /// Answers longer than one message whose client got an error instead, since too many others were on their way.
+    in_parts_refused,
+    /// Times that a one-way request was to be tried again.
+    retried,
     /// Answers taken back out of the queue into the outbox because others waited and their client did not read them.
     adopted,
     /// Offers of a waiting answer that were taken back because the client did not read it and others waited.
@@ -154,6 +172,11 @@ impl CountersSnapshot {
             self.expired,
             self.queue_removed,
             self.send_failed,
+            self.private_refused,
+            self.private_gone,
+            self.private_unwritable,
+            self.consumed,
+            self.dead_lettered,
         ])
     }
 }

@@ -6,18 +6,20 @@ use super::header::{About, MAGIC, TableHeader};
 use super::offsets::Offsets;
 use super::stamp::LAYOUT;
 use crate::memory::Region;
+use crate::trusted_file::{TrustedUsers, open_trusted};
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
 /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of `include/uapi/linux/magic.h`.
 const MEMORY_FILE_SYSTEMS: [i64; 2] = [0x0102_1994, 0x8584_58f6];
-/// No table of ours is as long: 65536 answers and 256 landing slots of 1 MiB.
-const LONGEST_FILE: u64 = 512 << 20;
+/// No daemon makes a longer one: 65536 answers of the plain protocol, 257 landing slots of 64 KiB and 16 long answers take
+/// 58 MiB.
+pub const LONGEST_TABLE: usize = 256 << 20;
 
 /// Why a file is no table that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,10 @@ pub enum TableError {
     OtherLayout {
         /// The writer's version, or what stands in its place.
         version: String,
+        /// The queue that it is about.
+        msqid: i32,
+        /// True when its daemon ended in order and left nothing to finish.
+        nothing_left: bool,
     },
     /// The machine was restarted since.
     #[error("it was written before the machine was started")]
@@ -64,12 +70,14 @@ impl Table {
     pub fn create(path: &Path, geometry: Geometry, about: &About) -> io::Result<Self> {
         let offsets = offsets_of(geometry)?;
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o640).custom_flags(libc::O_NOFOLLOW);
+        options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         let file = options.open(path)?;
+        // The umask may keep the group out, in which msgqctl looks.
+        file.set_permissions(Permissions::from_mode(0o640))?;
         let len = offsets.total_len();
         // Reserved at once: a hole that cannot be filled later would be a SIGBUS.
         fallocate(&file, FallocateFlags::empty(), 0, i64::try_from(len).map_err(io::Error::other)?)?;
-        let table = Self { region: Region::file(&file, len)?, offsets };
+        let table = Self::new(Region::file(&file, len)?, offsets);
         table.header().write(&geometry, LAYOUT, boot_id(), about);
         Ok(table)
     }
@@ -88,18 +96,19 @@ impl Table {
     /// # Errors
     /// [`TableError`] when it cannot be used.
     pub fn open_left(path: &Path) -> Result<Option<Self>, TableError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(libc::O_NOFOLLOW);
-        let mut file = match options.open(path) {
+        let options = &mut OpenOptions::new();
+        let opened = open_trusted(path, options.read(true).write(true), TrustedUsers::own(), ANY_LEN);
+        let mut file = match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
-        let mut head = vec![0; Offsets::HEADER_LEN];
-        let read = read_fully(&mut file, &mut head)?;
-        let head = head.get(..read).unwrap_or_default();
-        let offsets = check(head, file.metadata()?.len())?;
-        check_boot(head)?;
-        let table = Self { region: Region::file(&file, offsets.total_len())?, offsets };
+        let head = read_first_bytes(&mut file)?;
+        let checked = check(&head, file.metadata()?.len());
+        if matches!(checked, Ok(_) | Err(TableError::OtherLayout { .. })) {
+            check_boot(&head)?;
+        }
+        let offsets = checked?;
+        let table = Self::new(Region::file(&file, offsets.total_len())?, offsets);
         Ok(Some(table))
     }
 
@@ -107,13 +116,25 @@ impl Table {
     /// owner does to the file can hurt the reader; what is written meanwhile may be half there.
     ///
     /// # Errors
-    /// [`TableError`] when it cannot be read or is no table of this version.
-    pub fn read(path: &Path) -> Result<Self, TableError> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-        let mut bytes = Vec::new();
-        file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
-        Self::parse(&bytes)
+    /// [`TableError`] when it cannot be read, is that of a user who is not trusted, or is no table of this version.
+    pub fn read(path: &Path, users: TrustedUsers) -> Result<Self, TableError> {
+        Self::read_with_owner(path, users).map(|(table, _)| table)
+    }
+
+    /// As [`Table::read`], and the user id of the file's owner.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn read_with_owner(path: &Path, users: TrustedUsers) -> Result<(Self, u32), TableError> {
+        let mut file = open_trusted(path, OpenOptions::new().read(true), users, ANY_LEN)?;
+        // Nothing is read beyond the head of a file whose length is not what its head asks for.
+        let (mut bytes, offsets) = read_head(&mut file)?;
+        let head_len = bytes.len();
+        bytes.resize(offsets.total_len(), 0);
+        if let Some(rest) = bytes.get_mut(head_len..) {
+            file.read_exact(rest)?;
+        }
+        Ok((Self::parse(&bytes)?, file.metadata()?.uid()))
     }
 
     /// A table made of bytes that anybody may have written. Whether they were written since the machine was started is
@@ -125,7 +146,7 @@ impl Table {
         let offsets = check(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
         let region = Region::anonymous(offsets.total_len(), true)?;
         region.write(0, bytes);
-        Ok(Self { region, offsets })
+        Ok(Self::new(region, offsets))
     }
 
     /// True unless it was written before the machine was started.
@@ -135,6 +156,23 @@ impl Table {
     }
 }
 
+/// The first bytes of a table, and what they say of its length, which is that of the file.
+fn read_head(file: &mut File) -> Result<(Vec<u8>, Offsets), TableError> {
+    let head = read_first_bytes(file)?;
+    let offsets = check(&head, file.metadata()?.len())?;
+    Ok((head, offsets))
+}
+
+fn read_first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; Offsets::HEADER_LEN];
+    let read = read_fully(file, &mut head)?;
+    head.truncate(read);
+    Ok(head)
+}
+
+/// The length is compared with what the table itself says.
+const ANY_LEN: u64 = u64::MAX;
+
 /// Checks the first bytes of a file of `len` bytes.
 fn check(head: &[u8], len: u64) -> Result<Offsets, TableError> {
     let region = header_region(head)?;
@@ -143,9 +181,13 @@ fn check(head: &[u8], len: u64) -> Result<Offsets, TableError> {
         return Err(TableError::NoTable);
     }
     if header.layout.load(Ordering::Relaxed) != LAYOUT {
-        return Err(TableError::OtherLayout { version: header.about().version });
+        let (version, msqid) = (header.about().version, header.msqid());
+        return Err(TableError::OtherLayout { version, msqid, nothing_left: header.is_nothing_left() });
     }
     let offsets = header.geometry().and_then(Offsets::new).ok_or(TableError::NoTable)?;
+    if offsets.total_len() > LONGEST_TABLE {
+        return Err(TableError::NoTable);
+    }
     let expected = u64::try_from(offsets.total_len()).unwrap_or(u64::MAX);
     if len == expected { Ok(offsets) } else { Err(TableError::WrongLength { len, expected }) }
 }

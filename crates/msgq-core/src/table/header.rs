@@ -3,11 +3,15 @@
 use super::geometry::Geometry;
 use super::history::History;
 use crate::escape::escape;
+use crate::layout::protocol::ClientKind;
 use crate::memory::{Shared, shared_struct};
+use crate::queue::QueueRole;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 /// `msgqdTBL` in the byte order of the machine.
 pub(super) const MAGIC: u64 = u64::from_ne_bytes(*b"msgqdTBL");
+/// In `left_at_end`; no version had a number there that could be taken for it.
+const NOTHING_LEFT: u32 = u32::from_ne_bytes(*b"none");
 const TEXT_WORDS: usize = 4;
 /// Words of a sentence: 256 bytes.
 const SENTENCE_WORDS: usize = 32;
@@ -16,6 +20,8 @@ const ADVICE_WORDS: usize = 64;
 
 shared_struct! {
     /// In front of the table: what it is, whose it is, and what its daemon does.
+    ///
+    /// The first 64 bytes mean the same in every version, so that a newer one can tell what an older one left.
     pub struct TableHeader {
         pub(super) magic: AtomicU64,
         pub(super) layout: AtomicU64,
@@ -26,13 +32,21 @@ shared_struct! {
         owner: AtomicI32,
         phase: AtomicU32,
         keeps_queue_on_failure: AtomicU32,
+        left_at_end: AtomicU32,
         owner_identity: AtomicU64,
         started_at_s: AtomicU64,
         beat_at_ns: AtomicU64,
         workers: AtomicU32,
         capacity: AtomicU32,
         clients: AtomicU32,
+        foreign_messages: AtomicU32,
         message_room: AtomicU64,
+        request_len: AtomicU64,
+        response_len: AtomicU64,
+        protocol_digest: AtomicU64,
+        client_kind: AtomicU64,
+        long_slots: AtomicU64,
+        ipc_namespace_id: AtomicU64,
         version: [AtomicU64; TEXT_WORDS],
         handler: [AtomicU64; TEXT_WORDS],
         trouble: [AtomicU64; SENTENCE_WORDS],
@@ -41,6 +55,8 @@ shared_struct! {
         reloads_begun: AtomicU64,
         reloads_done: AtomicU64,
         refusal: [AtomicU64; ADVICE_WORDS],
+        reply_key: AtomicI32,
+        reply_msqid: AtomicI32,
         history: History,
     }
 }
@@ -69,8 +85,14 @@ pub struct About {
     pub key: i32,
     /// The kernel's number for the queue; changes when the queue is made anew.
     pub msqid: i32,
+    /// Key of the second queue, into which answers go; 0: there is none.
+    pub reply_key: i32,
+    /// The kernel's number for the second queue; changes when it is made anew.
+    pub reply_msqid: i32,
     /// Inode of the IPC namespace, as in `/proc/self/ns/ipc`; 0: unknown.
     pub ipc_namespace: u64,
+    /// Identity of that namespace, which is not given away again as its inode is; 0: unknown.
+    pub ipc_namespace_id: u64,
     /// PID of the daemon that writes the table.
     pub owner: i32,
     /// The daemon's pidfs inode; 0: the kernel gives none.
@@ -95,6 +117,36 @@ impl TableHeader {
         self.keeps_queue_on_failure.load(Ordering::Relaxed) != 0
     }
 
+    /// Messages rest in this queue that may be another program's, and are left alone.
+    pub fn set_foreign_messages(&self, role: QueueRole, are_there: bool) {
+        match are_there {
+            true => self.foreign_messages.fetch_or(foreign_bit(role), Ordering::Relaxed),
+            false => self.foreign_messages.fetch_and(!foreign_bit(role), Ordering::Relaxed),
+        };
+    }
+
+    /// Whether messages rest in a queue that its daemon left alone, as they may be another program's.
+    #[must_use]
+    pub fn has_foreign_messages(&self) -> bool {
+        self.foreign_messages.load(Ordering::Relaxed) != 0
+    }
+
+    /// As [`TableHeader::has_foreign_messages`], for one queue of two.
+    #[must_use]
+    pub fn has_foreign_messages_in(&self, role: QueueRole) -> bool {
+        self.foreign_messages.load(Ordering::Relaxed) & foreign_bit(role) != 0
+    }
+
+    /// The daemon ended in order, and the table holds nothing that another would have to finish.
+    pub fn set_nothing_left(&self) {
+        self.left_at_end.store(NOTHING_LEFT, Ordering::Release);
+    }
+
+    /// True when its daemon said so at its end, whatever version it was.
+    pub(super) fn is_nothing_left(&self) -> bool {
+        self.left_at_end.load(Ordering::Acquire) == NOTHING_LEFT
+    }
+
     /// Writes all of it; `layout` is the stamp of this version.
     pub(super) fn write(&self, geometry: &Geometry, layout: u64, boot_id: [u64; 2], about: &About) {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
@@ -102,15 +154,24 @@ impl TableHeader {
             to.store(from, Ordering::Relaxed);
         }
         self.ipc_namespace.store(about.ipc_namespace, Ordering::Relaxed);
+        self.ipc_namespace_id.store(about.ipc_namespace_id, Ordering::Relaxed);
         self.key.store(about.key, Ordering::Relaxed);
         self.set_msqid(about.msqid);
+        self.reply_key.store(about.reply_key, Ordering::Relaxed);
+        self.set_reply_msqid(about.reply_msqid);
         self.owner.store(about.owner, Ordering::Relaxed);
         self.owner_identity.store(about.owner_identity, Ordering::Relaxed);
         self.started_at_s.store(about.started_at_s, Ordering::Relaxed);
         self.workers.store(number(geometry.workers), Ordering::Relaxed);
         self.capacity.store(geometry.capacity, Ordering::Relaxed);
         self.clients.store(geometry.clients, Ordering::Relaxed);
-        self.message_room.store(u64::try_from(geometry.message_room).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let length = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        self.message_room.store(length(geometry.message_room), Ordering::Relaxed);
+        self.request_len.store(length(geometry.request_len), Ordering::Relaxed);
+        self.response_len.store(length(geometry.response_len), Ordering::Relaxed);
+        self.protocol_digest.store(geometry.protocol_digest, Ordering::Relaxed);
+        self.client_kind.store(u64::from(geometry.client_kind == ClientKind::Number), Ordering::Relaxed);
+        self.long_slots.store(geometry.long_slots.into(), Ordering::Relaxed);
         write_text(&self.version, &about.version);
         self.set_handler(&about.handler);
         self.set_phase(Phase::Starting);
@@ -121,11 +182,20 @@ impl TableHeader {
 
     /// How many slots the writer made, whatever that is worth.
     pub(super) fn geometry(&self) -> Option<Geometry> {
+        let length = |value: &AtomicU64| usize::try_from(value.load(Ordering::Relaxed)).ok();
         Some(Geometry {
             workers: usize::try_from(self.workers.load(Ordering::Relaxed)).ok()?,
             capacity: self.capacity.load(Ordering::Relaxed),
-            message_room: usize::try_from(self.message_room.load(Ordering::Relaxed)).ok()?,
+            message_room: length(&self.message_room)?,
             clients: self.clients.load(Ordering::Relaxed),
+            request_len: length(&self.request_len)?,
+            response_len: length(&self.response_len)?,
+            protocol_digest: self.protocol_digest.load(Ordering::Relaxed),
+            client_kind: match self.client_kind.load(Ordering::Relaxed) {
+                0 => ClientKind::Process,
+                _ => ClientKind::Number,
+            },
+            long_slots: u32::try_from(self.long_slots.load(Ordering::Relaxed)).ok()?,
         })
     }
 
@@ -135,7 +205,10 @@ impl TableHeader {
         About {
             key: self.key.load(Ordering::Relaxed),
             msqid: self.msqid(),
+            reply_key: self.reply_key.load(Ordering::Relaxed),
+            reply_msqid: self.reply_msqid.load(Ordering::Acquire),
             ipc_namespace: self.ipc_namespace.load(Ordering::Relaxed),
+            ipc_namespace_id: self.ipc_namespace_id.load(Ordering::Relaxed),
             owner: self.owner.load(Ordering::Relaxed),
             owner_identity: self.owner_identity.load(Ordering::Relaxed),
             started_at_s: self.started_at_s.load(Ordering::Relaxed),
@@ -153,6 +226,20 @@ impl TableHeader {
     /// Sets the queue that is served.
     pub fn set_msqid(&self, msqid: i32) {
         self.msqid.store(msqid, Ordering::Release);
+    }
+
+    /// Sets the second queue.
+    pub fn set_reply_msqid(&self, msqid: i32) {
+        self.reply_msqid.store(msqid, Ordering::Release);
+    }
+
+    /// The queue into which answers go: the second one, or the one that is served where there is no second.
+    #[must_use]
+    pub fn answers_msqid(&self) -> i32 {
+        match self.reply_key.load(Ordering::Relaxed) {
+            0 => self.msqid(),
+            _ => self.reply_msqid.load(Ordering::Acquire),
+        }
     }
 
     /// Sets the handler's name; what is beyond 32 bytes is cut.
@@ -237,6 +324,13 @@ impl TableHeader {
     /// Sets when the daemon last looked after itself.
     pub fn set_beat_at_ns(&self, now_ns: u64) {
         self.beat_at_ns.store(now_ns, Ordering::Relaxed);
+    }
+}
+
+fn foreign_bit(role: QueueRole) -> u32 {
+    match role {
+        QueueRole::Both | QueueRole::Requests => 1,
+        QueueRole::Answers => 2,
     }
 }
 

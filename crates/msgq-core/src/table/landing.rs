@@ -1,28 +1,11 @@
 //! Receiving into landing slots, and what a slot says about a message after its reader was killed.
 
 use super::block::Table;
-use super::geometry::RESPONSE_MESSAGE_LEN;
+use super::geometry::{POISON, PREPARED_PLAIN, PreparedSlot};
 use super::slot::{SlotHeader, SlotState};
-use crate::layout::BODY_LEN_LP64;
 use crate::queue::{MTYPE_LEN, Queue, QueueError};
 use nix::errno::Errno;
 use nix::libc;
-
-/// What a slot is filled with before a receive. The length of a message is the return value of the call, which a kill
-/// takes along; what is still poison afterwards was not written by the kernel. 0xfe stands in no UTF-8 text.
-const POISON: u8 = 0xfe;
-/// A few bytes more than a body of the protocol can have: enough to see that one is too long.
-const POISONED_LEN: usize = BODY_LEN_LP64 + 8;
-/// A mtype of 0, which no message has, and the poison behind it.
-const PREPARED: [u8; MTYPE_LEN + POISONED_LEN] = {
-    let mut bytes = [POISON; MTYPE_LEN + POISONED_LEN];
-    let mut index = 0;
-    while index < MTYPE_LEN {
-        bytes[index] = 0;
-        index += 1;
-    }
-    bytes
-};
 
 /// Landing slots of the workers come first, the recall slot behind them.
 impl Table {
@@ -48,6 +31,7 @@ impl Table {
     ///
     /// # Errors
     /// As [`Queue::receive`]; EFAULT when there is no such slot.
+    #[inline]
     pub fn receive(&self, index: usize, queue: &Queue, msgtyp: i64) -> Result<usize, QueueError> {
         self.receive_with(index, queue, msgtyp, 0).map_err(|errno| queue.failed("msgrcv", errno))
     }
@@ -56,6 +40,7 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::receive`].
+    #[inline]
     pub fn try_receive(&self, index: usize, queue: &Queue, msgtyp: i64) -> Result<Option<usize>, QueueError> {
         match self.receive_with(index, queue, msgtyp, libc::IPC_NOWAIT) {
             Ok(length) => Ok(Some(length)),
@@ -64,18 +49,26 @@ impl Table {
         }
     }
 
+    #[inline]
     fn receive_with(&self, index: usize, queue: &Queue, msgtyp: i64, flags: i32) -> Result<usize, Errno> {
         let offset = self.offsets.landing_message(index).ok_or(Errno::EFAULT)?;
-        self.region.write(offset, &PREPARED);
-        let len = self.offsets.geometry().message_room + MTYPE_LEN;
-        self.region.receive(offset, len, queue.id(), msgtyp, flags)
+        self.prepare(offset);
+        self.region.receive(offset, self.offsets.landing_room(), queue.id(), msgtyp, flags)
     }
 
-    /// Stores a message that was received elsewhere, as far as a reader would look at it.
+    #[inline]
+    fn prepare(&self, offset: usize) {
+        match &self.prepared {
+            PreparedSlot::Plain => self.region.write(offset, &PREPARED_PLAIN),
+            PreparedSlot::Declared(bytes) => self.region.write(offset, bytes),
+        };
+    }
+
+    /// Stores a message that was received elsewhere, as far as the slot has room.
     pub fn store_landed(&self, index: usize, mtype: i64, body: &[u8]) {
         let Some(offset) = self.offsets.landing_message(index) else { return };
-        self.region.write(offset, &PREPARED);
-        self.region.write(offset + MTYPE_LEN, body.get(..POISONED_LEN).unwrap_or(body));
+        self.prepare(offset);
+        self.region.write(offset + MTYPE_LEN, body.get(..self.geometry().landing_room()).unwrap_or(body));
         self.region.write(offset, &mtype.to_ne_bytes());
     }
 
@@ -87,11 +80,11 @@ impl Table {
         if is_there { i64::from_ne_bytes(bytes) } else { 0 }
     }
 
-    /// The length of the body in a landing slot as the poison tells it: exact up to the 264 bytes of the protocol but
-    /// for trailing bytes of 0xfe, and more than 264 for anything longer.
+    /// The length of the body in a landing slot as the poison tells it: exact up to the longest body of the protocol but
+    /// for trailing bytes of 0xfe, and more than that for anything longer.
     #[must_use]
     pub fn landed_len(&self, index: usize) -> usize {
-        let mut body = [POISON; POISONED_LEN];
+        let mut body = vec![POISON; self.geometry().poisoned_len()];
         let is_there = self.read_landed(index, &mut body);
         body.iter().rposition(|byte| *byte != POISON).filter(|_| is_there).map_or(0, |last| last + 1)
     }
@@ -113,27 +106,21 @@ impl Table {
         self.offsets.landing_message(index).is_some_and(|offset| self.region.read(offset + MTYPE_LEN, body))
     }
 
-    /// The PID that a request in a landing slot names, whatever it is worth; 0 when its body is too short.
-    #[must_use]
-    pub fn claimed_pid(&self, index: usize, body_len: usize) -> i32 {
-        let mut bytes = [0; 4];
-        let is_there = body_len >= bytes.len() && self.read_landed(index, &mut bytes);
-        if is_there { i32::from_ne_bytes(bytes) } else { 0 }
-    }
-
     /// Stores a framed response (mtype and body) beside the request in a landing slot.
+    #[inline]
     pub fn write_landing_response(&self, index: usize, message: &[u8]) {
-        let message = message.get(..RESPONSE_MESSAGE_LEN).unwrap_or(message);
+        let message = message.get(..self.offsets.response_message_len()).unwrap_or(message);
         if let (Some(offset), Some(slot)) = (self.offsets.landing_response(index), self.landing(index)) {
             self.region.write(offset, message);
             slot.set_response_len(message.len().saturating_sub(MTYPE_LEN));
         }
     }
 
-    /// Copies the framed response out of a landing slot and returns its length, mtype included; 0 when there is none.
+    /// Copies the framed response out of a landing slot and returns its length, mtype included; 0 when there is none, or
+    /// `message` is too short for it.
     #[must_use]
-    pub fn read_landing_response(&self, index: usize, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
+    pub fn read_landing_response(&self, index: usize, message: &mut [u8]) -> usize {
         let (Some(slot), Some(offset)) = (self.landing(index), self.offsets.landing_response(index)) else { return 0 };
-        if self.region.read(offset, message) { MTYPE_LEN + slot.response_len().min(BODY_LEN_LP64) } else { 0 }
+        self.read_framed(offset, slot.response_len(), message)
     }
 }

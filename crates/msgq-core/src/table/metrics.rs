@@ -115,7 +115,7 @@ mod tests {
 
     use crate::table::{Geometry, Table};
 
-    const GEOMETRY: Geometry = Geometry { workers: 3, capacity: 1, message_room: 8192, clients: 1 };
+    const GEOMETRY: Geometry = Geometry::plain(3, 1, 8192, 1);
 
     #[test]
     fn what_all_threads_counted_is_told_together() {

@@ -1,14 +1,16 @@
 //! Slots: the state of a request on its way, in front of the message itself.
 
+use super::series::Series;
 use crate::memory::shared_struct;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 shared_struct! {
     /// What stands in front of every slot.
     #[repr(align(64))]
     pub struct SlotHeader {
         state: AtomicU32,
-        client: AtomicI32,
+        series: AtomicU32,
+        client: AtomicI64,
         /// Number of the request in the order of receipt; 0: none yet.
         pub sequence: AtomicU64,
         /// When the request was received, in nanoseconds of `CLOCK_MONOTONIC`.
@@ -20,10 +22,10 @@ shared_struct! {
         pub generation: AtomicU32,
         /// How often a daemon died with this request in hand.
         pub crashes: AtomicU32,
-        /// 1: it is not known whether this answer was sent by a daemon that died while it sent it.
+        /// 1: it is not known whether this answer was sent by a daemon that died while it sent it. In the recall slot: its
+        /// message was sent in doubt and taken back for good.
         pub in_doubt: AtomicU32,
         response_len: AtomicU32,
-        reserved: [AtomicU32; 2],
     }
 }
 
@@ -67,15 +69,29 @@ impl SlotHeader {
         compiler_fence(Ordering::SeqCst);
     }
 
+    /// Which part of an answer the slot is at, where that is longer than a message.
+    #[must_use]
+    #[inline]
+    pub fn series(&self) -> Series {
+        Series::of_number(self.series.load(Ordering::Acquire))
+    }
+
+    /// Sets which part of an answer the slot is at.
+    pub fn set_series(&self, series: Series) {
+        self.series.store(series.number(), Ordering::Release);
+        // As for the state: whoever finds the slot after a kill must not see what comes later without it.
+        compiler_fence(Ordering::SeqCst);
+    }
+
     /// Whose request or answer the slot holds; 0: nobody's.
     #[must_use]
-    pub fn client(&self) -> i32 {
+    pub fn client(&self) -> i64 {
         self.client.load(Ordering::Acquire)
     }
 
     /// Sets whose request or answer the slot holds.
-    pub fn set_client(&self, pid: i32) {
-        self.client.store(pid, Ordering::Release);
+    pub fn set_client(&self, client: i64) {
+        self.client.store(client, Ordering::Release);
     }
 
     /// Length of the body in the slot, in bytes: of the request in a landing slot, of the response in a response slot.

@@ -9,7 +9,7 @@ use super::slot::SlotHeader;
 /// Changes with everything that a reader of another version would misread: names and number of the counters, sizes of
 /// the parts, and this room's own version of the meaning of all else.
 pub(super) const LAYOUT: u64 = {
-    let mut hash = fnv(0xcbf2_9ce4_8422_2325, b"slots 3");
+    let mut hash = fnv(0xcbf2_9ce4_8422_2325, b"slots 6");
     let mut index = 0;
     while index < CountersSnapshot::NAMES.len() {
         hash = fnv(hash, CountersSnapshot::NAMES[index].as_bytes());

@@ -8,8 +8,17 @@
 )]
 
 use msgq_core::queue::{Queue, QueueKey};
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Keys of this process that a test has: also where its queue is not there yet, or any more.
+static TAKEN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn taken<T>(look: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
+    look(&mut TAKEN.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 /// A queue key that nobody used when it was chosen; whatever queue has it is removed at the end of the test.
 #[derive(Debug)]
@@ -23,7 +32,7 @@ impl ScratchKey {
         let pid = std::process::id().cast_signed() & 0x1f_ffff;
         (0..4096)
             .filter_map(|_| QueueKey::new(0x2000_0000 + (pid << 8) + (NEXT.fetch_add(1, Ordering::Relaxed) & 0xff)))
-            .find(|key| Queue::open(*key).is_err())
+            .find(|key| Queue::open(*key).is_err() && taken(|keys| keys.insert(key.raw())))
             .map(Self)
             .expect("256 keys are taken: remove the queues that ipcs -q lists as 0x2... or 0x3...")
     }
@@ -46,6 +55,7 @@ impl Drop for ScratchKey {
         if let Ok(queue) = Queue::open(self.0) {
             let _ = queue.remove();
         }
+        taken(|keys| keys.remove(&self.0.raw()));
     }
 }
 

@@ -2,49 +2,62 @@
 
 mod arguments;
 mod client;
+mod probe;
 mod processes;
 mod progress;
 mod report;
+mod request;
 mod schedule;
 
 pub(crate) use arguments::BenchArguments;
 
+use super::interrupt::{ENDING, Interrupt};
 use super::latency::{latency_histogram, latency_percentiles};
-use super::values::check_request_text;
+use super::own_type::refuse_to_take_messages_of_others;
+use super::reply_choice::ReplyChoice;
+use super::test_client::TestClient;
 use super::{CommandOutcome, RunCommand};
 use crate::daemon::{read_table, watched_clients};
 use crate::failure::{Failure, Status};
 use crate::output::{Style, complain, counted};
 use crate::target::{QueueOptions, Target};
-use msgq_core::client::Client;
-use msgq_core::layout::BODY_LEN_LP64;
+use msgq_core::layout::protocol::ReplyRoute;
 use msgq_core::queue::QueueStat;
 use msgq_core::time::unix_time_s;
+use nix::sys::signal::Signal;
+use probe::probe_server;
 use processes::ClientProcesses;
 use progress::Progress;
 use report::{BenchReport, ClientResult, RequestTotals};
-use std::os::unix::ffi::OsStrExt;
+use request::LoadRequest;
 
 /// Who used the queue within this time uses it still.
 const RECENTLY_S: i64 = 60;
 
 impl RunCommand for BenchArguments {
     fn run_command(&self, queue: &QueueOptions, style: Style) -> Result<CommandOutcome, Failure> {
-        check_request_text(self.text.as_bytes())?;
         let target = queue.open()?;
+        if let Some(wanted) = self.reply {
+            wanted.check(&target)?;
+        }
+        let request = LoadRequest::new(self, target.protocol())?;
         if let Some(role) = std::env::var(client::ROLE).ok().and_then(|role| role.parse().ok()) {
             return client::run_client(self, role, &target);
         }
-        let stat = target.stat()?;
+        let stat = target.identity()?;
         warnings(self, &target, &stat).iter().for_each(|warning| complain(warning));
-        // Where nobody serves, the requests of all clients would be left in the queue.
-        let probe = Client::new(target.queue).call(self.text.as_bytes(), self.timeout);
-        probe.map_err(|error| Failure::of_call(target.key, &error))?;
+        refuse_to_take_messages_of_others(&target)?;
+        let client = TestClient::new(&target, self.timeout)?;
+        // A queue of its own must not outlive it.
+        let early = client.has_own_queues().then(|| client.interrupt_by(ENDING, 1)).transpose()?;
+        probe_server(&target, self.timeout, &client, &request)?;
+        drop(client);
+        let interrupt = early.map_or_else(Interrupt::install, Ok)?;
         let mut progress = Progress::new(self, style == Style::Json)?;
-        let clients = ClientProcesses::start(self, &target, progress.is_shown())?;
-        let results = clients.run(|requests| progress.show(requests))?;
+        let clients = ClientProcesses::start(self, queue, &target, progress.is_shown())?;
+        let results = clients.run(&mut progress, &interrupt)?;
         progress.clear();
-        load_outcome(self, results)
+        load_outcome(self, &target, results, interrupt.signal())
     }
 }
 
@@ -53,15 +66,21 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
     let mut warnings = Vec::new();
     let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
     let is_recent = |at_s: i64| at_s != 0 && now_s.saturating_sub(at_s) < RECENTLY_S;
-    let watched = read_table(target.key, stat).map_or(0, |(_, table)| watched_clients(&table).count());
+    let watched = read_table(stat).map_or(0, |(_, table)| watched_clients(&table).count());
     if watched > 0 || stat.messages > 0 || is_recent(stat.last_send_time) {
         let others = match watched {
             0 => "it was used within the last minute".to_owned(),
             watched => format!("{} of it live", counted(watched, "client")),
         };
-        warnings.push(format!("warning: queue {} serves others ({others}): this load slows them down", target.key));
+        warnings.push(format!("warning: queue {} serves others ({others}): this load slows them down", target.name));
     }
-    let places = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
+    let protocol = target.protocol();
+    let is_with_answers = protocol.route() == ReplyRoute::Shared;
+    let longest_response = if is_with_answers { protocol.longest_response(0) } else { 0 };
+    let longest = protocol.longest_request(0).max(longest_response);
+    // Who may not look into the queue does not know its size.
+    let places = if stat.max_bytes == 0 { u64::MAX } else { stat.max_bytes };
+    let places = places / u64::try_from(longest).unwrap_or(1).max(1);
     if u64::from(options.clients) > places / 2 {
         let clients = options.clients;
         warnings.push(format!(
@@ -73,12 +92,15 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
 
 fn load_outcome(
     options: &BenchArguments,
+    target: &Target,
     results: Vec<Result<ClientResult, Failure>>,
+    signal: Option<Signal>,
 ) -> Result<CommandOutcome, Failure> {
     let mut latencies_ns = latency_histogram()?;
     let mut totals = RequestTotals::default();
     let mut failures = Vec::new();
-    for result in results {
+    // Where the end was asked for, a client may not have come to its beginning.
+    for result in results.into_iter().filter(|result| signal.is_none() || result.is_ok()) {
         let client =
             result.unwrap_or_else(|failure| ClientResult { failure: Some(failure), ..ClientResult::default() });
         for (latency_ns, count) in client.latencies_ns {
@@ -97,11 +119,15 @@ fn load_outcome(
     if let Some(Failure { message, .. }) = failures.first() {
         diagnostics.push(format!("{} ended early; the first: {message}", counted(failures.len(), "client")));
     }
+    if let Some(signal) = signal {
+        diagnostics.push(format!("ended by a signal ({signal}); what was measured until then is shown"));
+    }
     if totals.unsent > 0 {
         let unsent = totals.unsent;
         diagnostics.push(format!("the rate was not reached: {unsent} of the requests that were due were not sent"));
     }
     let latency_ns = latency_percentiles(&latencies_ns);
-    let report = BenchReport { clients: options.clients, rate_per_s: options.rate, totals, latency_ns };
-    Ok(CommandOutcome { diagnostics, status, ..CommandOutcome::done(report) })
+    let reply = ReplyChoice::of(target.protocol());
+    let report = BenchReport { clients: options.clients, reply, rate_per_s: options.rate, totals, latency_ns };
+    Ok(CommandOutcome { diagnostics, status, ended_by: signal, ..CommandOutcome::done(report) })
 }

@@ -9,11 +9,16 @@ use clap::Args;
 use clap_complete::Shell;
 use serde::Serialize;
 
+const EXAMPLES: &str = "\
+Examples:
+  msgqctl completions zsh > _msgqctl  for a shell that the package has no script for, or without it";
+
 /// Print a completion script for a shell
 ///
 /// The script asks msgqctl itself: it completes commands, options, and the clients of the queue where a PID is
 /// wanted. The package installs it for bash, zsh and fish.
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct CompletionsArguments {
     /// The shell
     pub(crate) shell: Shell,

@@ -1,6 +1,7 @@
 //! Latencies of many calls and their percentiles.
 
 use crate::failure::{Failure, Status};
+use crate::output::short_span;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::time::Duration;
@@ -21,11 +22,11 @@ pub(crate) struct LatencyReport {
 }
 
 impl LatencyReport {
-    /// One line for people, in microseconds.
+    /// One line for people.
     pub(crate) fn line(&self) -> String {
         let all_ns = [self.min, self.p50, self.p90, self.p99, self.p999, self.max];
-        let [min, p50, p90, p99, p999, max] = all_ns.map(|ns| format!("{}.{}", ns / 1000, ns % 1000 / 100));
-        format!("latency   min {min}, p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, max {max} µs")
+        let [min, p50, p90, p99, p999, max] = all_ns.map(short_span);
+        format!("latency   min {min}, p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p999}, max {max}")
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod ages;
 mod arguments;
+mod planned;
 mod report;
 mod requests;
 mod responses;
+mod scope;
 
 pub(crate) use arguments::PurgeArguments;
 

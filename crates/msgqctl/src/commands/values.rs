@@ -1,15 +1,37 @@
 //! What the values of options may be, where several commands take them: clients, and spans of time as people write them.
 
 use crate::completion::candidates::client_candidates;
+use crate::completion::queues::queue_candidates;
 use crate::failure::{Failure, Status};
+use crate::target::NO_CLIENT;
 use clap_complete::ArgValueCandidates;
 use msgq_core::client::MAX_REQUEST_TEXT_LEN;
-use msgq_core::limits::PID_MAX_LIMIT;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A number that a client can have.
-pub(super) fn client_pid() -> clap::builder::RangedI64ValueParser<i32> {
-    clap::value_parser!(i32).range(2..i64::from(PID_MAX_LIMIT))
+/// A number that a client of some queue can have; which queue it is, and what its clients are, is known later:
+/// `QueueOptions::client`.
+pub(super) fn client_number() -> impl NumberParser<i64> {
+    |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or_else(|| NO_CLIENT.to_owned())
+}
+
+/// What reads the value of an option that is a number.
+pub(super) trait NumberParser<T>: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {}
+
+impl<T, F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static> NumberParser<T> for F {}
+
+/// A whole number within these bounds; `what` stands before them where the value is refused.
+pub(super) fn whole_number<T: TryFrom<i64>>(what: &'static str, allowed: RangeInclusive<i64>) -> impl NumberParser<T> {
+    move |text: &str| {
+        let number = text.parse().ok().filter(|number| allowed.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            let least = allowed.start();
+            match *allowed.end() {
+                i64::MAX => format!("expected {what}a whole number from {least}"),
+                most => format!("expected {what}a whole number from {least} to {most}"),
+            }
+        })
+    }
 }
 
 /// Whether a request can carry this text.
@@ -24,6 +46,11 @@ pub(super) fn check_request_text(text: &[u8]) -> Result<(), Failure> {
 /// The clients of the queue, which a shell offers where a PID is wanted.
 pub(super) fn clients() -> ArgValueCandidates {
     ArgValueCandidates::new(client_candidates)
+}
+
+/// The queues of the machine, by msqid, which a shell offers where one is to be chosen.
+pub(super) fn queues() -> ArgValueCandidates {
+    ArgValueCandidates::new(queue_candidates)
 }
 
 pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {

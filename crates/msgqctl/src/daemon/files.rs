@@ -1,9 +1,13 @@
 //! Where a daemon keeps its lock and its table, and which daemon that is.
 
-use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_path, table_path};
+use crate::instances::unit_name;
+use msgq_core::instance::{InstanceName, LockState, instance_of_directory, lock_path, table_path};
 use msgq_core::queue::{QueueKey, QueueStat};
-use msgq_core::serving::server_state;
+use msgq_core::serving::{
+    ServerDirectory, ServerOverview, directory_of_living_server, is_of_queue, server_directories, server_state,
+};
 use msgq_core::table::{Table, TableError};
+use msgq_core::trusted_file::TrustedUsers;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,35 +16,75 @@ pub(crate) struct DaemonFiles {
     pub(crate) lock: LockState,
     pub(crate) lock_path: PathBuf,
     pub(crate) table_path: PathBuf,
+    users: TrustedUsers,
 }
 
 impl DaemonFiles {
-    /// In the directory whose lock is held, or else in the first with a table or a lock in it; `None` when there is none.
+    /// In the directory whose lock is held, be it only a living process that tells where that is, or else in the first with a
+    /// table or a lock in it; `None` when there is none.
     pub(crate) fn find(key: QueueKey, owner_uid: u32) -> Option<Self> {
-        let in_directories = candidate_directories(owner_uid).into_iter().map(|directory| {
-            let lock_path = lock_path(&directory, key);
-            Self { lock: server_state(&directory, key), lock_path, table_path: table_path(&directory, key) }
-        });
-        let mut all: Vec<Self> = in_directories.collect();
-        let held = all.iter().position(|files| matches!(files.lock, LockState::Held(_)));
-        let left = || all.iter().position(|files| files.lock == LockState::Hidden || exists(&files.table_path));
-        held.or_else(left).map(|index| all.swap_remove(index))
+        Self::among(&server_directories(key, owner_uid), key, || directory_of_living_server(key, owner_uid))
+    }
+
+    /// As [`DaemonFiles::find`], where many queues are looked at.
+    pub(crate) fn find_in(servers: &ServerOverview, key: QueueKey, owner_uid: u32) -> Option<Self> {
+        let elsewhere = || servers.directory_of_living_server(key, owner_uid);
+        Self::among(&servers.directories(key, owner_uid), key, elsewhere)
+    }
+
+    fn among(
+        directories: &[ServerDirectory],
+        key: QueueKey,
+        elsewhere: impl FnOnce() -> Option<ServerDirectory>,
+    ) -> Option<Self> {
+        let mut all: Vec<Self> = directories.iter().map(|directory| Self::in_directory(directory, key)).collect();
+        if let Some(index) = all.iter().position(|files| matches!(files.lock, LockState::Held(_))) {
+            return Some(all.swap_remove(index));
+        }
+        let is_left = |files: &Self| files.lock == LockState::Hidden || exists(&files.table_path);
+        let left = || all.into_iter().find(is_left);
+        elsewhere().map(|directory| Self::in_directory(&directory, key)).or_else(left)
+    }
+
+    /// The instance that keeps them; `None` for the server without a name.
+    pub(crate) fn instance(&self) -> Option<InstanceName> {
+        self.table_path.parent().and_then(instance_of_directory)
+    }
+
+    /// What systemctl calls the server.
+    pub(crate) fn unit(&self) -> String {
+        unit_name(self.instance().as_ref())
+    }
+
+    /// Those of the daemon of this queue; `None` also for a queue without a key, which no msgqd serves.
+    pub(crate) fn of_queue(stat: &QueueStat) -> Option<Self> {
+        Self::find(stat.key?, stat.uid)
+    }
+
+    fn in_directory(directory: &ServerDirectory, key: QueueKey) -> Self {
+        let ServerDirectory { path, users } = directory;
+        let (lock_path, table_path) = (lock_path(path, key), table_path(path, key));
+        Self { lock: server_state(path, key, *users), lock_path, table_path, users: *users }
+    }
+
+    /// The table as it is now, whosever it is.
+    pub(crate) fn read_any_table(&self) -> Result<Table, TableError> {
+        Table::read(&self.table_path, self.users)
     }
 
     /// True when the daemon with this PID holds its place, but not this queue: its own was removed.
-    pub(crate) fn serves_another(&self, pid: i32, key: QueueKey, stat: &QueueStat) -> bool {
-        let Ok(table) = Table::read(&self.table_path) else { return false };
+    pub(crate) fn serves_another(&self, pid: i32, stat: &QueueStat) -> bool {
+        let Ok(table) = self.read_any_table() else { return false };
         let about = table.header().about();
-        let is_its_own = (about.owner, about.key, about.ipc_namespace) == (pid, key.raw(), ipc_namespace());
+        let is_its_own = about.owner == pid && stat.key.is_some_and(|key| is_of_queue(&about, key));
         is_its_own && table.header().msqid() != stat.msqid
     }
 
     /// The table as it is now; the error is a sentence that says why there is nothing to see.
-    pub(crate) fn table(&self, key: QueueKey, stat: &QueueStat) -> Result<Table, String> {
-        let table = Table::read(&self.table_path).map_err(|error| explain(&self.table_path, &error))?;
+    pub(crate) fn table(&self, stat: &QueueStat) -> Result<Table, String> {
+        let table = self.read_any_table().map_err(|error| explain(&self.table_path, &error))?;
         let about = table.header().about();
-        let namespace = ipc_namespace();
-        if about.key != key.raw() || about.ipc_namespace != namespace || table.header().msqid() != stat.msqid {
+        if !stat.key.is_some_and(|key| is_of_queue(&about, key)) || table.header().msqid() != stat.msqid {
             return Err(format!("the table {} is that of another queue", self.table_path.display()));
         }
         Ok(table)
@@ -48,9 +92,9 @@ impl DaemonFiles {
 }
 
 /// The daemon's files and its table as it is now; the error is a sentence that says why there is nothing to see.
-pub(crate) fn read_table(key: QueueKey, stat: &QueueStat) -> Result<(DaemonFiles, Table), String> {
-    let files = DaemonFiles::find(key, stat.uid).ok_or("no msgqd keeps a table for this queue")?;
-    let table = files.table(key, stat)?;
+pub(crate) fn read_table(stat: &QueueStat) -> Result<(DaemonFiles, Table), String> {
+    let files = DaemonFiles::of_queue(stat).ok_or("no msgqd keeps a table for this queue")?;
+    let table = files.table(stat)?;
     Ok((files, table))
 }
 

@@ -12,7 +12,7 @@ macro_rules! group {
 }
 
 /// The counters that are told nowhere else, by heading.
-pub(super) fn counter_groups(counters: &CountersSnapshot) -> [CounterGroup; 7] {
+pub(super) fn counter_groups(counters: &CountersSnapshot) -> [CounterGroup; 9] {
     let c = counters;
     [
         group!("dropped": "shed" => c.shed, "expired" => c.expired, "client gone" => c.client_gone,
@@ -24,6 +24,9 @@ pub(super) fn counter_groups(counters: &CountersSnapshot) -> [CounterGroup; 7] {
         group!("recovered": "answers taken over" => c.recovered, "requests rerun" => c.recovered_rerun,
             "refused" => c.recovered_refused, "delivered before" => c.recovered_delivered,
             "client gone" => c.recovered_gone, "ambiguous" => c.recovered_ambiguous),
+        group!("own queues": "gone" => c.private_gone, "not allowed" => c.private_refused,
+            "not writable" => c.private_unwritable, "full" => c.private_full),
+        group!("one-way": "taken" => c.consumed, "dead letters" => c.dead_lettered, "tried again" => c.retried),
         group!("outcomes": "done" => c.handler_done, "failed" => c.handler_failed, "timed out" => c.handler_timed_out,
             "broken" => c.handler_broken, "unavailable" => c.handler_unavailable),
         group!("pressure": "queue full" => c.queue_full, "adopted" => c.adopted, "recalled" => c.recalled),

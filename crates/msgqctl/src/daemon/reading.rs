@@ -4,9 +4,11 @@ use super::files::DaemonFiles;
 use super::phase::{ServerPhase, silence, successor};
 use super::report::{DaemonReport, LastError, LatencySummary, OutboxReport, OutboxRow, Rates, RequestInHand};
 use super::slots::{age_ms, in_hand_slots, outbox_slots};
-use crate::system::names::process_state;
-use msgq_core::process::{ClientPid, process_name};
-use msgq_core::queue::{QueueKey, QueueStat};
+use crate::system::names::client_state;
+use msgq_core::layout::protocol::ClientKind;
+use msgq_core::orphan::client_of;
+use msgq_core::process::process_name;
+use msgq_core::queue::QueueStat;
 use msgq_core::table::{HistogramSnapshot, SlotHeader, Table};
 use msgq_core::time::{monotonic_ns, unix_time_s};
 use std::collections::HashMap;
@@ -19,16 +21,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 impl DaemonFiles {
     /// All that the table tells; the error is a sentence that says why there is nothing to see.
-    pub(crate) fn report(&self, key: QueueKey, stat: &QueueStat) -> Result<DaemonReport, String> {
-        let table = self.table(key, stat)?;
+    pub(crate) fn report(&self, stat: &QueueStat) -> Result<DaemonReport, String> {
+        let table = self.table(stat)?;
         let about = table.header().about();
-        let now_ns = monotonic_ns();
+        let (kind, now_ns) = (table.geometry().client_kind, monotonic_ns());
         let silent = silence(&table);
         let phase = ServerPhase::read(&table, self.lock);
         let counters = table.counted();
         let lives = !matches!(phase, ServerPhase::Died | ServerPhase::Ended);
         let now_s = unix_time_s();
-        let served = counters.answered.saturating_add(counters.answered_late);
+        let served = counters.answered.saturating_add(counters.answered_late).saturating_add(counters.consumed);
         let uptime_s = lives.then(|| now_s.saturating_sub(about.started_at_s));
         let rates = Rates {
             now_per_s: rate(&table, now_ns, served, NOW).filter(|_| lives),
@@ -50,11 +52,13 @@ impl DaemonFiles {
             served,
             rates,
             counters,
-            in_hand: in_hand_slots(&table).map(|slot| in_hand(slot, now_ns)).collect(),
+            in_hand: in_hand_slots(&table).map(|slot| in_hand(kind, slot, now_ns)).collect(),
             outbox: outbox(&table, now_ns),
             latency: summary(&table.latency()),
             handler_latency: summary(&table.handler_latency()),
+            clients_are: if kind == ClientKind::Number { "number" } else { "process" },
             table_file: self.table_path.display().to_string(),
+            unit: self.unit(),
         })
     }
 }
@@ -71,27 +75,25 @@ fn per_second(number: u64, time: Duration) -> Option<f64> {
     Some(f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0)
 }
 
-fn in_hand(slot: &SlotHeader, now_ns: u64) -> RequestInHand {
-    let client = slot.client();
+fn in_hand(kind: ClientKind, slot: &SlotHeader, now_ns: u64) -> RequestInHand {
+    let client = client_of(kind, slot.client());
     RequestInHand {
-        client,
-        program: ClientPid::new(client).and_then(process_name),
-        state: process_state(client),
+        client: slot.client(),
+        program: client.and_then(process_name),
+        state: client_state(client),
         request: slot.sequence.load(Ordering::Relaxed),
         age_ms: age_ms(slot, now_ns),
     }
 }
 
 fn outbox(table: &Table, now_ns: u64) -> OutboxReport {
-    let mut rows: HashMap<i32, OutboxRow> = HashMap::new();
+    let mut rows: HashMap<i64, OutboxRow> = HashMap::new();
     for slot in outbox_slots(table) {
-        let client = slot.client();
-        let row = rows.entry(client).or_insert_with(|| OutboxRow {
-            client,
-            program: ClientPid::new(client).and_then(process_name),
-            state: process_state(client),
-            answers: 0,
-            oldest_ms: 0,
+        let number = slot.client();
+        let row = rows.entry(number).or_insert_with(|| {
+            let client = client_of(table.geometry().client_kind, number);
+            let (program, state) = (client.and_then(process_name), client_state(client));
+            OutboxRow { client: number, program, state, answers: 0, oldest_ms: 0 }
         });
         row.answers += 1;
         row.oldest_ms = row.oldest_ms.max(age_ms(slot, now_ns));

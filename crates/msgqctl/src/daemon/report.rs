@@ -3,7 +3,8 @@
 
 use super::groups::counter_groups;
 use super::phase::ServerPhase;
-use crate::output::{StyledText, counted, fill_bar, moment_with_age, rough_age};
+use crate::output::{StyledText, counted, fill_bar, moment_with_age, rough_age, short_span};
+use crate::system::names::{WITHOUT_PROCESSES, client_label};
 use msgq_core::table::CountersSnapshot;
 use serde::Serialize;
 
@@ -25,7 +26,7 @@ pub(crate) struct DaemonReport {
     pub(crate) silent_ms: u64,
     /// When it last gave a sign of life.
     pub(crate) seen_alive_at_s: u64,
-    /// Answers that went out, directly or late.
+    /// Answers that went out, directly or late, and messages that were taken where nothing is answered.
     pub(crate) served: u64,
     pub(crate) rates: Rates,
     /// All counters since its start; JSON shows them by name beside this.
@@ -37,7 +38,12 @@ pub(crate) struct DaemonReport {
     pub(crate) latency: Option<LatencySummary>,
     /// How long the operator's logic took; `null` before the first request.
     pub(crate) handler_latency: Option<LatencySummary>,
+    /// `process`, or `number` where no process is behind a client's number.
+    pub(crate) clients_are: &'static str,
     pub(crate) table_file: String,
+    /// What systemctl calls it.
+    #[serde(skip)]
+    pub(crate) unit: String,
 }
 
 /// An error that the daemon logged.
@@ -61,7 +67,7 @@ pub(crate) struct Rates {
 /// A request that is being worked on.
 #[derive(Debug, Serialize)]
 pub(crate) struct RequestInHand {
-    pub(crate) client: i32,
+    pub(crate) client: i64,
     pub(crate) program: Option<String>,
     pub(crate) state: &'static str,
     /// The request's number since the daemon's start.
@@ -81,7 +87,7 @@ pub(crate) struct OutboxReport {
 /// The answers in the outbox for one client.
 #[derive(Debug, Serialize)]
 pub(crate) struct OutboxRow {
-    pub(crate) client: i32,
+    pub(crate) client: i64,
     pub(crate) program: Option<String>,
     pub(crate) state: &'static str,
     pub(crate) answers: usize,
@@ -111,7 +117,11 @@ impl DaemonReport {
         }
         let counters = &self.counters;
         let (served, late, received) = (self.served, counters.answered_late, counters.received);
-        text.field("served", &format!("{served} answers, {late} of them late; received {received}"));
+        let served = match counters.consumed {
+            0 => format!("{}, {late} of them late", counted(served, "answer")),
+            taken => format!("{} taken by the handler", counted(taken, "message")),
+        };
+        text.field("served", &format!("{served}; received {received}"));
         if let Some(rates) = self.rates.text() {
             text.field("rate", &rates);
         }
@@ -120,6 +130,9 @@ impl DaemonReport {
         }
         if let Some(latency) = self.handler_latency.as_ref().filter(|_| self.handler != "echo") {
             text.field("handler", &latency.text());
+        }
+        if self.clients_are == "number" {
+            text.field("clients", WITHOUT_PROCESSES);
         }
         text.field("in hand", &self.in_hand());
         text.field("outbox", &self.outbox.text());
@@ -137,8 +150,9 @@ impl DaemonReport {
     fn in_hand(&self) -> String {
         let mut value = counted(self.in_hand.len(), "request");
         if let Some(oldest) = self.in_hand.iter().max_by_key(|held| held.age_ms) {
-            let RequestInHand { client, request, age_ms, .. } = oldest;
-            value.push_str(&format!(", the oldest for {} (request {request}, of PID {client})", rough_age(*age_ms)));
+            let RequestInHand { client, state, request, age_ms, .. } = oldest;
+            let (age, client) = (rough_age(*age_ms), client_label(*client, state));
+            value.push_str(&format!(", the oldest for {age} (request {request}, of {client})"));
         }
         value
     }
@@ -171,6 +185,7 @@ impl Rates {
 impl LatencySummary {
     fn text(&self) -> String {
         let Self { count, p50_us, p99_us, p999_us } = self;
-        format!("p50 {p50_us} us, p99 {p99_us} us, p99.9 {p999_us} us, of {count}")
+        let [p50, p99, p999] = [p50_us, p99_us, p999_us].map(|us| short_span(us.saturating_mul(1000)));
+        format!("p50 {p50}, p99 {p99}, p99.9 {p999}, of {count}")
     }
 }

@@ -44,12 +44,14 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    /// What was asked for; colours only on a terminal that can show them, and never with `NO_COLOR` (no-color.org).
-    pub(crate) fn choose(is_json: bool) -> Self {
+    /// What was asked for; where that is nothing, colours only on a terminal that can show them, and never with `NO_COLOR` (no-color.org).
+    pub(crate) fn choose(is_json: bool, colours: Option<bool>) -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let can_colour = || io::stdout().is_terminal() && variable("TERM").is_some_and(|term| term != "dumb");
         match () {
             () if is_json => Self::Json,
+            () if colours == Some(true) => Self::Coloured,
+            () if colours == Some(false) => Self::Plain,
             () if can_colour() && variable("NO_COLOR").is_none() => Self::Coloured,
             () => Self::Plain,
         }

@@ -1,18 +1,14 @@
 //! Numbers, ages and moments in words.
 
 use super::layout::fit;
+use super::moment::moment;
 use msgq_core::escape::escape;
-use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const BAR_WIDTH: u64 = 20;
 
-/// A number with its noun: `1 response`, `2 responses`.
-pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
-    let plural = if number == N::from(1) { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
+pub(crate) use msgq_core::words::counted;
 
 /// A program's name, which its user chose, at the end of a line.
 pub(crate) fn program_label(name: Option<&str>) -> String {
@@ -29,7 +25,22 @@ pub(crate) fn rough_age(milliseconds: u64) -> String {
     if milliseconds < 10_000 { format!("{milliseconds} ms") } else { rough_age_s(milliseconds / 1000) }
 }
 
-fn rough_age_s(seconds: u64) -> String {
+/// A short span of time, in nanoseconds, with about three digits: `6.2 µs`, `218 ms`, `13.0 s`.
+pub(crate) fn short_span(nanoseconds: u64) -> String {
+    let (unit_ns, unit) = match nanoseconds {
+        0..1_000_000 => (1000, "µs"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let tenths = nanoseconds.saturating_add(unit_ns / 20) / (unit_ns / 10);
+    match tenths {
+        0..1000 => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+        _ => format!("{} {unit}", tenths / 10),
+    }
+}
+
+/// As [`rough_age`], of whole seconds.
+pub(crate) fn rough_age_s(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
@@ -44,7 +55,7 @@ pub(crate) fn moment_with_age(at_s: i64, now_s: i64) -> String {
         return "never".to_owned();
     }
     let ago_s = u64::try_from(now_s.saturating_sub(at_s)).unwrap_or(0);
-    format!("{} ({} ago)", utc(at_s), rough_age_s(ago_s))
+    format!("{} ({} ago)", moment(at_s), rough_age_s(ago_s))
 }
 
 /// How much of a limit is used, as a bar and in percent.
@@ -56,35 +67,18 @@ pub(crate) fn fill_bar(value: u64, limit: u64) -> String {
     format!("[{marks}] {value} of {limit} ({} %)", share(100))
 }
 
-/// Seconds since 1970 as in `2026-11-23T04:45:45Z` (the proleptic Gregorian calendar, as in ISO 8601).
-pub(crate) fn utc(seconds: i64) -> String {
-    let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Counted from 1 March of year 0, so that the leap day is the last day of a year; 719468 days before 1970.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
 
     #[test]
-    fn moments_are_those_of_the_date_program() {
-        for seconds in [0, 951_782_399, 951_782_400, 1_709_164_800, 1_795_409_145, 4_107_542_399, 253_402_300_799] {
-            let output =
-                Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{seconds}")]).output();
-            assert_eq!(utc(seconds), String::from_utf8(output.unwrap().stdout).unwrap().trim());
+    fn a_short_span_has_the_unit_that_fits() {
+        let spans = [0, 949, 6249, 99_949, 100_000, 999_400, 1_000_000, 218_104_000, 13_019_119_600, u64::MAX];
+        let words = ["0.0 µs", "0.9 µs", "6.2 µs", "99.9 µs", "100 µs", "999 µs", "1.0 ms", "218 ms", "13.0 s"];
+        for (span, word) in spans.iter().zip(words) {
+            assert_eq!(short_span(*span), word);
         }
+        assert!(short_span(u64::MAX).ends_with(" s"));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //! ```text
 //! bit 0      KNOWN   a pidfd watches this client
 //! bit 1      HELD    answers of this client wait in the outbox; nothing may overtake them
-//! bit 2      OURS    the number is a thread of the daemon itself
 //! bit 3      ASKED   the client sent a request since the janitor last looked
 //! bits 4-7   which holder of the number this is, modulo 16
 //! ```
@@ -15,23 +14,33 @@
 //! whoever sets HELD then looks at all slots and waits until none is SENDING to that client. Both are sequentially
 //! consistent, so at least one of them sees the other: either the worker finds HELD and stays away, or the other side
 //! finds SENDING and waits until that send, which never blocks, is over.
+//!
+//! Numbers without a process behind them are clients without a pidfd: nobody is ever dead, and each has one holder. There
+//! are more of them than bytes, so that some share one. All that a shared byte says is true of one of them, and none
+//! is the worse for it: HELD stays until no answer waits for any of them.
 
+mod held_numbers;
+mod users;
+mod watched;
+
+use crate::own_threads::is_own_thread;
+use held_numbers::HeldNumbers;
+use msgq_core::layout::protocol::ClientKind;
 use msgq_core::limits;
 use msgq_core::pid_flags::PidFlags;
-use msgq_core::process::{ClientHandle, ClientPid, number_is_in_use};
+use msgq_core::process::{ClientHandle, ClientNumber, ClientOwner, number_is_in_use};
 use msgq_core::table::{SlotHeader, SlotState, Table};
 use msgq_core::time::monotonic_ns;
 use rustix::event::{Timespec, epoll};
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use watched::{Watched, WatchedClient, owner_of_number};
 
 const KNOWN: u8 = 1;
 const HELD: u8 = 2;
-const OURS: u8 = 4;
 const ASKED: u8 = 8;
 const GENERATION_SHIFT: u32 = 4;
 const GENERATION_STEP: u8 = 1 << GENERATION_SHIFT;
@@ -56,7 +65,11 @@ pub(super) struct Gone;
 
 #[derive(Debug)]
 pub(super) struct Clients {
+    kind: ClientKind,
     flags: PidFlags,
+    held_numbers: HeldNumbers,
+    /// 1 for a client that is known to have read an answer.
+    readers: PidFlags,
     watched: Mutex<Watched>,
     epoll: OwnedFd,
     /// Holds the list of those who are watched, for whoever has to finish this daemon's work.
@@ -67,28 +80,15 @@ pub(super) struct Clients {
     pid_max_read_at_ns: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Watched {
-    handles: HashMap<ClientPid, Entry>,
-    /// In the order of their arrival; may name clients that are gone.
-    arrivals: VecDeque<ClientPid>,
-    /// Free entries of the table's list.
-    free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    handle: ClientHandle,
-    index: u32,
-}
-
 impl Clients {
     /// Watches at most as many clients at a time as the table has entries for.
     pub(super) fn new(table: Arc<Table>) -> io::Result<Self> {
-        let free = (0..table.geometry().clients).rev().collect();
         Ok(Self {
+            kind: table.geometry().client_kind,
+            held_numbers: HeldNumbers::default(),
             flags: PidFlags::new()?,
-            watched: Mutex::new(Watched { free, ..Watched::default() }),
+            readers: PidFlags::new()?,
+            watched: Mutex::new(Watched::new(Arc::clone(&table))),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             table,
             pid_max: AtomicI32::new(limits::pid_max()),
@@ -101,10 +101,15 @@ impl Clients {
         self.pid_max.load(Ordering::Relaxed)
     }
 
+    /// What the clients' numbers are.
+    pub(super) fn kind(&self) -> ClientKind {
+        self.kind
+    }
+
     /// Whether the kernel hands out this number. The limit may have been raised since it was read; a client that names
     /// numbers above it has it read again once a second at most.
-    fn is_below_pid_max(&self, client: ClientPid) -> bool {
-        if client.get() < self.pid_max() {
+    fn is_below_pid_max(&self, client: ClientNumber) -> bool {
+        if client.get() < self.pid_max().into() {
             return true;
         }
         let (now_ns, read_at_ns) = (monotonic_ns(), self.pid_max_read_at_ns.load(Ordering::Relaxed));
@@ -112,42 +117,34 @@ impl Clients {
             self.pid_max_read_at_ns.store(now_ns, Ordering::Relaxed);
             self.pid_max.store(limits::pid_max(), Ordering::Relaxed);
         }
-        client.get() < self.pid_max()
+        client.get() < self.pid_max().into()
     }
 
-    /// The PID that a request names as that of a client; `None` when no client can have it.
-    pub(super) fn possible_client(&self, claimed_pid: i32) -> Option<ClientPid> {
-        ClientPid::new(claimed_pid).filter(|client| self.is_below_pid_max(*client) && !self.is_own(*client))
+    /// The client that a request names; `None` when none can have that number.
+    pub(super) fn possible_client(&self, claimed: i64) -> Option<ClientNumber> {
+        match self.kind {
+            ClientKind::Process => ClientNumber::from_mtype(claimed).filter(|client| self.is_below_pid_max(*client)),
+            ClientKind::Number => ClientNumber::without_process(claimed),
+        }
     }
 
-    fn byte(&self, client: ClientPid) -> Option<&AtomicU8> {
-        self.flags.of(client)
+    fn byte(&self, client: ClientNumber) -> Option<&AtomicU8> {
+        self.byte_in(&self.flags, client)
     }
 
-    fn load(&self, client: ClientPid) -> u8 {
+    fn byte_in<'a>(&self, flags: &'a PidFlags, client: ClientNumber) -> Option<&'a AtomicU8> {
+        match self.kind {
+            ClientKind::Process => flags.of(client),
+            ClientKind::Number => flags.at(PidFlags::shared_place(client.get())),
+        }
+    }
+
+    fn load(&self, client: ClientNumber) -> u8 {
         self.byte(client).map_or(0, |byte| byte.load(Ordering::SeqCst))
     }
 
-    /// The daemon's own thread is no client.
-    pub(super) fn refuse_own(&self, client: ClientPid) {
-        if let Some(byte) = self.byte(client) {
-            byte.fetch_or(OURS, Ordering::SeqCst);
-        }
-    }
-
-    /// The thread ends: its number may be a client's.
-    pub(super) fn admit_own(&self, former: ClientPid) {
-        if let Some(byte) = self.byte(former) {
-            byte.fetch_and(!OURS, Ordering::SeqCst);
-        }
-    }
-
-    pub(super) fn is_own(&self, client: ClientPid) -> bool {
-        self.load(client) & OURS != 0
-    }
-
     /// Which holder of the number asks; `None` when nobody has it. A known client costs one load.
-    pub(super) fn admit(&self, client: ClientPid) -> io::Result<Option<Generation>> {
+    pub(super) fn admit(&self, client: ClientNumber) -> io::Result<Option<Generation>> {
         let Some(byte) = self.byte(client) else { return Ok(None) };
         let flags = byte.load(Ordering::SeqCst);
         if flags & KNOWN == 0 {
@@ -159,58 +156,65 @@ impl Clients {
         Ok(Some(Generation::of(flags)))
     }
 
-    /// Takes hold of a client; `None` when nobody has the number.
-    pub(super) fn watch(&self, client: ClientPid) -> io::Result<Option<Generation>> {
+    /// Takes hold of a client; `None` when nobody has the number, or a thread of the server: these are not watched, so that
+    /// they come here each time.
+    pub(super) fn watch(&self, client: ClientNumber) -> io::Result<Option<Generation>> {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(byte) = self.byte(client) else { return Ok(None) };
         if byte.load(Ordering::SeqCst) & KNOWN != 0 {
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         }
-        if watched.free.is_empty() {
-            self.forget_oldest(&mut watched);
+        if is_own_thread(client) {
+            return Ok(None);
+        }
+        if watched.is_full()
+            && let Some(oldest) = watched.let_oldest_go(|client| self.forget_if_nothing_is_due(client))
+        {
+            self.forget_reader_of_number(oldest);
+        }
+        if self.kind == ClientKind::Number {
+            return Ok(Some(Self::list_number(&mut watched, client, byte)));
         }
         let Some(handle) = ClientHandle::open(client)? else { return Ok(None) };
         let Some(pidfd) = handle.pidfd() else {
             // Nothing to watch it by, so it is looked up at every request.
             return Ok(Some(Generation::of(byte.load(Ordering::SeqCst))));
         };
-        let data = epoll::EventData::new_u64(u64::from(client.get().cast_unsigned()));
-        let Some(index) = watched.free.last().copied() else {
+        let owner = handle.owner(client);
+        if owner.is_kernel_thread {
+            return Ok(None);
+        }
+        let data = epoll::EventData::new_u64(client.get().cast_unsigned());
+        if watched.is_full() {
             return Err(io::Error::other("more clients wait for answers than can be watched"));
-        };
+        }
         // The entry is taken only when the kernel watches: a failure must not use it up.
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
-        watched.free.pop();
-        if let Some(entry) = self.table.client(index) {
-            entry.set(client.get(), handle.identity().unwrap_or(0));
-        }
-        watched.handles.insert(client, Entry { handle, index });
-        watched.arrivals.push_back(client);
+        watched.enter(client, WatchedClient { handle: Some(handle), owner });
         let flags = byte.fetch_or(KNOWN | ASKED, Ordering::SeqCst);
         Ok(Some(Generation::of(flags)))
     }
 
-    /// As [`Clients::watch`]; without a descriptor to watch it by, a client lives as long as anybody has its number.
-    pub(super) fn find(&self, client: ClientPid) -> Option<Generation> {
-        let unwatched = || number_is_in_use(client).then(|| self.generation(client));
-        self.watch(client).unwrap_or_else(|_| unwatched())
+    /// Lists a number without a process behind it, so that it can be asked for in the queue where nobody can look at messages. One for
+    /// which there is no place is a client all the same.
+    fn list_number(watched: &mut Watched, client: ClientNumber, byte: &AtomicU8) -> Generation {
+        if !watched.is_full() {
+            watched.enter(client, WatchedClient { handle: None, owner: owner_of_number(client) });
+            byte.fetch_or(KNOWN | ASKED, Ordering::SeqCst);
+        }
+        Generation::of(byte.load(Ordering::SeqCst))
     }
 
-    /// Makes room for one more client by letting one go for which nothing is in hand or in the outbox. Should it have an
-    /// answer in the queue and die, the janitor's scan finds it.
-    fn forget_oldest(&self, watched: &mut Watched) {
-        for _ in 0..watched.arrivals.len() {
-            let Some(client) = watched.arrivals.pop_front() else { return };
-            if !watched.handles.contains_key(&client) {
-                continue;
-            }
-            if !self.forget_if_nothing_is_due(client) {
-                watched.arrivals.push_back(client);
-                continue;
-            }
-            self.unwatch(watched, client);
-            return;
-        }
+    /// Clients that are watched, at most so many, from this place of their order on; the place counts on round and round.
+    pub(super) fn some_watched(&self, from: usize, limit: usize) -> Vec<ClientNumber> {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.some(from, limit)
+    }
+
+    /// As [`Clients::watch`]; without a descriptor to watch it by, a client lives as long as anybody has its number.
+    pub(super) fn find(&self, client: ClientNumber) -> Option<Generation> {
+        let unwatched = || (number_is_in_use(client) && !is_own_thread(client)).then(|| self.generation(client));
+        self.watch(client).unwrap_or_else(|_| unwatched())
     }
 
     /// Takes the client's mark away unless an answer is due: then its death must be noticed, or the answer would go to the
@@ -218,7 +222,7 @@ impl Clients {
     ///
     /// The mark goes first, so that whoever asks meanwhile comes to the caller's lock. An answer on its way into the outbox
     /// is HELD before its slot is given up, so the slots are looked at before HELD is.
-    fn forget_if_nothing_is_due(&self, client: ClientPid) -> bool {
+    fn forget_if_nothing_is_due(&self, client: ClientNumber) -> bool {
         let Some(byte) = self.byte(client) else { return true };
         byte.fetch_and(!KNOWN, Ordering::SeqCst);
         let is_due = self.in_hand_of(client).next().is_some() || self.is_held(client);
@@ -228,58 +232,101 @@ impl Clients {
         !is_due
     }
 
-    fn unwatch(&self, watched: &mut Watched, client: ClientPid) {
-        let Some(entry) = watched.handles.remove(&client) else { return };
-        if let Some(listed) = self.table.client(entry.index) {
-            listed.clear();
+    /// Bytes of numbers are shared: what is known of one that is let go must not be taken for what is known of another.
+    fn forget_reader_of_number(&self, client: ClientNumber) {
+        if self.kind == ClientKind::Number {
+            self.set_reader(client, 0);
         }
-        watched.free.push(entry.index);
     }
 
     /// True when the client that was admitted as `generation` is still the one that has the number, and lives.
-    pub(super) fn is_same(&self, client: ClientPid, generation: Generation) -> bool {
+    pub(super) fn is_same(&self, client: ClientNumber, generation: Generation) -> bool {
+        if self.kind == ClientKind::Number {
+            return true;
+        }
         let flags = self.load(client);
         let known = flags & KNOWN != 0 || self.find(client).is_some();
         if !known || Generation::of(self.load(client)) != generation {
             return false;
         }
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.handles.get(&client).is_none_or(|entry| !entry.handle.is_dead().unwrap_or(false))
+        watched.get(client).is_none_or(|entry| !entry.is_dead().unwrap_or(false))
+    }
+
+    /// Whose the client is. One that is not watched, a thread before Linux 6.9, is looked up each time.
+    pub(super) fn owner(&self, client: ClientNumber) -> ClientOwner {
+        if self.kind == ClientKind::Number {
+            return owner_of_number(client);
+        }
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = watched.get(client) {
+            return entry.owner;
+        }
+        drop(watched);
+        let nobody = ClientOwner { process: client.get(), uid: None, is_kernel_thread: false };
+        ClientHandle::open(client).ok().flatten().map_or(nobody, |handle| handle.owner(client))
+    }
+
+    /// True for the number of a thread of the kernel, as far as that can be seen.
+    pub(super) fn is_kernel_thread(client: ClientNumber) -> bool {
+        ClientHandle::open(client).ok().flatten().is_some_and(|handle| handle.owner(client).is_kernel_thread)
     }
 
     /// Which holder of the number the client is now.
-    pub(super) fn generation(&self, client: ClientPid) -> Generation {
+    pub(super) fn generation(&self, client: ClientNumber) -> Generation {
         Generation::of(self.load(client))
     }
 
     /// True when the worker may send directly: nothing of this client is held, and it is still the same. One load.
-    pub(super) fn may_send_directly(&self, client: ClientPid, generation: Generation) -> Result<bool, Gone> {
+    pub(super) fn may_send_directly(&self, client: ClientNumber, generation: Generation) -> Result<bool, Gone> {
         let flags = self.load(client);
         if Generation::of(flags) == generation { Ok(flags & HELD == 0) } else { Err(Gone) }
     }
 
-    pub(super) fn is_known(&self, client: ClientPid) -> bool {
+    pub(super) fn is_known(&self, client: ClientNumber) -> bool {
         self.load(client) & KNOWN != 0
     }
 
-    pub(super) fn is_held(&self, client: ClientPid) -> bool {
+    pub(super) fn is_held(&self, client: ClientNumber) -> bool {
         self.load(client) & HELD != 0
     }
 
     /// True when the client asked something since the last call.
-    pub(super) fn take_asked(&self, client: ClientPid) -> bool {
+    pub(super) fn take_asked(&self, client: ClientNumber) -> bool {
         self.byte(client).is_some_and(|byte| byte.fetch_and(!ASKED, Ordering::Relaxed) & ASKED != 0)
     }
 
+    /// The client has read an answer.
+    pub(super) fn note_read(&self, client: ClientNumber) {
+        self.set_reader(client, 1);
+    }
+
+    /// True when this client has read an answer, as far as the outbox noticed.
+    pub(super) fn has_read(&self, client: ClientNumber) -> bool {
+        self.byte_in(&self.readers, client).is_some_and(|byte| byte.load(Ordering::Relaxed) != 0)
+    }
+
+    fn set_reader(&self, client: ClientNumber, value: u8) {
+        if let Some(byte) = self.byte_in(&self.readers, client) {
+            byte.store(value, Ordering::Relaxed);
+        }
+    }
+
     /// The caller has the outbox locked. Afterwards no answer of this client is sent but by the courier.
-    pub(super) fn hold(&self, client: ClientPid) {
+    pub(super) fn hold(&self, client: ClientNumber) {
+        if self.kind == ClientKind::Number {
+            self.held_numbers.hold(client);
+        }
         if let Some(byte) = self.byte(client) {
             byte.fetch_or(HELD, Ordering::SeqCst);
         }
     }
 
     /// The caller has the outbox locked, and the client's line has ended.
-    pub(super) fn release(&self, client: ClientPid) {
+    pub(super) fn release(&self, client: ClientNumber) {
+        if self.kind == ClientKind::Number && self.held_numbers.release(client) {
+            return;
+        }
         if let Some(byte) = self.byte(client) {
             byte.fetch_and(!HELD, Ordering::SeqCst);
         }
@@ -287,7 +334,7 @@ impl Clients {
 
     /// Waits until no worker is in a direct send to `client`. HELD is set, or the client's generation is over, so none
     /// begins afterwards.
-    pub(super) fn wait_for_direct_sends(&self, client: ClientPid) {
+    pub(super) fn wait_for_direct_sends(&self, client: ClientNumber) {
         for slot in self.table.landings() {
             while slot.state() == Some(SlotState::Sending) && slot.client() == client.get() {
                 std::thread::yield_now();
@@ -296,7 +343,7 @@ impl Clients {
     }
 
     /// Slots of workers that have a request of this client.
-    pub(super) fn in_hand_of(&self, client: ClientPid) -> impl Iterator<Item = &SlotHeader> {
+    pub(super) fn in_hand_of(&self, client: ClientNumber) -> impl Iterator<Item = &SlotHeader> {
         self.table
             .landings()
             .filter(move |slot| slot.state() != Some(SlotState::Armed) && slot.client() == client.get())
@@ -304,33 +351,29 @@ impl Clients {
 
     /// True when a worker still has an earlier request of this client. Requests are numbered one at a time
     /// (`intake`), so a worker that has a later one sees the earlier ones in their slots.
-    pub(super) fn is_earlier_in_hand(&self, client: ClientPid, sequence: u64) -> bool {
+    pub(super) fn is_earlier_in_hand(&self, client: ClientNumber, sequence: u64) -> bool {
         self.in_hand_of(client).any(|slot| slot.sequence.load(Ordering::Relaxed) < sequence)
     }
 
     /// The client is dead: its number may be anybody's from now on. False when whoever is watched under this number lives
     /// or nobody is: the report of a death is older than the look at it, and the dead one may have been let go to make room
     /// and its number taken by a new client meanwhile.
-    pub(super) fn forget_dead(&self, client: ClientPid) -> bool {
+    pub(super) fn forget_dead(&self, client: ClientNumber) -> bool {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        if !watched.handles.get(&client).is_some_and(|entry| entry.handle.is_dead().unwrap_or(true)) {
+        if !watched.get(client).is_some_and(|entry| entry.is_dead().unwrap_or(true)) {
             return false;
         }
-        self.unwatch(&mut watched, client);
-        // Names of the dead are dropped once they are the majority, so that the list stays as short as the map.
-        if watched.arrivals.len() > 2 * watched.handles.len() + 64 {
-            let Watched { handles, arrivals, .. } = &mut *watched;
-            arrivals.retain(|client| handles.contains_key(client));
-        }
+        watched.remove(client);
+        self.set_reader(client, 0);
         if let Some(byte) = self.byte(client) {
-            let next = |flags: u8| Some((flags & (OURS | 0xf0)).wrapping_add(GENERATION_STEP));
+            let next = |flags: u8| Some((flags & 0xf0).wrapping_add(GENERATION_STEP));
             let _ = byte.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
         }
         true
     }
 
     /// Waits for deaths, at most `limit`, and adds them to `dead`.
-    pub(super) fn wait_for_deaths(&self, limit: Duration, dead: &mut Vec<ClientPid>) {
+    pub(super) fn wait_for_deaths(&self, limit: Duration, dead: &mut Vec<ClientNumber>) {
         let mut events = Vec::with_capacity(EVENTS);
         let timeout = Timespec {
             tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
@@ -340,7 +383,7 @@ impl Clients {
             return;
         }
         let pids = events.iter().filter_map(|event| i32::try_from(event.data.u64()).ok());
-        dead.extend(pids.filter_map(ClientPid::new));
+        dead.extend(pids.filter_map(ClientNumber::new));
     }
 
     /// The epoll set, to add what else should wake its waiter.
@@ -361,18 +404,18 @@ mod tests {
 
     #[test]
     fn a_pid_max_that_was_raised_later_is_read_again_once_a_second_at_most() {
-        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let geometry = Geometry::plain(1, 1, 8192, 1);
         let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
         clients.pid_max.store(2, Ordering::Relaxed);
         let own = std::process::id().cast_signed();
-        assert_eq!(clients.possible_client(own), None, "it was read a moment ago");
+        assert_eq!(clients.possible_client(own.into()), None, "it was read a moment ago");
         clients.pid_max_read_at_ns.store(0, Ordering::Relaxed);
-        assert!(clients.possible_client(own).is_some());
+        assert!(clients.possible_client(own.into()).is_some());
     }
 
     #[test]
     fn a_client_whose_request_is_in_hand_is_not_forgotten_for_a_newer_one() {
-        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let geometry = Geometry::plain(1, 1, 8192, 1);
         let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
         let (dies, newer) = (Sleeper::start(), Sleeper::start());
         let (asked, other) = (dies.client(), newer.client());
@@ -405,8 +448,8 @@ mod tests {
             Self(command.arg("60").stdin(nothing()).stdout(nothing()).stderr(nothing()).spawn().unwrap())
         }
 
-        fn client(&self) -> ClientPid {
-            ClientPid::new(self.0.id().cast_signed()).unwrap()
+        fn client(&self) -> ClientNumber {
+            ClientNumber::new(self.0.id().cast_signed()).unwrap()
         }
     }
 
@@ -419,26 +462,28 @@ mod tests {
 
     #[test]
     fn a_client_that_the_kernel_does_not_watch_takes_no_place_of_others() {
-        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 2 };
+        let geometry = Geometry::plain(1, 1, 8192, 2);
         let mut clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
         let no_epoll_set = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
         let epoll = std::mem::replace(&mut clients.epoll, no_epoll_set);
-        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
+        let sleeper = Sleeper::start();
+        let client = sleeper.client();
         for _ in 0..6 {
-            assert!(clients.watch(own).is_err());
+            assert!(clients.watch(client).is_err());
         }
         clients.epoll = epoll;
-        assert!(clients.watch(own).unwrap().is_some());
-        assert!(clients.is_known(own));
+        assert!(clients.watch(client).unwrap().is_some());
+        assert!(clients.is_known(client));
     }
 
     #[test]
     fn a_death_that_is_told_late_does_not_end_a_new_client_with_the_number() {
-        let geometry = Geometry { workers: 1, capacity: 1, message_room: 8192, clients: 1 };
+        let geometry = Geometry::plain(1, 1, 8192, 1);
         let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
-        let own = ClientPid::new(std::process::id().cast_signed()).unwrap();
-        let generation = clients.watch(own).unwrap().unwrap();
-        assert!(!clients.forget_dead(own));
-        assert!(clients.is_known(own) && clients.is_same(own, generation));
+        let sleeper = Sleeper::start();
+        let client = sleeper.client();
+        let generation = clients.watch(client).unwrap().unwrap();
+        assert!(!clients.forget_dead(client));
+        assert!(clients.is_known(client) && clients.is_same(client, generation));
     }
 }

@@ -12,6 +12,9 @@
 //!
 //! Everything here is a hint: each value is read and written by itself, and a late one costs speed alone.
 
+mod drop_pace;
+
+use drop_pace::DropPace;
 use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::queue::{Queue, QueueStat};
 use msgq_core::table::Table;
@@ -22,40 +25,71 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Congestion {
     table: Arc<Table>,
+    /// Answers have a queue of their own: who is answered takes no room there with the next request.
+    is_apart: bool,
     congested: AtomicBool,
     /// The queue was three quarters full at the last look.
     crowded: AtomicBool,
+    /// It had no room for one more message at the last look.
+    full: AtomicBool,
     /// Answers in the outbox, as of the last look.
     backlog: AtomicUsize,
+    /// Clients for which they wait.
+    waiting_clients: AtomicUsize,
     offer_limit: AtomicUsize,
     /// The balance of the counters at which no client is expected.
     nobody_expected: AtomicI64,
+    drop_pace: DropPace,
+}
+
+/// Since when there is no room for an answer, and how many requests had been received by then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoomSearch {
+    since: Instant,
+    received: u64,
+}
+
+impl RoomSearch {
+    pub(super) fn has_lasted(&self, time: Duration) -> bool {
+        self.since.elapsed() > time
+    }
 }
 
 impl Congestion {
-    pub(super) fn new(table: Arc<Table>) -> Self {
+    pub(super) fn new(table: Arc<Table>, is_apart: bool) -> Self {
         Self {
             table,
+            is_apart,
             congested: AtomicBool::new(false),
             crowded: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             backlog: AtomicUsize::new(0),
+            waiting_clients: AtomicUsize::new(0),
             offer_limit: AtomicUsize::new(1),
             nobody_expected: AtomicI64::new(0),
+            drop_pace: DropPace::default(),
         }
     }
 
     /// Keeps what the queue's fill means for the others.
     pub(super) fn note_fill(&self, stat: &QueueStat) {
-        let is_crowded = |used: u64| used.saturating_mul(4) >= stat.max_bytes.saturating_mul(3);
+        let size = stat.max_bytes;
+        let is_crowded = |used: u64| used.saturating_mul(4) >= size.saturating_mul(3);
         self.crowded.store(is_crowded(stat.bytes) || is_crowded(stat.messages), Ordering::Relaxed);
+        self.full.store(stat.bytes.saturating_add(PLACE_LEN) > size, Ordering::Relaxed);
         // Half of the places, so that the other half is there for requests whatever the clients do with their offers.
-        let places = stat.max_bytes / 2 / PLACE_LEN;
+        let places = size / 2 / PLACE_LEN;
         self.offer_limit.store(usize::try_from(places).unwrap_or(usize::MAX).max(1), Ordering::Relaxed);
     }
 
     /// True when the queue is three quarters full.
     pub(super) fn is_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// True when the queue had no room for one more message.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// How many answers may rest in the queue by the courier's doing.
@@ -77,9 +111,16 @@ impl Congestion {
         self.congested.store(false, Ordering::Relaxed);
     }
 
-    /// So many answers are in the outbox.
-    pub(super) fn note_backlog(&self, answers: usize) {
+    /// So many answers are in the outbox, for so many clients.
+    pub(super) fn note_backlog(&self, answers: usize, clients: usize) {
         self.backlog.store(answers, Ordering::Relaxed);
+        self.waiting_clients.store(clients, Ordering::Relaxed);
+    }
+
+    /// True when clients send more than each one request and wait: no herd of those has two answers each in the outbox,
+    /// the second one where nobody has noticed yet that the first was read.
+    fn is_flooded(&self) -> bool {
+        self.backlog.load(Ordering::Relaxed) > 2 * self.waiting_clients.load(Ordering::Relaxed) + SHORT_BACKLOG
     }
 
     /// True when more answers may be given out past the outbox although the queue is congested.
@@ -87,14 +128,17 @@ impl Congestion {
         self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG && self.has_room(queue)
     }
 
+    /// A worker had to drop an answer of a client that reads: see [`DropPace`].
+    pub(super) fn pause_after_a_drop(&self) {
+        self.drop_pace.pause(|| self.table.count_of(|counters| &counters.answered_late));
+    }
+
     /// Waits until answers may be given out and returns how many: at least one, since clients need not ask again. `None`
-    /// when the look for room that `began` then was in vain for too long: requests come all the time and room does
-    /// not, for longer than a herd of waiting clients takes to be drained. Then senders keep the queue full who do not wait
-    /// for answers, and no such wait would end.
-    pub(super) fn wait_for_room(&self, queue: &Queue, began: Instant) -> Option<u64> {
+    /// once the courier has to contend for room: no request that comes moves the end of this wait.
+    pub(super) fn wait_for_room(&self, queue: &Queue, search: &RoomSearch) -> Option<u64> {
         let (mut received, mut quiet_since) = (self.received(), Instant::now());
         while quiet_since.elapsed() < PATIENCE {
-            if began.elapsed() > HERD_TIME {
+            if self.must_contend(search) {
                 return None;
             }
             let Ok(stat) = queue.stat() else { return Some(1) };
@@ -112,7 +156,19 @@ impl Congestion {
         Some(1)
     }
 
-    /// How many requests were received so far.
+    /// The courier begins to look for room for an answer.
+    pub(super) fn begin_search(&self) -> RoomSearch {
+        RoomSearch { received: self.received(), since: Instant::now() }
+    }
+
+    /// True when no room was found for so long, although requests were taken, that none will be found by waiting.
+    fn must_contend(&self, search: &RoomSearch) -> bool {
+        let waited = search.since.elapsed();
+        waited > FLOOD_TIME
+            && (waited > HERD_TIME || !self.is_apart && self.is_flooded())
+            && self.received() != search.received
+    }
+
     pub(super) fn received(&self) -> u64 {
         self.table.count_of(|counters| &counters.received)
     }
@@ -124,6 +180,9 @@ impl Congestion {
 
     /// How many more answers may be given out now.
     fn room(&self, stat: &QueueStat) -> u64 {
+        if self.is_apart {
+            return stat.max_bytes.saturating_sub(stat.bytes) / PLACE_LEN;
+        }
         let free = (stat.max_bytes - stat.max_bytes / SPARE).saturating_sub(stat.bytes);
         (free / PLACE_LEN).saturating_sub(self.expected_clients())
     }
@@ -162,7 +221,10 @@ const SPARE: u64 = 16;
 /// So long no request comes before nobody is expected any more.
 const PATIENCE: Duration = Duration::from_millis(2);
 const PAUSE: Duration = Duration::from_micros(50);
-/// A herd of a thousand clients that wait for answers is in memory sooner than this.
+/// So long the queue stays full although requests are taken, by clients that do not wait for answers, before the courier
+/// contends for room.
+const FLOOD_TIME: Duration = Duration::from_millis(5);
+/// The same, whoever fills it: a herd of a thousand waiting clients is in memory sooner than this.
 const HERD_TIME: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
@@ -192,14 +254,14 @@ mod tests {
         }
     }
 
-    fn congestion() -> Congestion {
-        let geometry = Geometry { workers: 1, capacity: 64, message_room: 8192, clients: 1 };
-        Congestion::new(Arc::new(Table::anonymous(geometry).unwrap()))
+    fn congestion(is_apart: bool) -> Congestion {
+        let geometry = Geometry::plain(1, 64, 8192, 1);
+        Congestion::new(Arc::new(Table::anonymous(geometry).unwrap()), is_apart)
     }
 
     #[test]
     fn so_many_answers_are_given_out_as_the_queue_has_places() {
-        let congestion = congestion();
+        let congestion = congestion(false);
         assert_eq!(congestion.room(&stat(0)), 58);
         assert_eq!(congestion.room(&stat(264 * 48)), 10);
         assert_eq!(congestion.room(&stat(16_384)), 0);
@@ -207,7 +269,7 @@ mod tests {
 
     #[test]
     fn whoever_was_answered_has_a_place_kept_until_it_asks_again() {
-        let congestion = congestion();
+        let congestion = congestion(false);
         let counters = congestion.table.counters();
         for _ in 0..58 {
             Counters::add(&counters.received);
@@ -221,5 +283,15 @@ mod tests {
         assert_eq!(congestion.room(&stat(0)), 1);
         congestion.expect_nobody();
         assert_eq!(congestion.room(&stat(0)), 58);
+    }
+
+    #[test]
+    fn in_a_queue_of_answers_nobody_needs_room_for_the_next_request() {
+        let congestion = congestion(true);
+        for _ in 0..58 {
+            Counters::add(&congestion.table.counters().answered);
+        }
+        assert_eq!(congestion.room(&stat(0)), 62);
+        assert_eq!(congestion.room(&stat(16_384)), 0);
     }
 }

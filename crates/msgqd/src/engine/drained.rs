@@ -4,7 +4,6 @@ use super::Engine;
 use super::kill_points::kill_point;
 use super::lifecycle::Stage;
 use super::threads::group::WAKE_PAUSE;
-use msgq_core::layout::REQUEST_MTYPE;
 use msgq_core::queue::QueueError;
 use std::time::Instant;
 
@@ -36,7 +35,7 @@ impl Engine {
     }
 
     fn look_without_workers(&mut self) -> Result<bool, QueueError> {
-        if self.queue().has_message(REQUEST_MTYPE)? {
+        if self.has_request()? {
             self.shared.lifecycle.reopen();
             if let Err(error) = self.hire(self.shared.reloadable.workers()) {
                 let events = &self.shared.events;
@@ -49,13 +48,34 @@ impl Engine {
         self.holds_nothing()
     }
 
-    /// True when no worker has a request and neither the outbox nor the queue holds anything.
+    fn has_request(&self) -> Result<bool, QueueError> {
+        match self.queue().has_message(self.shared.protocol.request_types().msgtyp()) {
+            Err(error) if self.forgives(&error) => Ok(false),
+            looked => looked,
+        }
+    }
+
+    /// A queue of requests that somebody removed holds none, and answers go on all the same where they have another one.
+    fn forgives(&self, error: &QueueError) -> bool {
+        self.shared.answers_elsewhere() && error.is_gone()
+    }
+
+    fn has_empty_queue_of_requests(&self) -> Result<bool, QueueError> {
+        match self.queue().stat() {
+            Ok(stat) => Ok(stat.messages == 0),
+            Err(error) if self.forgives(&error) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// True when no worker has a request and neither the outbox nor a queue holds anything.
     ///
     /// The order of the looks is an argument. They follow the way of a request, so it cannot overtake them: what is not
     /// seen at one place any more is seen at the next. Only from the queue into the outbox answers go back, under the
     /// outbox's lock, which is held during both of these looks.
     fn holds_nothing(&self) -> Result<bool, QueueError> {
-        if self.in_hand() > 0 {
+        let may_have_requests = self.shared.answers_elsewhere() && !self.has_empty_queue_of_requests()?;
+        if may_have_requests || self.in_hand() > 0 {
             return Ok(false);
         }
         kill_point("drain-between-looks");

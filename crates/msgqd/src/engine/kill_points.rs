@@ -21,7 +21,7 @@ mod switched {
     use std::time::Duration;
 
     /// Ends the process as SIGKILL does if `MSGQD_TEST_KILL_AT` names this place, as `PLACE` or `PLACE:COUNT`. Sleeps
-    /// before that if `MSGQD_TEST_PAUSE_AT` names it, as `PLACE:MILLISECONDS`.
+    /// before that if `MSGQD_TEST_PAUSE_AT` names it, as `PLACE:MILLISECONDS`, or several with commas between.
     pub(in crate::engine) fn kill_point(place: &str) {
         pause(place);
         static CHOSEN: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
@@ -38,12 +38,17 @@ mod switched {
     }
 
     fn pause(place: &str) {
-        static CHOSEN: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
-            let text = std::env::var("MSGQD_TEST_PAUSE_AT").ok()?;
-            let (place, milliseconds) = text.split_once(':')?;
-            Some((place.to_owned(), milliseconds.parse().ok()?))
+        static CHOSEN: LazyLock<Vec<(String, u64)>> = LazyLock::new(|| {
+            let text = std::env::var("MSGQD_TEST_PAUSE_AT").unwrap_or_default();
+            let pause = |text: &str| {
+                let (place, milliseconds) = text.split_once(':')?;
+                Some((place.to_owned(), milliseconds.parse().ok()?))
+            };
+            text.split(',').filter_map(pause).collect()
         });
-        if let Some((_, milliseconds)) = CHOSEN.as_ref().filter(|(chosen, _)| chosen == place) {
+        if let Some((_, milliseconds)) = CHOSEN.iter().find(|(chosen, _)| chosen == place) {
+            // In one piece, since the log's thread writes there too.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("pausing at {place}\n").as_bytes());
             std::thread::sleep(Duration::from_millis(*milliseconds));
         }
     }

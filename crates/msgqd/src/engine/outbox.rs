@@ -14,9 +14,11 @@ mod lines;
 mod offers;
 mod pending;
 mod posting;
+mod private;
 mod recall;
 mod send_call;
 mod sending;
+mod series;
 
 pub(super) use pending::{Origin, PendingAnswer, response_message};
 pub(super) use send_call::SendCall;
@@ -26,12 +28,14 @@ use super::alarm::JanitorAlarm;
 use super::clients::Clients;
 use super::congestion::Congestion;
 use super::events::Events;
+use super::kill_points::kill_point;
 use super::served_queue::ServedQueue;
 use lines::Lines;
-use msgq_core::process::ClientPid;
+use msgq_core::layout::protocol::Protocol;
+use msgq_core::process::ClientNumber;
 use msgq_core::queue::QueueError;
-use msgq_core::table::{Counters, SlotHeader, SlotState, Table};
-use std::sync::atomic::{AtomicBool, Ordering};
+use msgq_core::table::{Counters, Series, SlotHeader, SlotState, Table};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +45,10 @@ pub(super) struct Outbox {
     capacity: u32,
     lines: Mutex<Lines>,
     answers_come: Condvar,
+    /// Read and written under the lock alone.
     courier_waits: AtomicBool,
+    /// Answers that the courier has sent.
+    sent: AtomicU64,
     pub(super) send_call: SendCall,
 }
 
@@ -51,12 +58,19 @@ pub(super) struct OutboxParts {
     pub(super) table: Arc<Table>,
     pub(super) clients: Arc<Clients>,
     pub(super) congestion: Arc<Congestion>,
-    pub(super) served: Arc<ServedQueue>,
+    /// Where answers go.
+    pub(super) answers: Arc<ServedQueue>,
     pub(super) alarm: Arc<JanitorAlarm>,
     pub(super) events: Arc<Events>,
+    pub(super) protocol: Arc<Protocol>,
 }
 
 impl Outbox {
+    /// The type of answers to this client.
+    fn mtype_of(&self, client: ClientNumber) -> i64 {
+        self.parts.protocol.response_mtype(client.get())
+    }
+
     /// An empty outbox over the response slots of the table.
     pub(super) fn new(parts: OutboxParts, capacity: u32) -> Self {
         Self {
@@ -65,6 +79,7 @@ impl Outbox {
             lines: Mutex::new(Lines::new(capacity)),
             answers_come: Condvar::new(),
             courier_waits: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
             send_call: SendCall::default(),
         }
     }
@@ -78,18 +93,25 @@ impl Outbox {
     /// into the outbox they go under its lock, which is held meanwhile.
     pub(super) fn is_empty_and_queue_too(&self) -> Result<bool, QueueError> {
         let locked = self.lock();
-        Ok(locked.lines.is_empty() && self.parts.served.current().stat()?.messages == 0)
+        // A queue of a client's own is its client's to read, and to leave unread.
+        let rests = !self.is_private() && self.parts.answers.current().stat()?.messages > 0;
+        Ok(locked.lines.is_empty() && !rests)
     }
 
-    /// Lets the courier look, if it waits; it has to be told of every change that lets something go.
-    pub(super) fn wake_courier(&self) {
-        if self.courier_waits.swap(false, Ordering::Relaxed) {
-            self.answers_come.notify_one();
-        }
+    /// How many answers the courier has sent.
+    pub(super) fn sent_count(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// True when an answer for a client that reads its answers could go now.
+    pub(super) fn has_ready_reader(&self) -> bool {
+        self.lock().has_sendable_reader()
     }
 
     /// Lets the courier see that the engine stops.
     pub(super) fn wake_for_the_end(&self) {
+        // A courier that has just found nothing to do waits by then, and is woken.
+        drop(self.lock());
         self.answers_come.notify_all();
     }
 
@@ -120,16 +142,29 @@ impl<'a> LockedOutbox<'a> {
     /// Gives the outbox up until answers come, at most for `limit`.
     fn wait_for_answers(self, limit: Duration) -> Self {
         let Self { outbox, lines } = self;
-        // Stored under the lock: whoever puts an answer in afterwards sees it, and whoever did before was noticed.
         outbox.courier_waits.store(true, Ordering::Relaxed);
+        kill_point("courier-waits");
         let woken = outbox.answers_come.wait_timeout(lines, limit);
         let lines = woken.unwrap_or_else(PoisonError::into_inner).0;
         outbox.courier_waits.store(false, Ordering::Relaxed);
         Self { outbox, lines }
     }
 
+    /// Gives the outbox up, and lets the courier look, if it waits; it has to be told of every change that lets something go.
+    fn unlock_and_wake_courier(self) {
+        let Self { outbox, lines } = self;
+        // Asked under the lock: who says that it waits does wait then, and is not one that will only begin to when the
+        // notice has come and gone.
+        let waits = outbox.courier_waits.swap(false, Ordering::Relaxed);
+        drop(lines);
+        kill_point("posted");
+        if waits {
+            outbox.answers_come.notify_one();
+        }
+    }
+
     /// The answer in `slot`, which was sent, offered or dropped from its line, has ended, and its line may have.
-    fn end_answer(&mut self, client: ClientPid, slot: u32) {
+    fn end_answer(&mut self, client: ClientNumber, slot: u32) {
         self.arm(slot);
         if self.lines.delivered(client, slot) {
             self.parts().clients.release(client);
@@ -144,7 +179,12 @@ impl<'a> LockedOutbox<'a> {
 
     fn arm(&self, slot: u32) {
         if let Some(header) = self.slot(slot) {
+            let series = header.series();
             header.set_state(SlotState::Armed);
+            if series.is_some() {
+                header.set_series(Series::NONE);
+                self.parts().table.free_long(series);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 mod retirement;
 
 use super::Engine;
+use super::reloadable::ReloadableLimits;
 use super::threads::group::WAKE_PAUSE;
 use crate::handler::Handler;
 use retirement::Retirement;
@@ -50,14 +51,8 @@ impl Engine {
 
     /// Makes the change; without a handler it stays the same. Each request is answered by the old handler or by the new
     /// one. The old one is stopped once nothing is left in it.
-    pub fn carry_out(
-        &mut self,
-        change: PreparedChange,
-        handler: Option<Arc<dyn Handler>>,
-        response_ttl: Duration,
-        spin_limit: Duration,
-    ) {
-        self.shared.reloadable.set_limits(response_ttl, spin_limit);
+    pub fn carry_out(&mut self, change: PreparedChange, handler: Option<Arc<dyn Handler>>, limits: ReloadableLimits) {
+        self.shared.reloadable.set_limits(limits);
         let old = handler.map(|handler| {
             self.table().header().set_handler(handler.name());
             self.shared.reloadable.replace_handler(handler)

@@ -11,24 +11,34 @@
 //! OFFERED   in the queue or read: nothing to do; taken back into the recall slot: READY
 //! ```
 //!
+//! One-way requests have no answers: see `one_way`.
+//!
 //! Progress is written into the earlier table as it is made, and the new table replaces it at the very end. So a daemon
 //! that is killed here leaves either the earlier table with what is still to do, or the new one with all of it.
 
 mod answers;
 mod in_doubt;
 mod left;
+mod one_way;
+mod private_doubt;
 mod rerun;
+mod series;
 
 pub(super) use in_doubt::request_waits;
 
 use super::outbox::{Origin, PendingAnswer};
 use super::shared::Shared;
+use crate::alerts;
 use answers::LeftAnswer;
 use in_doubt::{DoubtVerdict, QueueView, settle_doubt};
 use left::Recovery;
 use msgq_core::config::OnCrash;
-use msgq_core::process::ClientPid;
-use msgq_core::table::{Counters, Phase, RESPONSE_MESSAGE_LEN, Table};
+use msgq_core::layout::protocol::ReplyRoute;
+use msgq_core::orphan::client_of;
+use msgq_core::queue::Queue;
+use msgq_core::table::{Counters, Phase, Table};
+use one_way::hand_over_requests;
+use private_doubt::settle_private_doubt;
 use rerun::rerun_requests;
 use std::collections::HashSet;
 use std::io;
@@ -57,14 +67,18 @@ fn report(shared: &Shared, level: log::Level) {
     ];
     if numbers.iter().any(|(number, _)| *number > 0) {
         let words: Vec<String> = numbers.iter().map(|(number, word)| format!("{number} {word}")).collect();
-        log::log!(level, "recovered what an earlier server had in hand: {}", words.join(", "));
+        log::log!(level, message_id = alerts::RECOVERED; "recovered what an earlier server had in hand: {}", words.join(", "));
     }
 }
 
 impl Recovery<'_> {
     fn run(&self) -> io::Result<()> {
         self.settle_recall();
+        self.settle_series();
         self.shared.intake.continue_after(self.newest_sequence());
+        if self.shared.protocol.route() == ReplyRoute::Nowhere {
+            return hand_over_requests(self);
+        }
         rerun_requests(self);
         if self.is_called_off() {
             return Err(io::Error::new(io::ErrorKind::Interrupted, "it was called off"));
@@ -72,7 +86,8 @@ impl Recovery<'_> {
         let mut items = self.left_answers();
         // In the order of receipt; what was adopted carries no number of its own, and is in the order of adoption.
         items.sort_by_key(|item| (item.sequence, item.received_at_ns));
-        let view = QueueView::of(&self.queue);
+        let is_private = self.shared.outbox.is_private();
+        let view = if is_private { QueueView::default() } else { QueueView::of(self.shared) };
         let mut asking = HashSet::new();
         let later: Vec<bool> = items.iter().rev().map(|item| !asking.insert(item.client)).collect();
         for (item, asked_again) in items.iter().zip(later.into_iter().rev()) {
@@ -83,20 +98,32 @@ impl Recovery<'_> {
 
     fn finish(&self, item: &LeftAnswer, view: &QueueView, asked_again: bool) {
         let counters = self.shared.counters();
-        if item.msqid != self.queue.id() {
+        let is_private = self.shared.outbox.is_private();
+        if item.msqid != self.answers.id() && !is_private {
             // Its queue was removed, so its client got EIDRM.
             return self.free_place(item.place);
         }
-        let Some(client) = ClientPid::new(item.client).filter(|client| self.is_same(*client)) else {
+        let queue = if is_private { Queue::from_msqid(item.msqid) } else { self.answers };
+        let Some(client) =
+            client_of(self.shared.protocol.client_kind(), item.client).filter(|client| self.is_same(*client))
+        else {
             Counters::add(&counters.recovered_gone);
             return self.free_place(item.place);
         };
-        let mut message = [0; RESPONSE_MESSAGE_LEN];
+        if self.series_at(item.place).is_some() {
+            return self.continue_series(item, view, client, queue);
+        }
+        let mut message = self.left.response_room();
         let len = self.message_at(item.place, &mut message);
         let message = message.get(..len).unwrap_or_default();
         let in_doubt = item.in_doubt
-            && match settle_doubt(self, view, client, message, asked_again) {
+            && match if is_private {
+                settle_private_doubt(self, &queue, client, message, asked_again)
+            } else {
+                settle_doubt(self, view, client, message, asked_again)
+            } {
                 DoubtVerdict::Delivered => return self.free_place(item.place),
+                DoubtVerdict::Unsent => false,
                 DoubtVerdict::Open => true,
             };
         let Some(generation) = self.shared.clients.find(client) else {
@@ -109,7 +136,7 @@ impl Recovery<'_> {
             generation,
             sequence: item.sequence,
             received_at_ns: item.received_at_ns,
-            queue: self.queue,
+            queue,
             message,
             origin: Origin::Earlier { in_doubt },
         };

@@ -1,4 +1,4 @@
-//! What changes while requests come in: the handler, how many workers there are, and two limits of time.
+//! What changes while requests come in: the handler, how many workers there are, and some limits.
 //!
 //! Each change of the handler has a number. A worker reads the number first and takes the handler then, so that a handler
 //! which is newer than its number is taken again, and an older one is never kept.
@@ -6,9 +6,20 @@
 use super::settings::EngineSettings;
 use crate::handler::Handler;
 use msgq_core::table::{SlotState, Table};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// Limits that a reload changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadableLimits {
+    /// How long an answer may wait for its client.
+    pub response_ttl: Duration,
+    /// How long a worker may look for a request before it blocks.
+    pub spin_limit: Duration,
+    /// How often a one-way request is tried until it is given up.
+    pub attempts: u32,
+}
 
 impl std::fmt::Debug for Reloadable {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,6 +37,7 @@ pub(super) struct Reloadable {
     several: AtomicBool,
     response_ttl_ns: AtomicU64,
     spin_limit_ns: AtomicU64,
+    attempts: AtomicU32,
 }
 
 impl Reloadable {
@@ -39,6 +51,7 @@ impl Reloadable {
             several: AtomicBool::new(workers > 1),
             response_ttl_ns: AtomicU64::new(nanoseconds(settings.response_ttl)),
             spin_limit_ns: AtomicU64::new(nanoseconds(settings.spin_limit)),
+            attempts: AtomicU32::new(settings.attempts),
         }
     }
 
@@ -108,9 +121,15 @@ impl Reloadable {
         Duration::from_nanos(self.spin_limit_ns.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_limits(&self, response_ttl: Duration, spin_limit: Duration) {
-        self.response_ttl_ns.store(nanoseconds(response_ttl), Ordering::Relaxed);
-        self.spin_limit_ns.store(nanoseconds(spin_limit), Ordering::Relaxed);
+    /// How often a one-way request is tried until it is given up.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_limits(&self, limits: ReloadableLimits) {
+        self.response_ttl_ns.store(nanoseconds(limits.response_ttl), Ordering::Relaxed);
+        self.spin_limit_ns.store(nanoseconds(limits.spin_limit), Ordering::Relaxed);
+        self.attempts.store(limits.attempts, Ordering::Relaxed);
     }
 }
 

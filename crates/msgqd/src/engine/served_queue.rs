@@ -1,13 +1,17 @@
-//! Which queue is served: its msqid now, how it is made anew, and who was last seen to send to it.
+//! A queue that is served: its msqid now, how it is made anew, who was last seen to send to it, and what in it is left alone.
+//! Where answers have a queue of their own, there are two.
 //!
 //! One thread at a time replaces a queue that somebody removed, however many notice: see
 //! [`ServedQueue::loss_of`]. Whoever reads the msqid sees a queue that is set up.
 
-use msgq_core::process::{ClientPid, process_name};
-use msgq_core::queue::{Queue, QueueKey, QueueStat};
+use super::foreign_messages::ForeignMessages;
+use msgq_core::layout::protocol::Protocol;
+use msgq_core::process::{ClientNumber, process_name};
+use msgq_core::queue::{Queue, QueueKey, QueueRole, QueueStat};
+use msgq_core::table::Table;
 use std::fmt;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const SAYING_PAUSE: Duration = Duration::from_secs(60);
@@ -15,19 +19,31 @@ const SAYING_PAUSE: Duration = Duration::from_secs(60);
 /// Makes the queue anew after somebody removed it; the error is a sentence for the log.
 pub type Recreate = Box<dyn Fn() -> Result<Queue, String> + Send + Sync>;
 
+/// A queue as the service had it, and how it is had again.
+pub struct OwnedQueue {
+    /// The queue.
+    pub queue: Queue,
+    /// Makes it anew.
+    pub recreate: Recreate,
+}
+
 pub(super) struct ServedQueue {
+    role: QueueRole,
     key: Option<QueueKey>,
     msqid: AtomicI32,
     recreate: Recreate,
     replacing: Mutex<Failures>,
     /// The last process but this one that was seen to send; 0: none yet.
     last_sender: AtomicI32,
+    /// What in it is not the server's.
+    pub(super) foreign_messages: ForeignMessages,
 }
 
 impl fmt::Debug for ServedQueue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("ServedQueue")
+            .field("role", &self.role)
             .field("key", &self.key)
             .field("msqid", &self.msqid)
             .finish_non_exhaustive()
@@ -49,14 +65,22 @@ struct Failures {
 }
 
 impl ServedQueue {
-    pub(super) fn new(queue: Queue, recreate: Recreate) -> Self {
+    pub(super) fn new(role: QueueRole, owned: OwnedQueue, table: &Arc<Table>) -> Self {
+        let OwnedQueue { queue, recreate } = owned;
         Self {
+            role,
+            foreign_messages: ForeignMessages::new(role, Arc::clone(table)),
             key: queue.key(),
             msqid: AtomicI32::new(queue.id()),
             recreate,
             replacing: Mutex::new(Failures::default()),
             last_sender: AtomicI32::new(0),
         }
+    }
+
+    /// What it is for.
+    pub(super) fn role(&self) -> QueueRole {
+        self.role
     }
 
     pub(super) fn current(&self) -> Queue {
@@ -77,7 +101,7 @@ impl ServedQueue {
 
     /// The last client that was seen to send, which may or may not be who removed the queue.
     fn describe_last_sender(&self) -> String {
-        let Some(client) = ClientPid::new(self.last_sender.load(Ordering::Relaxed)) else {
+        let Some(client) = ClientNumber::new(self.last_sender.load(Ordering::Relaxed)) else {
             return "nobody but the server was seen to send to it".to_owned();
         };
         match process_name(client) {
@@ -109,8 +133,10 @@ impl QueueLoss<'_> {
         self.failures.lost.replace(self.msqid) != Some(self.msqid)
     }
 
-    /// True when this reason was not said within the last minute.
+    /// True when this reason was not said within the last minute. Its first clause says what it is; ages and last users of a
+    /// queue, which change all the time, follow.
     pub(super) fn is_worth_saying(&mut self, reason: &str) -> bool {
+        let reason = reason.split("; ").next().unwrap_or_default();
         let is_known = |(said, at): &(String, Instant)| said == reason && at.elapsed() < SAYING_PAUSE;
         if self.failures.said.as_ref().is_some_and(is_known) {
             return false;
@@ -119,9 +145,11 @@ impl QueueLoss<'_> {
         true
     }
 
-    /// Makes the queue anew; from then on it is the one that is served.
-    pub(super) fn replace(&mut self) -> Result<Queue, String> {
+    /// Makes the queue anew; from then on it is the one that is served. Somebody else may have made it meanwhile: what rests
+    /// in it then is left alone.
+    pub(super) fn replace(&mut self, protocol: &Protocol) -> Result<Queue, String> {
         let queue = (self.served.recreate)()?;
+        self.served.foreign_messages.leave_alone_what_rests(&queue, protocol);
         *self.failures = Failures::default();
         self.served.msqid.store(queue.id(), Ordering::Release);
         Ok(queue)

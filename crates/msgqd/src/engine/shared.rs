@@ -8,12 +8,16 @@ use super::events::Events;
 use super::heartbeat::Heartbeat;
 use super::intake::Intake;
 use super::lifecycle::{Lifecycle, Stage};
+use super::one_way::OneWay;
 use super::outbox::{Outbox, OutboxParts};
+use super::parts::PartsMaker;
 use super::reloadable::Reloadable;
-use super::served_queue::{Recreate, ServedQueue};
+use super::served_queue::{OwnedQueue, ServedQueue};
 use super::settings::EngineSettings;
 use crate::handler::Handler;
-use msgq_core::queue::{Queue, QueueStat};
+use msgq_core::layout::protocol::Protocol;
+use msgq_core::process::ClientNumber;
+use msgq_core::queue::{Queue, QueueError, QueueRole, QueueStat};
 use msgq_core::table::{Counters, Table};
 use std::io;
 use std::sync::Arc;
@@ -22,53 +26,69 @@ use std::sync::Arc;
 pub(super) struct Shared {
     /// The longest body that a landing slot holds, in bytes.
     pub(super) message_room: usize,
+    pub(super) protocol: Arc<Protocol>,
+    /// Answers longer than a message go out in several.
+    sends_parts: bool,
     pub(super) table: Arc<Table>,
     pub(super) clients: Arc<Clients>,
     pub(super) events: Arc<Events>,
     pub(super) congestion: Arc<Congestion>,
+    /// Where requests come from.
     pub(super) served: Arc<ServedQueue>,
+    /// Where answers go: the same, or a second queue.
+    pub(super) answers: Arc<ServedQueue>,
     pub(super) alarm: Arc<JanitorAlarm>,
     pub(super) outbox: Outbox,
     pub(super) reloadable: Reloadable,
     pub(super) lifecycle: Lifecycle,
     pub(super) intake: Intake,
     pub(super) heartbeat: Heartbeat,
+    pub(super) one_way: OneWay,
 }
 
 impl Shared {
     pub(super) fn new(
-        queue: Queue,
-        settings: EngineSettings,
-        table: Table,
+        queue: OwnedQueue,
+        second: Option<OwnedQueue>,
+        settings: &EngineSettings,
         handler: Arc<dyn Handler>,
-        recreate: Recreate,
+        (table, one_way): (Table, OneWay),
     ) -> io::Result<Self> {
-        let stat = queue.stat().map_err(io::Error::other)?;
         let table = Arc::new(table);
         let clients = Arc::new(Clients::new(Arc::clone(&table))?);
+        let role = if second.is_some() { QueueRole::Requests } else { QueueRole::Both };
+        let served = Arc::new(ServedQueue::new(role, queue, &table));
+        let second = second.map(|second| Arc::new(ServedQueue::new(QueueRole::Answers, second, &table)));
+        let is_apart = second.is_some();
         let parts = OutboxParts {
-            congestion: Arc::new(Congestion::new(Arc::clone(&table))),
-            served: Arc::new(ServedQueue::new(queue, recreate)),
+            congestion: Arc::new(Congestion::new(Arc::clone(&table), is_apart)),
+            answers: second.unwrap_or_else(|| Arc::clone(&served)),
             alarm: Arc::new(JanitorAlarm::new(clients.epoll())?),
             events: Arc::new(Events::new()),
+            protocol: Arc::clone(&settings.protocol),
             clients,
             table,
         };
         let shared = Self {
             message_room: settings.message_room,
+            protocol: Arc::clone(&settings.protocol),
+            sends_parts: settings.parts,
             table: Arc::clone(&parts.table),
             clients: Arc::clone(&parts.clients),
             events: Arc::clone(&parts.events),
             congestion: Arc::clone(&parts.congestion),
-            served: Arc::clone(&parts.served),
+            served,
+            answers: Arc::clone(&parts.answers),
             alarm: Arc::clone(&parts.alarm),
             outbox: Outbox::new(parts, settings.outbox_capacity),
-            reloadable: Reloadable::new(handler, &settings),
+            reloadable: Reloadable::new(handler, settings),
             lifecycle: Lifecycle::new(),
             intake: Intake::new(),
             heartbeat: Heartbeat::default(),
+            one_way,
         };
-        shared.note_queue(&stat);
+        shared.note_answers(&shared.answers.current().stat().map_err(io::Error::other)?);
+        shared.served.note_sender(&shared.served.current().stat().map_err(io::Error::other)?);
         Ok(shared)
     }
 
@@ -76,10 +96,51 @@ impl Shared {
         self.table.counters()
     }
 
-    /// Keeps what a look at the queue tells.
-    pub(super) fn note_queue(&self, stat: &QueueStat) {
+    /// How answers are made that may be longer than a message, with their texts in this table; `None` where none goes out in
+    /// parts.
+    #[inline]
+    pub(super) fn parts_maker<'a>(&'a self, table: &'a Table) -> Option<PartsMaker<'a>> {
+        self.sends_parts.then(|| PartsMaker { protocol: &self.protocol, table, counters: self.counters() })
+    }
+
+    /// The type of answers to this client.
+    pub(super) fn mtype_of(&self, client: ClientNumber) -> i64 {
+        self.protocol.response_mtype(client.get())
+    }
+
+    /// True where answers do not go into the queue of requests.
+    pub(super) fn answers_elsewhere(&self) -> bool {
+        self.has_second_queue() || self.outbox.is_private()
+    }
+
+    /// True where answers have a queue of their own.
+    pub(super) fn has_second_queue(&self) -> bool {
+        self.answers.role() == QueueRole::Answers
+    }
+
+    /// Keeps what a look at the queue tells into which answers go.
+    pub(super) fn note_answers(&self, stat: &QueueStat) {
         self.congestion.note_fill(stat);
-        self.served.note_sender(stat);
+        self.answers.note_sender(stat);
+    }
+
+    /// A worker found the queue full that its answer goes to.
+    pub(super) fn note_full_queue(&self, client: ClientNumber, queue: &Queue) {
+        if self.outbox.is_private() {
+            return self.events.private_queue_full(self.counters(), &self.protocol, client, queue);
+        }
+        Counters::add(&self.counters().queue_full);
+        self.congestion.begin();
+    }
+
+    /// The kernel refused an answer for good.
+    pub(super) fn note_refused_answer(&self, client: ClientNumber, error: &QueueError) {
+        if self.outbox.is_private() {
+            return self.events.private_answer_refused(self.counters(), &self.protocol, client, error);
+        }
+        self.events.answer_refused(self.counters(), client, error);
+        // It makes the queue anew if that is gone, where no worker waits in it and notices.
+        self.alarm.sound();
     }
 
     /// True when this worker is to come to its end.

@@ -1,4 +1,5 @@
 use super::{Handler, HandlerRequest, Reply};
+use std::time::Duration;
 
 /// Answers `Processed: TEXT`, as the protocol's seed server does.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +18,14 @@ impl Handler for Echo {
         1
     }
 
+    fn time_limit(&self) -> Option<Duration> {
+        Some(AT_ONCE)
+    }
+
     fn name(&self) -> &'static str {
         "echo"
     }
 }
+
+/// Microseconds, on a machine under any load.
+const AT_ONCE: Duration = Duration::from_secs(1);

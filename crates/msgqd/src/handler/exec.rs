@@ -3,14 +3,15 @@
 mod output;
 mod slots;
 
+use super::payload::Payload;
 use super::process::{Input, Process, Program, SpawnError, after, describe_exit, reap_left_behind};
 use super::{Handler, HandlerRequest, Outcome, Reply};
+use crate::alerts;
 use crate::ratelimit::RateLimit;
 use msgq_core::config::ExecConfig;
-use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 use output::Output;
 use slots::Slots;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -28,9 +29,11 @@ use std::time::{Duration, Instant};
 pub(super) struct Exec {
     program: Program,
     config: ExecConfig,
+    payload: Payload,
     slots: Slots,
     failed_starts: RateLimit,
     trouble: Mutex<Option<String>>,
+    is_said_down: AtomicBool,
     is_aborted: AtomicBool,
 }
 
@@ -39,13 +42,15 @@ const ABORT_LOOK: Duration = Duration::from_millis(100);
 
 impl Exec {
     /// A handler for this command. Nothing is started yet.
-    pub(super) fn new(config: ExecConfig) -> Self {
+    pub(super) fn new(config: ExecConfig, payload: Payload) -> Self {
         Self {
+            payload,
             program: Program::new(config.program.clone()),
             slots: Slots::new(config.max_concurrency.max(1)),
             config,
             failed_starts: RateLimit::new("failed starts of the command"),
             trouble: Mutex::new(None),
+            is_said_down: AtomicBool::new(false),
             is_aborted: AtomicBool::new(false),
         }
     }
@@ -53,22 +58,38 @@ impl Exec {
     fn start(&self, request: &HandlerRequest<'_>, deadline: Instant) -> Result<Process, SpawnError> {
         let left = deadline.saturating_duration_since(Instant::now());
         let variables = [
+            ("MSGQ_TYPE", OsString::from(request.mtype.to_string())),
             ("MSGQ_CLIENT_PID", OsString::from(request.client.get().to_string())),
             ("MSGQ_REQUEST_ID", OsString::from(request.id.to_string())),
             ("MSGQ_DEADLINE_MS", OsString::from(left.as_millis().to_string())),
         ];
-        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_os_str()));
-        self.program.spawn(Input::Bytes(request.text), &variables)
+        let fields = request.scalars();
+        let variables = variables.iter().map(|(name, value)| (*name, value.as_os_str()));
+        let fields = fields.iter().map(|(name, value)| (name.as_str(), OsStr::new(value)));
+        self.program.spawn(Input::Bytes(request.text), &variables.chain(fields).collect::<Vec<_>>())
     }
 
     fn set_trouble(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
+    fn has_started(&self) {
+        self.set_trouble(None);
+        // Whoever was told of the failure is told of its end, and nobody else.
+        if self.is_said_down.load(Ordering::Relaxed) && self.is_said_down.swap(false, Ordering::Relaxed) {
+            let program = self.program.name();
+            log::info!(message_id = alerts::HANDLER_UP; "the program {program} can be started again");
+        }
+    }
+
     fn cannot_start(&self, error: &SpawnError) -> Reply {
         let sentence = error.to_string();
         if let Some(note) = self.failed_starts.admit_with_note("more since the last report") {
-            log::error!("{sentence}; clients get an error until it can be started{note}");
+            self.is_said_down.store(true, Ordering::Relaxed);
+            log::error!(
+                message_id = alerts::HANDLER_DOWN;
+                "{sentence}; clients get an error until it can be started{note}"
+            );
         }
         let reply = Reply::failure(Outcome::Unavailable, &sentence);
         self.set_trouble(Some(sentence));
@@ -76,11 +97,11 @@ impl Exec {
     }
 
     fn watch(&self, mut process: Process, deadline: Instant) -> Reply {
-        let mut output = Output::default();
+        let mut output = Output::new(self.payload);
         match self.run_until(&mut process, deadline, &mut output) {
             Ok(true) => {
                 let status = process.finish(&mut |bytes| output.add_bytes(bytes));
-                self.answer(status, &output, process.stderr.first_line())
+                self.answer(status, &output, process.stderr.complaint())
             }
             Ok(false) => {
                 process.stop_unless_hurried(self.config.program.kill_grace, &self.is_aborted);
@@ -115,22 +136,26 @@ impl Exec {
     }
 
     fn success(&self, output: &Output) -> Reply {
-        if output.has_nul() {
+        if self.payload.is_for_nobody {
+            return Reply::new();
+        }
+        let room = self.payload.room;
+        if self.payload.is_text && output.has_nul() {
             let text = "the command's output contains a NUL byte, which no answer can carry";
             return Reply::failure(Outcome::Broken, text);
         }
-        let len = output.text_len();
-        if len > MAX_RESPONSE_TEXT_LEN && !self.config.truncates {
-            let text = format!("the command's output has {len} bytes; an answer has room for {MAX_RESPONSE_TEXT_LEN}");
+        let len = output.answer_len();
+        if len > room && !self.payload.truncates {
+            let text = format!("the command's output has {len} bytes; an answer has room for {room}");
             return Reply::failure(Outcome::Broken, &text);
         }
         let mut reply = Reply::new();
-        reply.push(output.text());
+        reply.push(output.answer());
         reply
     }
 }
 
-/// The first line of stderr is the command's own explanation; it is cut where an answer ends.
+/// A line of stderr is the command's own explanation; it is cut where an answer ends.
 fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
     let outcome = if status.signal().is_some() { Outcome::Broken } else { Outcome::Failed };
     let complaint = complaint.split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii_end();
@@ -144,7 +169,7 @@ fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
 
 impl Handler for Exec {
     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
-        let deadline = after(request.received_at, self.config.timeout);
+        let deadline = after(request.received_at(), self.config.timeout);
         let Some(_slot) = self.slots.await_slot(deadline) else {
             let limit = self.config.timeout.as_millis();
             let text = format!("the time limit of {limit} ms passed before the command could be started");
@@ -152,7 +177,7 @@ impl Handler for Exec {
         };
         match self.start(request, deadline) {
             Ok(process) => {
-                self.set_trouble(None);
+                self.has_started();
                 self.watch(process, deadline)
             }
             Err(error) => self.cannot_start(&error),
@@ -161,6 +186,10 @@ impl Handler for Exec {
 
     fn concurrency(&self) -> usize {
         self.config.max_concurrency.max(1)
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.config.timeout + self.config.program.kill_grace)
     }
 
     fn name(&self) -> &'static str {

@@ -7,13 +7,36 @@ mod header;
 pub(super) use answer::AnswerDecoder;
 pub(super) use header::{HelloDecoder, beginning};
 
+use super::HandlerRequest;
 use std::io::Write;
 
-/// The version of the handler protocol that the daemon speaks.
-pub(super) const HANDLER_PROTOCOL_VERSION: u64 = 1;
+/// Which version of the handler protocol is spoken. It follows from the configuration, and both sides must say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum HandlerProtocol {
+    /// Texts of the plain protocol's lengths.
+    #[default]
+    Version1,
+    /// Longer texts, whole bodies, and the type of each request.
+    Version2,
+}
 
-/// What each side says first.
-pub(super) const HELLO: &[u8] = b"msgqd-handler 1\n";
+impl HandlerProtocol {
+    pub(super) fn version(self) -> u64 {
+        match self {
+            Self::Version1 => 1,
+            Self::Version2 => 2,
+        }
+    }
+
+    /// What each side says first.
+    pub(super) fn hello(self) -> &'static [u8] {
+        match self {
+            Self::Version1 => b"msgqd-handler 1\n",
+            Self::Version2 => b"msgqd-handler 2\n",
+        }
+    }
+}
+
 /// Bytes of a header line that are read, with its newline. The longest right one has 48.
 pub(super) const HEADER_LIMIT: usize = 64;
 /// Bytes of text that an answer may announce. More cannot be meant; up to here the text is read to its end, and the
@@ -23,10 +46,10 @@ pub(super) const TEXT_LIMIT: u64 = 1 << 20;
 /// What a handler program said that the protocol does not allow; follows a name, as in "the worker ...".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Nonsense {
-    #[error("speaks version {0} of the handler protocol, and this daemon version {HANDLER_PROTOCOL_VERSION}")]
-    OtherVersion(u64),
-    #[error("said \"{0}\" instead of \"msgqd-handler {HANDLER_PROTOCOL_VERSION}\"")]
-    NoHello(String),
+    #[error("speaks version {said} of the handler protocol, and this daemon version {expected}")]
+    OtherVersion { said: u64, expected: u64 },
+    #[error("said \"{said}\" instead of \"msgqd-handler {expected}\"")]
+    NoHello { said: String, expected: u64 },
     #[error("wrote a header line of more than {HEADER_LIMIT} bytes: \"{0}...\"")]
     LongHeader(String),
     #[error("wrote \"{0}\" instead of a header \"answer ID STATUS LENGTH\"")]
@@ -53,10 +76,14 @@ pub(super) trait Decoder {
 }
 
 /// One request as it goes to a handler program. `deadline_ms` is the time left for it.
-pub(super) fn encode_request(id: u64, client_pid: i32, deadline_ms: u128, text: &[u8]) -> Vec<u8> {
+pub(super) fn encode_request(spoken: HandlerProtocol, request: &HandlerRequest<'_>, deadline_ms: u128) -> Vec<u8> {
+    let HandlerRequest { id, client, mtype, text, .. } = request;
     let mut frame = Vec::with_capacity(128 + text.len());
     // A Vec takes everything.
-    let _ = writeln!(frame, "request {id} {client_pid} {deadline_ms} {}", text.len());
+    let _ = match spoken {
+        HandlerProtocol::Version1 => writeln!(frame, "request {id} {client} {deadline_ms} {}", text.len()),
+        HandlerProtocol::Version2 => writeln!(frame, "request {id} {client} {deadline_ms} {mtype} {}", text.len()),
+    };
     frame.extend_from_slice(text);
     frame
 }

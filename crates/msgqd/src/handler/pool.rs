@@ -19,7 +19,7 @@ mod state;
 mod unix;
 mod worker;
 
-pub(super) use unix::unix_pool;
+pub(super) use unix::{find_user, unix_pool};
 pub(super) use worker::worker_pool;
 
 use super::{Handler, HandlerRequest, Reply};
@@ -90,6 +90,10 @@ impl<B: Backend> Handler for Pool<B> {
 
     fn concurrency(&self) -> usize {
         self.shared.limits.size
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        Some(self.shared.limits.timeout)
     }
 
     fn name(&self) -> &'static str {

@@ -4,23 +4,30 @@
 //! empty signal mask, no other descriptor. The pipes are non-blocking on the daemon's side. What belongs to its
 //! process group ends with it.
 
+mod complaint;
+mod descriptor_limit;
 mod io;
 mod running;
 mod stderr;
 mod strays;
 
+pub(crate) use descriptor_limit::raise_descriptor_limit;
 pub(super) use io::{Chunk, after, poll_until, read_chunk};
-pub(super) use running::{Process, describe_exit, reap_left_behind};
+pub(super) use running::{Process, describe_exit};
 pub(super) use stderr::StderrLog;
+pub(super) use strays::reap_left_behind;
 pub(crate) use strays::{adopt_strays, reap_strays};
 
+use descriptor_limit::give_back_descriptor_limit;
 use msgq_core::config::ProgramConfig;
 use msgq_core::escape::escape;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, MemfdFlags, access, memfd_create};
+use rustix::process::Pid;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -39,7 +46,7 @@ const DEFAULT_LANG: &str = "C.UTF-8";
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Input<'a> {
     /// These bytes, and then the end. They are in the pipe before the program starts, so that nobody waits for it to
-    /// read them, and a program that does not is no error. At most [`INPUT_LIMIT`] bytes.
+    /// read them, and a program that does not is no error. More than [`INPUT_LIMIT`] bytes are in a file in memory.
     Bytes(&'a [u8]),
     /// What is written to [`Process::stdin`].
     Pipe,
@@ -110,7 +117,7 @@ impl Program {
         let program = argv.first().ok_or_else(|| std::io::Error::other("no program is configured"))?;
         let stdin = match input {
             Input::Pipe => Stdio::piped(),
-            Input::Bytes(bytes) => filled_pipe(bytes)?,
+            Input::Bytes(bytes) => filled_input(bytes)?,
         };
         let mut command = Command::new(self.find(program)?);
         command.arg0(program).args(argv.get(1..).unwrap_or_default()).env_clear();
@@ -120,7 +127,31 @@ impl Program {
         if let Some(directory) = &self.config.working_directory {
             command.current_dir(directory);
         }
-        with_empty_signal_mask(|| start_child(|| command.spawn()))
+        let child = with_empty_signal_mask(|| start_child(|| command.spawn()))?;
+        give_back_descriptor_limit(Pid::from_child(&child));
+        Ok(child)
+    }
+
+    /// Why the program could not be started at this moment, without starting it.
+    pub(super) fn check(&self) -> Result<(), SpawnError> {
+        let refuse = |reason: String| Err(SpawnError { program: self.path(), reason });
+        if let Some(directory) = self.config.working_directory.as_ref().filter(|directory| !directory.is_dir()) {
+            return refuse(cannot_enter(directory));
+        }
+        let program = self.config.command.first().map_or("", String::as_str);
+        let found = match self.find(program) {
+            // From there it is started.
+            Ok(path) => self.config.working_directory.as_ref().map_or(path.clone(), |directory| directory.join(path)),
+            Err(error) => return refuse(error.to_string()),
+        };
+        match found.metadata() {
+            Err(error) => refuse(self.reason(&error)),
+            Ok(metadata) if metadata.is_dir() => refuse("it is a directory".to_owned()),
+            Ok(_) => match access(&found, Access::EXEC_OK) {
+                Ok(()) => Ok(()),
+                Err(_) => refuse("this user may not execute it".to_owned()),
+            },
+        }
     }
 
     /// Looked up here and not by the standard library, which would have to fork the whole daemon for it instead of
@@ -139,9 +170,7 @@ impl Program {
     fn reason(&self, error: &std::io::Error) -> String {
         let directory = self.config.working_directory.as_ref().filter(|directory| !directory.is_dir());
         match (directory, error.raw_os_error().map(Errno::from_raw)) {
-            (Some(directory), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
-                format!("its working directory {} cannot be entered", escape(directory.as_os_str().as_bytes()))
-            }
+            (Some(directory), Some(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => cannot_enter(directory),
             (_, Some(errno @ Errno::EAGAIN)) => {
                 format!(
                     "no process is to be had ({errno:?}); raise TasksMax= or ulimit -u, or start fewer at the same time"
@@ -156,13 +185,25 @@ impl Program {
     }
 }
 
-fn filled_pipe(bytes: &[u8]) -> std::io::Result<Stdio> {
+fn cannot_enter(directory: &Path) -> String {
+    format!("its working directory {} cannot be entered", escape(directory.as_os_str().as_bytes()))
+}
+
+fn filled_input(bytes: &[u8]) -> std::io::Result<Stdio> {
     if bytes.len() > INPUT_LIMIT {
-        return Err(std::io::Error::other("its input is longer than a pipe holds"));
+        return filled_memory_file(bytes);
     }
     let (reader, mut writer) = std::io::pipe()?;
     writer.write_all(bytes)?;
     Ok(reader.into())
+}
+
+/// For what a pipe may not hold.
+fn filled_memory_file(bytes: &[u8]) -> std::io::Result<Stdio> {
+    let mut file = File::from(memfd_create("request", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
 }
 
 /// A new process inherits the mask of the thread that starts it, and that thread may have it from whoever started the

@@ -1,8 +1,11 @@
 //! The lines of the log on their way to whoever reads it, written by a thread of their own: nobody who logs ever waits for
 //! the reader. When that one has stopped, lines come late, or are lost and counted.
 
+use super::entry::Entry;
+use super::output::Output;
+use crate::own_threads::OwnThread;
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +21,7 @@ struct Lines {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Vec<u8>>,
+    waiting: VecDeque<Entry>,
     /// Length of what waits, in bytes.
     len: usize,
     is_writing: bool,
@@ -36,13 +39,28 @@ impl LineQueue {
     /// # Errors
     /// When no thread can be had.
     pub(super) fn start(
-        out: impl Write + Send + 'static,
-        note: impl Fn(u64) -> Vec<u8> + Send + 'static,
+        out: impl Output + Send + 'static,
+        note: impl Fn(u64) -> Entry + Send + 'static,
     ) -> io::Result<Self> {
         let queue = Self(Arc::new(Lines { state: Mutex::default(), changed: Condvar::new() }));
         let lines = Arc::clone(&queue.0);
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || lines.write_all(out, note))?;
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            let _own = OwnThread::begin();
+            lines.write_all(out, note);
+        })?;
         Ok(queue)
+    }
+
+    /// Takes an entry, or counts it as lost where too much waits.
+    pub(super) fn put(&self, entry: Entry) {
+        let mut state = self.0.lock();
+        if state.len + entry.len() > ROOM {
+            state.lost += 1;
+        } else {
+            state.len += entry.len();
+            state.waiting.push_back(entry);
+            self.0.changed.notify_all();
+        }
     }
 
     /// How many lines were lost so far.
@@ -64,34 +82,15 @@ impl LineQueue {
     }
 }
 
-/// Each call is a line, or several that belong together.
-impl Write for LineQueue {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut state = self.0.lock();
-        if state.len + line.len() > ROOM {
-            state.lost += 1;
-        } else {
-            state.len += line.len();
-            state.waiting.push_back(line.to_vec());
-            self.0.changed.notify_all();
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Lines {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_all(&self, mut out: impl Write, note: impl Fn(u64) -> Vec<u8>) {
+    fn write_all(&self, mut out: impl Output, note: impl Fn(u64) -> Entry) {
         loop {
             let line = self.next(&note);
-            let written = out.write_all(&line);
+            let written = out.write(&line);
             let mut state = self.lock();
             state.is_writing = false;
             if written.is_err() {
@@ -104,7 +103,7 @@ impl Lines {
     }
 
     /// Waits for a line. What was lost is told behind those that had come before.
-    fn next(&self, note: &impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
+    fn next(&self, note: &impl Fn(u64) -> Entry) -> Entry {
         let mut state = self.lock();
         loop {
             if let Some(line) = state.waiting.pop_front() {
@@ -128,6 +127,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
     use super::*;
+    use log::Level;
     use std::sync::mpsc;
 
     /// A reader that takes a line only when the test lets it.
@@ -136,27 +136,27 @@ mod tests {
         lines: mpsc::Sender<String>,
     }
 
-    impl Write for Reader {
-        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    impl Output for Reader {
+        fn write(&mut self, entry: &Entry) -> io::Result<()> {
             let _ = self.may_go_on.recv();
-            let _ = self.lines.send(String::from_utf8_lossy(line).into_owned());
-            Ok(line.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
+            let _ = self.lines.send(entry.text.clone());
             Ok(())
         }
+    }
+
+    fn entry(text: &str) -> Entry {
+        Entry { level: Level::Info, text: text.to_owned(), fields: Vec::new() }
     }
 
     #[test]
     fn beside_a_reader_that_stops_lines_are_late_or_lost_and_counted_and_nobody_waits() {
         let (go_on, may_go_on) = mpsc::channel();
         let (tell, told) = mpsc::channel();
-        let note = |lost| format!("{lost} lost").into_bytes();
-        let mut queue = LineQueue::start(Reader { may_go_on, lines: tell }, note).unwrap();
+        let note = |lost| entry(&format!("{lost} lost"));
+        let queue = LineQueue::start(Reader { may_go_on, lines: tell }, note).unwrap();
         let line = "x".repeat(1024);
         for _ in 0..300 {
-            queue.write_all(line.as_bytes()).unwrap();
+            queue.put(entry(&line));
         }
         queue.await_written(Duration::from_millis(1));
         let lost = queue.lost();
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(u64::try_from(late.len()).unwrap() + lost, 300);
         assert!(late.iter().all(|late| *late == line));
         assert_eq!(*last, format!("{lost} lost"));
-        queue.write_all(b"next").unwrap();
+        queue.put(entry("next"));
         assert_eq!(told.recv().unwrap(), "next");
     }
 }

@@ -1,33 +1,19 @@
 //! What the service runs with now: the configuration as it was last put into effect, and what follows from it.
 
-use super::acquire::QueuePlan;
 use super::door::Door;
+use super::queues::{QueueKeys, QueuePlans};
 use msgq_core::config::{Config, Spin, Workers};
-use msgq_core::queue::Queue;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What is in force, and may be changed by a reload.
 pub(super) struct Reconfigurable {
     pub(super) config: Config,
+    /// Those that are served, whatever the files give now that they were made from.
+    pub(super) keys: QueueKeys,
     /// True when the program that runs the server brought its handler.
     pub(super) own_handler: bool,
-    pub(super) plan: Arc<Mutex<Arc<QueuePlan>>>,
+    pub(super) plans: QueuePlans,
     pub(super) door: Door,
-}
-
-impl Reconfigurable {
-    pub(super) fn plan(&self) -> Arc<QueuePlan> {
-        Arc::clone(&self.plan.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Puts a new plan into effect, or changes nothing. Nobody makes the queue anew meanwhile, as one plan or the other.
-    pub(super) fn change_queue(&self, queue: &Queue, plan: QueuePlan) -> Result<(), String> {
-        let mut current = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        plan.apply(queue)?;
-        *current = Arc::new(plan);
-        Ok(())
-    }
 }
 
 /// How many workers the configuration asks for, where the handler can work on `concurrency` requests at a time.

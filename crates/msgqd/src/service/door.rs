@@ -1,9 +1,11 @@
 //! The door of the queue: closed as long as the operator's note is there (`msgqctl drain`, `msgqctl resume`).
 
 use super::acquire::QueuePlan;
+use crate::alerts;
 use msgq_core::drain_note::{self, Closed};
 use msgq_core::escape::escape;
 use msgq_core::queue::Queue;
+use msgq_core::trusted_file::TrustedUsers;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +57,7 @@ impl Door {
     /// True when the note came or went since the last look.
     fn look(&mut self) -> bool {
         let Some(path) = self.path.clone() else { return false };
-        let note = drain_note::read(&path);
+        let note = drain_note::read(&path, TrustedUsers::own());
         let was_closed = self.is_closed();
         let is_closed = match &note {
             Ok(note) => note.is_some(),
@@ -63,9 +65,15 @@ impl Door {
             Err(_) => path.symlink_metadata().is_ok(),
         };
         match note {
-            Ok(Some(note)) if !was_closed => log::warn!("{}", closing(&note)),
-            Ok(None) if was_closed => log::info!("the door is open again: new requests are welcome"),
+            Ok(Some(note)) if !was_closed => log::warn!(message_id = alerts::DOOR_CLOSED; "{}", closing(&note)),
+            Ok(None) if was_closed => {
+                log::info!(message_id = alerts::DOOR_OPENED; "the door is open again: new requests are welcome");
+            }
             Ok(_) => {}
+            Err(error) if !is_closed => self.complain(format!(
+                "cannot look whether the door is to be closed, and leave it open: {}: {error}",
+                path.display()
+            )),
             Err(error) => self.complain(format!(
                 "{} is there, so the door is closed, but it cannot be read: {error}; remove it to open the door",
                 path.display()

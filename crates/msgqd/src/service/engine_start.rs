@@ -3,9 +3,10 @@
 
 use super::manager::Manager;
 use super::signals::Signals;
-use crate::engine::{Engine, EngineSettings, Recreate, Storage};
+use super::status;
+use crate::engine::{Engine, EngineSettings, OwnedQueue, Storage};
 use crate::handler::Handler;
-use msgq_core::queue::Queue;
+use crate::own_threads::OwnThread;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,10 +15,10 @@ use std::time::{Duration, Instant};
 
 /// What an engine is started with.
 pub(super) struct EngineStart {
-    pub(super) queue: Queue,
+    pub(super) queue: OwnedQueue,
+    pub(super) second: Option<OwnedQueue>,
     pub(super) settings: EngineSettings,
     pub(super) handler: Arc<dyn Handler>,
-    pub(super) recreate: Recreate,
     pub(super) storage: Storage,
 }
 
@@ -42,7 +43,7 @@ impl EngineStart {
         }
         let (called_off, handler) = (Arc::clone(&self.storage.called_off), Arc::clone(&self.handler));
         let thread = std::thread::Builder::new().name("start".to_owned());
-        let starting = thread.spawn(move || self.run()).map_err(explain)?;
+        let starting = thread.spawn(move || self.run_apart()).map_err(explain)?;
         manager.recovering();
         if !await_end(&starting, limit, signals, manager) {
             called_off.store(true, Ordering::SeqCst);
@@ -60,8 +61,13 @@ impl EngineStart {
         }
     }
 
+    fn run_apart(self) -> io::Result<Engine> {
+        let _own = OwnThread::begin();
+        self.run()
+    }
+
     fn run(self) -> io::Result<Engine> {
-        Engine::start(self.queue, self.settings, self.handler, self.recreate, self.storage)
+        Engine::start_with_second_queue(self.queue, self.second, &self.settings, self.handler, self.storage)
     }
 }
 
@@ -86,7 +92,7 @@ fn await_end(
             Some(deadline) if signals.take_stop() || Instant::now() >= deadline => return false,
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                manager.extend(left + ABORT_LIMIT, "Stopping: finishing what an earlier server had in hand");
+                manager.extend(left + ABORT_LIMIT, status::ENDING_RECOVERY);
             }
         }
         if deadline.is_none() && signals.take_stop() {

@@ -5,21 +5,26 @@
 //!
 //! Two files are locked. The claim decides, and only its owner can open it: nobody else can hold a lock on it, or keep
 //! the next server from having it. The lock file is for others to see. Should somebody remove both, the table still
-//! tells that the server lives.
+//! tells that the server lives. One of the same user whose directory is another is found by the claim that it has open.
 
 use msgq_core::instance::{
-    LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, table_path,
+    LONGEST_LOCK_FILE, LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, own_instance,
+    table_path,
 };
-use msgq_core::queue::QueueKey;
-use msgq_core::serving::{living_owner, possible_namesake, server_state};
+use msgq_core::queue::{QueueKey, QueueRole};
+use msgq_core::serving::{claimant_elsewhere, living_owner, possible_namesake, server_state};
 use msgq_core::table::{Table, is_memory_file_system};
+use msgq_core::trusted_file::{TrustedUsers, check_directory, open_trusted};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// An upgrade restarts the server within seconds of its note; one that was broken off in between leaves it for ever.
+const KEEP_ONCE_HOLDS: Duration = Duration::from_secs(10 * 60);
 
 /// The right to serve a queue, for as long as the value lives.
 #[derive(Debug)]
@@ -42,29 +47,48 @@ struct Held {
 pub(super) enum ClaimError {
     /// Another instance has it.
     #[error(
-        "another msgqd (PID {pid}) already serves queue {key}; stop that one first (systemctl stop msgqd, or kill \
-         {pid}), or serve another queue with --key"
+        "another msgqd (PID {pid}) already serves queue {key}, so there is nothing to start; `ps -f -p {pid}` shows it, and \
+         --key serves another queue"
     )]
     Taken { key: QueueKey, pid: i32 },
+    /// Another instance has the queue that is to take the answers.
+    #[error(
+        "another msgqd (PID {pid}) uses queue {key}, which is to take the answers (protocol.reply), for its requests or for its \
+         answers, so nothing was started; `ps -f -p {pid}` shows it; give protocol.reply a key that no other server has"
+    )]
+    SecondTaken { key: QueueKey, pid: i32 },
     /// The lock cannot be had for another reason.
     #[error("cannot lock {path}: {error}{hint}", path = .path.display(), hint = size_hint(.error))]
     Lock { path: PathBuf, error: io::Error },
 }
 
 impl Instance {
-    /// Claims the queue.
+    /// Claims the queue that requests come from.
     pub(super) fn claim(key: QueueKey) -> Result<Self, ClaimError> {
-        let Some((directory, in_memory)) = choose_directory() else { return Ok(Self { held: None }) };
+        Self::claim_as(QueueRole::Requests, key)
+    }
+
+    /// Claims a queue for this use. A server that has it for another use keeps this one from it all the same.
+    pub(super) fn claim_as(role: QueueRole, key: QueueKey) -> Result<Self, ClaimError> {
+        let taken = |pid| match role {
+            QueueRole::Answers => ClaimError::SecondTaken { key, pid },
+            QueueRole::Both | QueueRole::Requests => ClaimError::Taken { key, pid },
+        };
+        let Some((directory, in_memory)) = choose_directory() else {
+            return claimant_elsewhere(key).map_or(Ok(Self { held: None }), |pid| Err(taken(pid)));
+        };
         let claim_path = claim_path(&directory, key);
         for _ in 0..ATTEMPTS {
             if let Some(pid) = holder(&directory, key) {
-                return Err(ClaimError::Taken { key, pid });
+                return Err(taken(pid));
             }
             match lock(&claim_path, FOR_THE_OWNER) {
                 Ok(Some(claim)) => {
                     let table_path = in_memory.then(|| table_path(&directory, key));
                     let (lock_path, lock) = (lock_path(&directory, key), show(&directory, key)?);
-                    return Ok(Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) });
+                    let claimed = Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) };
+                    // After its own: of two that start at the same time at least one sees the other.
+                    return claimant_elsewhere(key).map_or(Ok(claimed), |pid| Err(taken(pid)));
                 }
                 // Its holder has not shown itself yet, or is about to leave.
                 Ok(None) => std::thread::sleep(ATTEMPT_PAUSE),
@@ -82,8 +106,21 @@ impl Instance {
 
     /// True when the next stop is to keep the queue, whatever the configuration says; the note is taken away.
     pub(super) fn take_keep_once(&self) -> bool {
-        let directory = self.held.as_ref().and_then(|held| held.lock_path.parent());
-        directory.is_some_and(|directory| std::fs::remove_file(keep_once_path(directory)).is_ok())
+        let Some(directory) = self.held.as_ref().and_then(|held| held.lock_path.parent()) else {
+            return false;
+        };
+        let note = keep_once_path(directory);
+        let written = std::fs::symlink_metadata(&note).and_then(|metadata| metadata.modified());
+        // Of one from the future the clock was set back: it is as good as new.
+        let age = written.ok().and_then(|written| written.elapsed().ok()).unwrap_or_default();
+        let is_there = std::fs::remove_file(note).is_ok();
+        if is_there && age > KEEP_ONCE_HOLDS {
+            let minutes = age.as_secs() / 60;
+            log::warn!(
+                "a note of an upgrade that was left {minutes} minutes ago, and broken off, no longer keeps the queue"
+            );
+        }
+        is_there && age <= KEEP_ONCE_HOLDS
     }
 
     /// Where the note on a closed door is looked for.
@@ -95,7 +132,9 @@ impl Instance {
     /// this one's files were removed, stays.
     pub(super) fn remove_table(&self) {
         let own = std::process::id().cast_signed();
-        let is_own = |path: &&Path| Table::read(path).is_ok_and(|table| table.header().about().owner == own);
+        let is_own = |path: &&Path| {
+            Table::read(path, TrustedUsers::own()).is_ok_and(|table| table.header().about().owner == own)
+        };
         if let Some(path) = self.table_path().filter(is_own) {
             let _ = std::fs::remove_file(path);
         }
@@ -103,7 +142,8 @@ impl Instance {
 
     /// As [`Instance::remove_table`], for the table of an earlier server that will not be taken over.
     pub(super) fn remove_left_table(&self) {
-        let is_left = |path: &&Path| Table::read(path).is_ok_and(|table| living_owner(&table).is_none());
+        let is_left =
+            |path: &&Path| Table::read(path, TrustedUsers::own()).is_ok_and(|table| living_owner(&table).is_none());
         if let Some(path) = self.table_path().filter(is_left) {
             let _ = std::fs::remove_file(path);
         }
@@ -146,7 +186,7 @@ const FOR_THE_GROUP_TO_SEE: u32 = 0o640;
 
 /// The server that has the queue, as far as others are shown.
 fn holder(directory: &Path, key: QueueKey) -> Option<i32> {
-    match server_state(directory, key) {
+    match server_state(directory, key, TrustedUsers::own()) {
         LockState::Held(pid) => Some(pid),
         _ => possible_namesake(directory, key),
     }
@@ -171,30 +211,21 @@ fn show(directory: &Path, key: QueueKey) -> Result<Option<File>, ClaimError> {
 }
 
 fn create_directory(directory: &Path) -> io::Result<()> {
+    if let (Some(_), Some(parent)) = (own_instance(), directory.parent()) {
+        let _ = std::fs::DirBuilder::new().mode(0o755).create(parent);
+    }
     match std::fs::DirBuilder::new().mode(0o755).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => own_directory(directory),
+        // In a place where everybody may create files, a directory of somebody else could hold anything.
+        _ => check_directory(directory, TrustedUsers::own()),
     }
-}
-
-/// In a place where everybody may create files, a directory of somebody else could hold anything.
-fn own_directory(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::symlink_metadata(directory)?;
-    if !metadata.is_dir() {
-        return Err(io::Error::other("it is not a directory"));
-    }
-    if metadata.uid() != nix::unistd::geteuid().as_raw() && metadata.uid() != 0 {
-        return Err(io::Error::other(format!("it belongs to uid {}", metadata.uid())));
-    }
-    Ok(())
 }
 
 /// `None` when another process has the lock, or removed the file while this one waited for it.
 fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(mode).custom_flags(libc::O_NOFOLLOW);
-    let mut file = options.open(path)?;
+    options.read(true).write(true).create(true).truncate(false).mode(mode);
+    let mut file = open_trusted(path, &mut options, TrustedUsers::own(), LONGEST_LOCK_FILE)?;
     match fcntl(&file, FcntlArg::F_OFD_SETLK(&msgq_core::instance::whole_file(libc::F_WRLCK))) {
         Ok(_) => {}
         Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => return Ok(None),
@@ -203,6 +234,8 @@ fn lock(path: &Path, mode: u32) -> io::Result<Option<File>> {
     if !is_still_there(&file, path) {
         return Ok(None);
     }
+    // Whatever the umask is. One that root left keeps its mode.
+    let _ = file.set_permissions(Permissions::from_mode(mode));
     file.set_len(0)?;
     file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
     Ok(Some(file))

@@ -2,7 +2,8 @@
 
 use crate::engine::Engine;
 use msgq_core::orphan::Survey;
-use msgq_core::queue::{BrowseLimits, Queue};
+use msgq_core::queue::{BrowseLimits, Queue, QueueError};
+use msgq_core::words::counted;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Leftover {
     queued: Queued,
+    /// What the second queue holds, where there is one.
+    second: Option<Queued>,
     in_hand: usize,
     in_outbox: usize,
 }
@@ -26,50 +29,68 @@ enum Queued {
 }
 
 impl Leftover {
-    pub(super) fn of(engine: &Engine, queue: &Queue) -> Self {
-        Self { queued: Queued::of(queue), in_hand: engine.in_hand(), in_outbox: engine.in_outbox() }
+    pub(super) fn of(engine: &Engine) -> Self {
+        let (queue, protocol) = (engine.queue(), engine.protocol());
+        let second = engine.second_queue();
+        Self {
+            queued: Queued::of(&queue, || Survey::of_queue(&queue, protocol, LIMITS)),
+            second: second.map(|queue| Queued::of(&queue, || Survey::of_answers(&queue, protocol, LIMITS))),
+            in_hand: engine.in_hand(),
+            in_outbox: engine.in_outbox(),
+        }
     }
 
     pub(super) fn is_nothing(&self) -> bool {
-        let is_queue_empty =
-            matches!(self.queued, Queued::Seen { requests: 0, answers: 0 } | Queued::Counted(0) | Queued::Unknown);
-        is_queue_empty && self.in_hand == 0 && self.in_outbox == 0
+        let are_queues_empty = self.queued.is_nothing() && self.second.is_none_or(Queued::is_nothing);
+        are_queues_empty && self.in_hand == 0 && self.in_outbox == 0
     }
 }
 
 impl Queued {
-    fn of(queue: &Queue) -> Self {
+    fn is_nothing(self) -> bool {
+        matches!(self, Self::Seen { requests: 0, answers: 0 } | Self::Counted(0) | Self::Unknown)
+    }
+
+    fn of(queue: &Queue, look: impl FnOnce() -> Result<Survey, QueueError>) -> Self {
         let Ok(stat) = queue.stat() else { return Self::Unknown };
-        let counted = Self::Counted(stat.messages);
+        let by_number = Self::Counted(stat.messages);
         if stat.messages == 0 {
-            return counted;
+            return by_number;
         }
-        match Survey::of_queue(queue, LIMITS) {
+        match look() {
             Ok(survey) if survey.is_complete => Self::Seen {
-                requests: survey.requests.messages,
+                requests: survey.request_count(),
                 answers: survey.responses.values().map(|resting| resting.messages).sum(),
             },
-            _ => counted,
+            _ => by_number,
         }
     }
 }
 
 impl fmt::Display for Leftover {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.queued {
-            Queued::Seen { requests, answers } => {
-                write!(out, "{} and {} in the queue, ", several(requests, "request"), several(answers, "answer"))?;
+        match (self.second, self.queued) {
+            (None, Queued::Seen { requests, answers }) => {
+                write!(out, "{} and {} in the queue, ", counted(requests, "request"), counted(answers, "answer"))?;
             }
-            Queued::Counted(messages) => write!(out, "{messages} message(s) in the queue, ")?,
-            Queued::Unknown => {}
+            (Some(_), Queued::Seen { requests, .. }) => {
+                write!(out, "{} in the queue, ", counted(requests, "request"))?;
+            }
+            (_, Queued::Counted(messages)) => write!(out, "{} in the queue, ", counted(messages, "message"))?,
+            (_, Queued::Unknown) => {}
         }
-        let (in_hand, in_outbox) = (several(self.in_hand, "request"), several(self.in_outbox, "answer"));
+        match self.second {
+            Some(Queued::Seen { answers, .. }) => {
+                write!(out, "{} in the queue of answers, ", counted(answers, "answer"))?;
+            }
+            Some(Queued::Counted(messages)) => {
+                write!(out, "{} in the queue of answers, ", counted(messages, "message"))?;
+            }
+            Some(Queued::Unknown) | None => {}
+        }
+        let (in_hand, in_outbox) = (counted(self.in_hand, "request"), counted(self.in_outbox, "answer"));
         write!(out, "{in_hand} in hand and {in_outbox} in the outbox")
     }
-}
-
-fn several(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A queue of many messages is not worth the time in which its clients wait.

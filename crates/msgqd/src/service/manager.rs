@@ -1,8 +1,11 @@
 //! What the service manager is told (sd_notify(3)), and the watchdog. Without a manager nothing of it happens.
 
+use super::janitor_watch::JanitorWatch;
 use super::notify_socket;
+use super::status::{self, Remarks, sentence};
 use crate::engine::Engine;
-use crate::panics::caught;
+use msgq_core::queue::QueueKey;
+use msgq_core::time::monotonic_ns;
 use sd_notify::NotifyState;
 use std::collections::VecDeque;
 use std::io;
@@ -14,42 +17,60 @@ pub(super) struct Manager {
     watchdog: Option<Duration>,
     status: String,
     heartbeats: u64,
+    janitor: JanitorWatch,
     extended: Option<Instant>,
-    closed: bool,
-    /// Why the last reload was refused; empty when it was not.
-    refusal: String,
+    remarks: Remarks,
+    is_ready: bool,
     /// What the manager has not read yet.
     unsent: VecDeque<String>,
 }
 
 impl Manager {
     pub(super) fn new() -> Self {
+        let watchdog = sd_notify::watchdog_enabled();
         Self {
-            watchdog: sd_notify::watchdog_enabled(),
+            watchdog,
             status: String::new(),
             heartbeats: 0,
+            janitor: JanitorWatch::new(watchdog),
             extended: None,
-            closed: false,
-            refusal: String::new(),
+            remarks: Remarks::default(),
+            is_ready: false,
             unsent: VecDeque::new(),
         }
     }
 
+    /// Before anything that may take time, or fail.
+    pub(super) fn starting(&mut self, key: QueueKey) {
+        self.notify(&[NotifyState::Status(&format!("Starting to serve queue {key}."))]);
+    }
+
+    /// The start failed, or the service.
+    pub(super) fn failed(&mut self, reason: &str) {
+        let what = if self.is_ready { "Failed" } else { "Not started" };
+        self.notify(&[NotifyState::Status(&format!("{what}: {}", sentence(reason)))]);
+    }
+
+    /// The last word.
+    pub(super) fn stopped(&mut self, status: &str) {
+        self.notify(&[NotifyState::Status(&sentence(status))]);
+    }
+
     pub(super) fn ready(&mut self, engine: &Engine) {
-        self.status = self.describe(engine);
-        self.notify(&[NotifyState::Ready, NotifyState::Status(&self.describe(engine))]);
+        self.is_ready = true;
+        let status = self.serving(engine);
+        self.status.clone_from(&status);
+        self.notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
 
     /// Handlers may have to run before the server is ready.
     pub(super) fn recovering(&mut self) {
-        self.extend(RECOVERY_TIME, "Finishing what an earlier server had in hand");
+        self.extend(RECOVERY_TIME, status::RECOVERING);
     }
 
     pub(super) fn reloading(&mut self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => self.notify(&[NotifyState::Reloading, now]),
-            Err(error) => log::warn!("cannot read the clock for the service manager: {error}"),
-        }
+        let now = NotifyState::MonotonicUsec((monotonic_ns() / 1000).into());
+        self.notify(&[NotifyState::Reloading, now, NotifyState::Status(status::RELOADING)]);
     }
 
     pub(super) fn stopping(&mut self, status: &str) {
@@ -82,35 +103,28 @@ impl Manager {
             self.notify(&[NotifyState::Watchdog]);
         }
         self.heartbeats = heartbeats;
+        self.janitor.look(engine.janitor_rounds(), Instant::now());
         self.send_what_waits();
-        let status = self.describe(engine);
+        let status = self.serving(engine);
         if status != self.status {
-            self.status = status;
-            self.notify(&[NotifyState::Status(&self.describe(engine))]);
+            self.status.clone_from(&status);
+            self.notify(&[NotifyState::Status(&status)]);
         }
     }
 
     /// Whether the operator has closed the door.
     pub(super) fn set_closed(&mut self, closed: bool) {
-        self.closed = closed;
+        self.remarks.is_closed = closed;
     }
 
     /// Why the last reload was refused; empty when it was not.
     pub(super) fn set_refusal(&mut self, reason: &str) {
-        reason.clone_into(&mut self.refusal);
+        reason.clone_into(&mut self.remarks.refusal);
     }
 
-    fn describe(&self, engine: &Engine) -> String {
-        let closed = if self.closed { "; CLOSED for new requests, msgqctl resume opens" } else { "" };
-        let refused = match self.refusal.lines().next() {
-            Some(reason) => format!("; the last reload was REFUSED: {reason}"),
-            None => String::new(),
-        };
-        let lost = match crate::logging::lost_lines() {
-            0 => String::new(),
-            lost => format!("; {lost} lines of the log LOST, since nobody reads it"),
-        };
-        format!("{}{closed}{refused}{lost}", describe(engine))
+    fn serving(&mut self, engine: &Engine) -> String {
+        self.remarks.lost_lines = crate::logging::lost_lines();
+        status::serving(engine, &self.remarks)
     }
 
     fn notify(&mut self, states: &[NotifyState<'_>]) {
@@ -155,16 +169,3 @@ fn send(assignments: &str) -> bool {
 const MOST_UNSENT: usize = 64;
 /// More than a handler may take by default.
 const RECOVERY_TIME: Duration = Duration::from_secs(120);
-
-fn describe(engine: &Engine) -> String {
-    let metrics = engine.table().counted();
-    let queue = engine.queue();
-    let key = queue.key().map_or_else(String::new, |key| format!(" {key}"));
-    let answered = metrics.answered + metrics.answered_late;
-    let (in_hand, in_outbox) = (engine.in_hand(), engine.in_outbox());
-    let handler = engine.handler();
-    let trouble = caught(|| handler.trouble()).unwrap_or_else(|panic| Some(format!("its trouble is unknown: {panic}")));
-    engine.table().header().set_trouble(trouble.as_deref().unwrap_or_default());
-    let trouble = trouble.map_or_else(String::new, |trouble| format!("; HANDLER DOWN: {trouble}"));
-    format!("Serving queue{key}: {answered} answered, {in_hand} in hand, {in_outbox} waiting in the outbox{trouble}")
-}

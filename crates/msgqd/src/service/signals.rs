@@ -1,9 +1,13 @@
 //! Signals that mean something to the daemon, as flags beside a socket that wakes the main thread.
 
+use msgq_core::proc_text::proc_text;
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +19,13 @@ pub(super) struct Signals {
     woken: UnixStream,
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
+    /// SIGHUP means the end once the terminal is gone in which this process was started.
+    ends_with_terminal: bool,
 }
 
 impl Signals {
-    /// SIGTERM and SIGINT ask for the end, SIGHUP for a reload. SIGUSR1 and SIGUSR2 do nothing; without a handler they
+    /// SIGTERM and SIGINT ask for the end, SIGHUP for a reload, or for the end where it comes from a terminal that was
+    /// closed, unless whoever started this process had it ignored (nohup). SIGUSR1 and SIGUSR2 do nothing; without a handler they
     /// would end the process. What was blocked or ignored by whoever started this process is neither from now on; also
     /// SIGXFSZ does nothing, so that a file that may not grow is an error and no end.
     pub(super) fn install() -> io::Result<Self> {
@@ -36,6 +43,8 @@ impl Signals {
             (Signal::SIGUSR2, &nothing),
             (Signal::SIGXFSZ, &nothing),
         ];
+        // A handler takes a signal out of the ignored ones.
+        let ignored = inherited_ignored();
         for (signal, flag) in handled {
             // The flag is registered before the socket, so that whoever is woken finds it set.
             signal_hook::flag::register(signal as i32, Arc::clone(flag))?;
@@ -43,11 +52,12 @@ impl Signals {
                 signal_hook::low_level::pipe::register(signal as i32, wake.try_clone()?)?;
             }
         }
-        for signal in inherited_ignored() {
+        let ends_with_terminal = has_terminal() && !ignored.contains(&Signal::SIGHUP);
+        for signal in ignored.into_iter().filter(|signal| !handled.iter().any(|(handled, _)| handled == signal)) {
             signal_hook::flag::register(signal as i32, Arc::clone(&nothing))?;
         }
         handled.iter().map(|(signal, _)| *signal).collect::<SigSet>().thread_unblock()?;
-        Ok(Self { woken, stop, reload })
+        Ok(Self { woken, stop, reload, ends_with_terminal })
     }
 
     /// Sleeps until a signal comes, at most `limit`.
@@ -57,6 +67,11 @@ impl Signals {
         let _ = poll(&mut fds, PollTimeout::from(milliseconds));
         let mut bytes = [0; 64];
         while matches!((&self.woken).read(&mut bytes), Ok(length) if length > 0) {}
+        if self.ends_with_terminal && self.reload.load(Ordering::SeqCst) && !has_terminal() {
+            log::info!("the terminal was closed");
+            self.reload.store(false, Ordering::SeqCst);
+            self.stop.store(true, Ordering::SeqCst);
+        }
     }
 
     /// True when the end was asked for since the last call.
@@ -80,6 +95,14 @@ impl Signals {
     }
 }
 
+/// True while this process has a controlling terminal. The kernel takes that away before it sends SIGHUP for it.
+fn has_terminal() -> bool {
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open("/dev/tty");
+    let gone = [libc::ENXIO, libc::EIO, libc::ENOENT, libc::ENODEV];
+    opened.map_or_else(|error| !error.raw_os_error().is_some_and(|errno| gone.contains(&errno)), |_| true)
+}
+
 /// Signals that whoever started this process has ignored, and that programs started by it would ignore too: with SIGCHLD
 /// nobody learns how they ended. A handler that does nothing is the same for this process, and ends with an exec.
 ///
@@ -87,7 +110,7 @@ impl Signals {
 /// Rust's start ignores and its commands restore.
 fn inherited_ignored() -> Vec<Signal> {
     const LEFT_ALONE: [Signal; 4] = [Signal::SIGPIPE, Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = proc_text("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     let is_ignored = |signal: &Signal| mask & (1 << (*signal as i32 - 1)) != 0;

@@ -1,13 +1,17 @@
 //! The table's file: what an earlier server left is opened, and a new one is made beside it.
 
 use super::instance::{Instance, size_hint};
+use super::left_table::{may_hold_foreign_messages, usable_table};
+use super::queues::AcquiredQueues;
+use crate::alerts;
 use crate::engine::{EngineSettings, Storage};
 use msgq_core::config::OnCrash;
-use msgq_core::instance::ipc_namespace;
-use msgq_core::process::{ClientHandle, ClientPid};
+use msgq_core::instance::{ipc_namespace, ipc_namespace_id};
+use msgq_core::process::{ClientHandle, ClientNumber};
 use msgq_core::queue::{Queue, QueueKey};
-use msgq_core::table::{About, Phase, Table};
+use msgq_core::table::{About, LONG_SLOTS, LONGEST_ANSWER, Table};
 use msgq_core::time::unix_time_s;
+use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,30 +20,38 @@ use std::sync::Arc;
 pub(super) fn prepare(
     instance: &Instance,
     settings: &EngineSettings,
-    queue: &Queue,
+    queues: &AcquiredQueues,
     handler: &str,
     on_crash: OnCrash,
 ) -> Result<Storage, String> {
     let Some(path) = instance.table_path().filter(|_| !is_switched_off()) else {
         log::warn!(
+            message_id = alerts::TABLE_UNSAFE;
             "no memory file system (tmpfs) can be had for the table: requests that are in hand when the server is \
              killed will be lost; set RUNTIME_DIRECTORY to a directory in one"
         );
         return in_private_memory(settings);
     };
-    let left = open_left(path, queue);
+    let left = Table::open_left(path);
+    let may_hold_foreign_messages = may_hold_foreign_messages(&left, queues);
+    let left = usable_table(path, left, queues, &settings.protocol);
+    let left_long_answers = left.as_ref().is_some_and(|left| left.long_slots_taken() > 0);
+    let settings = &EngineSettings { left_long_answers, ..settings.clone() };
     let new = path.with_extension("table.new");
-    match create(&new, settings, queue, handler) {
+    match create(&new, settings, queues, handler) {
         Ok(table) => {
             let path = path.to_owned();
             let publish = Box::new(move || {
                 std::fs::rename(&new, &path)
                     .map_err(|error| io::Error::other(format!("cannot put the table at {}: {error}", path.display())))
             });
-            Ok(Storage { table, left, on_crash, publish, called_off: Arc::default() })
+            let called_off = Arc::default();
+            let write_dead_letter = None;
+            Ok(Storage { table, left, may_hold_foreign_messages, on_crash, write_dead_letter, publish, called_off })
         }
         Err(error) => {
             log::warn!(
+                message_id = alerts::TABLE_UNSAFE;
                 "cannot make the table {}: {error}{}; requests that are in hand when the server is killed will be lost",
                 new.display(),
                 size_hint(&error)
@@ -50,12 +62,12 @@ pub(super) fn prepare(
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
             });
-            Ok(Storage { left, on_crash, publish, ..in_private_memory(settings)? })
+            Ok(Storage { left, may_hold_foreign_messages, on_crash, publish, ..in_private_memory(settings)? })
         }
     }
 }
 
-/// The start failed: removes the table that was made for it, and if the queue is `new` what was put into its place.
+/// The start failed: removes the table that was made for it, and if the queue of answers is `new` what was put into its place.
 pub(super) fn discard(instance: &Instance, is_new: bool) {
     let Some(path) = instance.table_path() else { return };
     let _ = std::fs::remove_file(path.with_extension("table.new"));
@@ -79,15 +91,20 @@ fn is_switched_off() -> bool {
     false
 }
 
-fn create(path: &Path, settings: &EngineSettings, queue: &Queue, handler: &str) -> io::Result<Table> {
+fn create(path: &Path, settings: &EngineSettings, queues: &AcquiredQueues, handler: &str) -> io::Result<Table> {
     // From a server that was killed while it started.
     let _ = std::fs::remove_file(path);
     let owner = std::process::id().cast_signed();
-    let identity = ClientPid::new(owner).and_then(|own| ClientHandle::open(own).ok().flatten()?.identity());
+    let identity = ClientNumber::new(owner).and_then(|own| ClientHandle::open(own).ok().flatten()?.identity());
+    let (requests, second) = (queues.requests.queue, queues.answers.as_ref().map(|acquired| acquired.queue));
+    let key = |queue: Queue| queue.key().map_or(0, QueueKey::raw);
     let about = About {
-        key: queue.key().map_or(0, QueueKey::raw),
-        msqid: queue.id(),
+        key: key(requests),
+        msqid: requests.id(),
+        reply_key: second.map_or(0, key),
+        reply_msqid: second.map_or(0, |queue| queue.id()),
         ipc_namespace: ipc_namespace(),
+        ipc_namespace_id: ipc_namespace_id(),
         owner,
         owner_identity: identity.unwrap_or(0),
         started_at_s: unix_time_s(),
@@ -97,45 +114,28 @@ fn create(path: &Path, settings: &EngineSettings, queue: &Queue, handler: &str) 
     let table = Table::create(path, settings.geometry(), &about)?;
     if let Err(error) = table.lock_in_memory() {
         log::warn!(
-            "cannot lock the table in memory ({error}): a request that is being received while its page is swapped out \
-             would be lost if the server is killed at that moment; raise the limit of locked memory (LimitMEMLOCK=)"
+            message_id = alerts::TABLE_UNSAFE;
+            "cannot lock the table in memory ({error}): it has {} KiB, and this process may lock {}; a request that is being \
+             received while its page is swapped out would be lost if the server is killed at that moment; raise the limit \
+             of locked memory (LimitMEMLOCK=), or lower service.outbox_capacity",
+            table.len_bytes() >> 10,
+            getrlimit(Resource::Memlock).current.map_or("all".to_owned(), |limit| format!("{} KiB", limit >> 10))
+        );
+    }
+    if settings.geometry().long_slots > 0 {
+        log::info!(
+            "the table has room for {LONG_SLOTS} answers in parts, of up to {} KiB each, and takes {} KiB of locked memory",
+            LONGEST_ANSWER >> 10,
+            table.len_bytes() >> 10
+        );
+    }
+    if settings.protocol.digest() != 0 {
+        log::info!(
+            "the table takes {} KiB of locked memory: {} answers of up to {} bytes each, and what is in hand",
+            table.len_bytes() >> 10,
+            settings.outbox_capacity,
+            settings.geometry().response_len
         );
     }
     Ok(table)
-}
-
-/// What an earlier server left for this queue; `None`, and said why, when it is of no use.
-fn open_left(path: &Path, queue: &Queue) -> Option<Table> {
-    let name = path.display();
-    let table = match Table::open_left(path) {
-        Ok(Some(table)) => table,
-        Ok(None) => return None,
-        Err(error) => {
-            log::warn!("cannot use the table of an earlier server, {name}: {error}; what it held is lost");
-            return None;
-        }
-    };
-    let about = table.header().about();
-    if about.key != queue.key().map_or(0, QueueKey::raw) || about.ipc_namespace != ipc_namespace() {
-        log::warn!("cannot use the table of an earlier server, {name}: it is that of another queue");
-        return None;
-    }
-    if about.msqid != queue.id() {
-        log::info!(
-            "the queue of an earlier server (PID {}, msqid {}) was removed: its clients got EIDRM, and nothing is to be \
-             finished",
-            about.owner,
-            about.msqid
-        );
-        return None;
-    }
-    let version = &about.version;
-    match table.header().phase() {
-        Some(Phase::Ended) => log::info!("an earlier server (PID {}, version {version}) ended in order", about.owner),
-        _ => log::warn!(
-            "an earlier server (PID {}, version {version}) was killed or crashed; finishing what it had in hand",
-            about.owner
-        ),
-    }
-    Some(table)
 }

@@ -2,8 +2,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part; in a test a panic is the report")]
 
-use msgq_core::config::{HandlerConfig, ProgramConfig};
-use msgq_core::process::ClientPid;
+use msgq_core::config::{HandlerConfig, Pass, ProgramConfig};
+use msgq_core::layout::protocol::Protocol;
+use msgq_core::process::ClientNumber;
 use msgqd::handler::{Handler, HandlerRequest, Outcome, Reply, build_handler};
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,7 +58,7 @@ pub fn logged(needle: &str) -> Vec<String> {
 
 /// The handler of such a configuration.
 pub fn build(config: &HandlerConfig) -> Arc<dyn Handler> {
-    build_handler(config).unwrap()
+    build_handler(config, Pass::Text, &Protocol::default()).unwrap()
 }
 
 pub fn program_config(command: &[&str], kill_grace: Duration) -> ProgramConfig {
@@ -67,8 +68,8 @@ pub fn program_config(command: &[&str], kill_grace: Duration) -> ProgramConfig {
 
 pub fn ask_at(handler: &Arc<dyn Handler>, text: &[u8], received_at: Instant) -> Reply {
     static ID: AtomicU64 = AtomicU64::new(1);
-    let client = ClientPid::new(std::process::id().cast_signed()).unwrap();
-    handler.handle(&HandlerRequest { client, id: ID.fetch_add(1, Ordering::Relaxed), text, received_at })
+    let client = ClientNumber::new(std::process::id().cast_signed()).unwrap();
+    handler.handle(&HandlerRequest::plain(client, ID.fetch_add(1, Ordering::Relaxed), text, received_at))
 }
 
 pub fn ask(handler: &Arc<dyn Handler>, text: &[u8]) -> Reply {

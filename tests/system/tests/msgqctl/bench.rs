@@ -3,6 +3,7 @@
 use super::terminal::Terminal;
 use super::*;
 use nix::sys::signal::Signal;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::time::Duration;
 
 #[track_caller]
@@ -14,6 +15,11 @@ fn report(finished: &Finished) -> Value {
 fn children(pid: i32) -> Vec<i32> {
     let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace().map(|child| child.parse().unwrap()).collect()
+}
+
+fn is_running(pid: &i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.contains("(msgqctl)") && !stat.contains(") Z ")
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn errors_of_the_server_and_answers_that_do_not_come_are_counted() {
     assert_eq!(queue.stat().unwrap().messages, 1, "nobody serves, and more than the first request was sent");
     assert!(queue.try_receive(REQUEST_MTYPE, &mut MessageBuffer::new()).unwrap());
     let server = answer_once(queue, 0, b"the only one");
-    let finished = run(key.key(), &["--json", "bench", "--clients", "2", "--count", "20", "--timeout", "50ms"]);
+    let finished = run(key.key(), &["--json", "bench", "--clients", "2", "--count", "20", "--timeout", "500ms"]);
     server.join().unwrap();
     assert_eq!(finished.code(), TIMEOUT, "{finished:?}");
     let timeouts = report(&finished)["timeouts"].as_u64().unwrap();
@@ -95,7 +101,9 @@ fn a_queue_that_is_removed_ends_the_load_and_what_was_measured_is_shown() {
     let daemon = Daemon::start();
     let bench = Process::start(&mut msgqctl(daemon.key(), &["--json", "bench", "--duration", "60"]));
     wait_until("the load has begun", || children(bench.pid()).len() == 8);
-    std::thread::sleep(Duration::from_millis(300));
+    wait_until("some are answered", || {
+        stat_json(daemon.builder())["server"]["counters"]["answered"].as_u64() > Some(8)
+    });
     let _ = daemon.crash();
     let finished = bench.finish();
     assert_eq!(finished.code(), NO_QUEUE, "{finished:?}");
@@ -119,10 +127,6 @@ fn the_clients_end_with_the_one_who_counts() {
     let mut bench = Process::start(&mut msgqctl(daemon.key(), &["bench", "--duration", "60", "--clients", "3"]));
     wait_until("the clients are there", || children(bench.pid()).len() == 3);
     let clients = children(bench.pid());
-    let is_running = |pid: &i32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.contains("(msgqctl)") && !stat.contains(") Z ")
-    };
     wait_until("they run", || clients.iter().all(is_running));
     bench.signal(Signal::SIGKILL);
     wait_until("they are gone", || !clients.iter().any(is_running));
@@ -137,6 +141,76 @@ fn the_clients_end_with_the_one_who_counts() {
     daemon.stop();
 }
 
+/// Sends a signal to all processes of a group, as a terminal does.
+fn signal_group(leader: i32, signal: Signal) {
+    nix::sys::signal::killpg(nix::unistd::Pid::from_raw(leader), signal).unwrap();
+}
+
+#[test]
+fn a_load_that_is_ended_leaves_nothing_in_the_queue_of_another_server_and_tells_what_it_measured() {
+    let mut server = PlainServer::start();
+    let queue = Queue::open(server.key()).unwrap();
+    for (signal, to_all) in [(Signal::SIGINT, true), (Signal::SIGTERM, false), (Signal::SIGHUP, true)] {
+        let mut command = msgqctl(server.key(), &["--json", "bench", "--clients", "6", "--duration", "600"]);
+        let mut bench = Process::start(command.process_group(0));
+        wait_until("the load has begun", || children(bench.pid()).len() == 6);
+        let sent = queue.stat().unwrap().last_send_pid;
+        wait_until("requests are answered", || queue.stat().unwrap().last_send_pid != sent);
+        std::thread::sleep(Duration::from_millis(100));
+        if to_all {
+            signal_group(bench.pid(), signal);
+        } else {
+            bench.signal(signal);
+        }
+        let finished = bench.finish();
+        assert_eq!(finished.status.signal(), Some(signal as i32), "{finished:?}");
+        assert!(finished.stderr.contains("ended by a signal"), "{finished:?}");
+        let result = report(&finished);
+        assert_eq!((&result["requests"], result["timeouts"].as_u64()), (&result["answered"], Some(0)), "{result}");
+        wait_until("the server waits", || is_blocked_in(server.process().pid(), ClientCall::Receive));
+        assert_eq!(queue.stat().unwrap().messages, 0, "{signal}: {}", run(server.key(), &["peek"]).stdout);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_load_at_once() {
+    let mut server = PlainServer::start();
+    let mut bench = Process::start(&mut msgqctl(server.key(), &["bench", "--duration", "600", "--timeout", "600"]));
+    wait_until("the load has begun", || children(bench.pid()).len() == 8);
+    server.process().freeze();
+    bench.signal(Signal::SIGINT);
+    bench.wait_for_stderr("a second signal ends it at once");
+    bench.signal(Signal::SIGINT);
+    let finished = bench.finish();
+    assert_eq!(finished.status.signal(), Some(Signal::SIGINT as i32), "{finished:?}");
+    server.process().thaw();
+}
+
+#[test]
+fn a_client_that_was_not_running_between_two_signals_ends_as_the_others_do() {
+    let mut server = PlainServer::start();
+    let mut bench = Process::start(&mut msgqctl(server.key(), &["bench", "--duration", "600", "--timeout", "600"]));
+    wait_until("the load has begun", || children(bench.pid()).len() == 8);
+    server.process().freeze();
+    let clients = children(bench.pid());
+    wait_until("they wait for answers", || clients.iter().all(|pid| is_blocked_in(*pid, ClientCall::Receive)));
+    let signal_clients = |signal| {
+        for client in &clients {
+            nix::sys::signal::kill(nix::unistd::Pid::from_raw(*client), signal).unwrap();
+        }
+    };
+    signal_clients(Signal::SIGSTOP);
+    bench.signal(Signal::SIGINT);
+    bench.wait_for_stderr("a second signal ends it at once");
+    bench.signal(Signal::SIGINT);
+    wait_until("the one who counts has ended", || !bench.is_running());
+    signal_clients(Signal::SIGCONT);
+    let finished = bench.finish();
+    assert_eq!(finished.status.signal(), Some(Signal::SIGINT as i32), "{finished:?}");
+    wait_until("they have ended", || !clients.iter().any(is_running));
+    server.process().thaw();
+}
+
 /// `bench` in a terminal whose shell outlives a Ctrl-C.
 fn in_a_terminal(key: QueueKey, arguments: &str) -> Option<Terminal> {
     Terminal::run(&format!("trap : INT\n{} --key {key} bench {arguments}", msgqd_system_tests::msgqctl().display()))
@@ -146,8 +220,8 @@ fn in_a_terminal(key: QueueKey, arguments: &str) -> Option<Terminal> {
 fn a_terminal_shows_progress_until_the_result_stands_in_its_place() {
     let daemon = Daemon::start();
     for (arguments, result) in [
-        ("--clients 2 --duration 2", "load      2 clients"),
-        ("--clients 2 --count 600 --rate 300", "requests  600 in"),
+        ("--clients 2 --duration 4", "load      2 clients"),
+        ("--clients 2 --count 1200 --rate 300", "requests  1200 in"),
     ] {
         let Some(terminal) = in_a_terminal(daemon.key(), arguments) else { return };
         terminal.shows(" requests, ");

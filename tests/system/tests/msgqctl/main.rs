@@ -2,15 +2,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 mod bench;
+mod check;
+mod client;
 mod completion;
+mod dead;
+mod deadlocked;
+mod declared;
 mod doctor;
 mod explain;
+mod foreign;
+mod foreign_sequences;
 mod inside;
+mod layout;
+mod list;
+mod manners;
 mod monitoring;
+mod msqid;
+mod numbers;
+mod one_way;
 mod peek;
+mod private_queues;
 mod prometheus;
 mod purge;
 mod purge_selective;
+mod remove;
+mod routes;
+mod saving;
 mod schema;
 mod send;
 mod snapshots;
@@ -18,15 +35,18 @@ mod stat;
 mod surroundings;
 mod terminal;
 mod trouble;
+mod two_queues;
 mod verdicts;
+mod waiters;
 mod watch;
+mod within_a_second;
 
 use msgq_core::layout::{BODY_LEN_LP64, REQUEST_MTYPE, Response, decode_request};
 use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
     ClientCall, Daemon, DaemonBuilder, Finished, PlainServer, Process, STRANGER, ScratchKey, as_user, ipcs_row,
-    is_blocked_in, is_root, proc_row, wait_until,
+    is_blocked_in, is_root, proc_row, queue_of_dead_msgqd, wait_until,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -57,6 +77,19 @@ fn beside(builder: &DaemonBuilder, arguments: &[&str]) -> Command {
     command
 }
 
+/// A command with a changed `command`: the words before it, then it with its arguments and environment.
+fn wrapped(words: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(words[0]);
+    outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 /// The daemon's table.
 fn table_of(builder: &DaemonBuilder) -> PathBuf {
     let entries = std::fs::read_dir(builder.runtime_directory()).unwrap();
@@ -69,21 +102,38 @@ fn stat_json(builder: &DaemonBuilder) -> Value {
     serde_json::from_str(&finished.stdout).unwrap()
 }
 
-fn run(key: QueueKey, arguments: &[&str]) -> Finished {
-    Process::run(&mut msgqctl(key, arguments))
+/// Where a queue is, and the files of its daemon if it has one.
+trait Place: Copy {
+    fn command(&self, arguments: &[&str]) -> Command;
+}
+
+impl Place for QueueKey {
+    fn command(&self, arguments: &[&str]) -> Command {
+        msgqctl(*self, arguments)
+    }
+}
+
+impl Place for &DaemonBuilder {
+    fn command(&self, arguments: &[&str]) -> Command {
+        beside(self, arguments)
+    }
+}
+
+fn run(place: impl Place, arguments: &[&str]) -> Finished {
+    Process::run(&mut place.command(arguments))
 }
 
 #[track_caller]
-fn json(key: QueueKey, arguments: &[&str]) -> Value {
-    let finished = run(key, &[&["--json"], arguments].concat()).succeeded();
+fn json(place: impl Place, arguments: &[&str]) -> Value {
+    let finished = run(place, &[&["--json"], arguments].concat()).succeeded();
     let value: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(value["schema_version"], 1, "{value}");
     value
 }
 
 #[track_caller]
-fn ends_with(code: i32, key: QueueKey, arguments: &[&str]) -> Finished {
-    let finished = run(key, arguments);
+fn ends_with(code: i32, place: impl Place, arguments: &[&str]) -> Finished {
+    let finished = run(place, arguments);
     assert_eq!(finished.code(), code, "{arguments:?}: {finished:?}");
     assert_eq!(code == OK, finished.stderr.is_empty(), "{arguments:?}: {finished:?}");
     finished
@@ -95,11 +145,20 @@ fn run_with_stdin(key: QueueKey, arguments: &[&str], input: &[u8]) -> Output {
     msgqctl(key, arguments).stdin(file.reopen().unwrap()).output().unwrap()
 }
 
-/// A queue of the test itself, without a server.
+/// A queue of the test itself, as of another program, without a server.
 fn idle_queue() -> (ScratchKey, Queue) {
     let key = ScratchKey::new();
     let queue = Queue::create(key.key(), 0o660).unwrap();
     (key, queue)
+}
+
+/// A queue of msgqd's of which only the messages tell: its daemon stands still, and without a table nobody knows for how long.
+fn queue_of_still_msgqd() -> (Daemon, Queue) {
+    let mut daemon = Daemon::start();
+    daemon.freeze();
+    std::fs::remove_file(table_of(daemon.builder())).unwrap();
+    let queue = daemon.queue();
+    (daemon, queue)
 }
 
 fn put(queue: &Queue, mtype: i64, count: usize) {

@@ -44,7 +44,7 @@ fn stat_agrees_with_ipcs_and_with_proc() {
 
 #[test]
 fn stat_shows_what_waits_and_takes_nothing() {
-    let (key, queue) = idle_queue();
+    let (builder, queue) = queue_of_dead_msgqd();
     let (living, zombie) = (Sleeper::start(), Sleeper::start().into_zombie());
     put(&queue, REQUEST_MTYPE, 3);
     let rows =
@@ -53,7 +53,7 @@ fn stat_shows_what_waits_and_takes_nothing() {
         put(&queue, mtype, count);
     }
     put(&queue, 1 << 40, 1);
-    let waiting = &json(key.key(), &["stat"])["waiting"];
+    let waiting = &json(&builder, &["stat"])["waiting"];
     assert_eq!((&waiting["requests"], &waiting["responses"]), (&Value::from(3), &Value::from(8)));
     assert_eq!(waiting["is_complete"], true);
     let client = |mtype: i64| waiting["clients"].as_array().unwrap().iter().find(|it| it["mtype"] == mtype).unwrap();
@@ -66,7 +66,7 @@ fn stat_shows_what_waits_and_takes_nothing() {
     assert_eq!(client(living.pid().into())["program"], "sleep");
     assert_eq!((&client(1 << 40)["pid"], &client(1 << 40)["state"]), (&Value::Null, &Value::from("impossible")));
 
-    let text = ends_with(OK, key.key(), &["stat"]).stdout;
+    let text = ends_with(OK, &builder, &["stat"]).stdout;
     assert!(
         text.contains("waiting       3 requests; 8 responses for 4 clients\n") && text.contains("msgqctl purge"),
         "{text}"
@@ -78,15 +78,15 @@ fn stat_shows_what_waits_and_takes_nothing() {
 
 #[test]
 fn stat_of_a_flooded_queue_ends_and_says_that_there_may_be_more() {
-    let (key, queue) = idle_queue();
+    let (daemon, queue) = queue_of_still_msgqd();
     let flood = (0..20_000).take_while(|number| queue.try_send(1_000_000 + number % 5000, b"").is_ok()).count();
     assert!(flood > 5000, "the queue holds only {flood} empty messages");
-    let finished = ends_with(OK, key.key(), &["stat"]);
+    let finished = ends_with(OK, daemon.builder(), &["stat"]);
     assert!(finished.stdout.contains("there may be more"), "{finished:?}");
-    let verdict = json(key.key(), &["stat"])["verdict"].to_string();
+    let verdict = json(daemon.builder(), &["stat"])["verdict"].to_string();
     let of_all = format!("of {} places are held by", queue.stat().unwrap().max_bytes);
     assert!(verdict.contains(&of_all), "{verdict}");
-    let purge = run(key.key(), &["purge", "--dry-run"]).stdout;
+    let purge = run(daemon.builder(), &["purge", "--dry-run"]).stdout;
     assert!(purge.lines().count() < 50 && purge.contains("more; --json shows them all"), "{purge}");
     assert_eq!(usize::try_from(queue.stat().unwrap().messages), Ok(flood));
 }

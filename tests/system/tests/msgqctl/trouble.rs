@@ -1,34 +1,42 @@
 //! What an operator asks while the house is on fire: under hostile loads, and on a queue that somebody removes meanwhile.
 
 use super::*;
-use msgqd_system_tests::hostile;
+use msgqd_system_tests::{Until, hostile};
 use nix::sys::signal::Signal;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-/// What an operator waits for without wondering. The best of a few tries counts: the tests beside this one want CPUs too.
-const SOON: Duration = Duration::from_secs(1);
+/// What an operator waits for without wondering, as seconds of CPU time: what else the machine does is no fault of the
+/// command. The best of a few tries counts, since processors that are shared do the same work in more time.
+const SOON_S: f64 = 1.0;
 const TRIES: usize = 5;
 
-/// The output of a command that takes no longer than [`SOON`].
+/// The output of a command that uses no more CPU time than [`SOON_S`].
 #[track_caller]
 fn soon(builder: &DaemonBuilder, arguments: &[&str]) -> Value {
-    let mut slowest = Duration::ZERO;
+    let mut most_s: f64 = 0.0;
     for _ in 0..TRIES {
-        let mut command = beside(builder, &[&["--json"], arguments].concat());
-        let begin = Instant::now();
-        let finished = Process::run(&mut command).succeeded();
-        let took = begin.elapsed();
-        if took < SOON {
+        let command = beside(builder, &[&["--json"], arguments].concat());
+        let finished = Process::run(&mut wrapped(&["sh", "-c", "\"$@\" && times >&2", "sh"], &command)).succeeded();
+        let used_s = cpu_time_s(&finished.stderr);
+        if used_s < SOON_S {
             return serde_json::from_str(&finished.stdout).unwrap();
         }
-        slowest = slowest.max(took);
+        most_s = most_s.max(used_s);
     }
-    panic!("{arguments:?} took up to {slowest:?}, and each time more than {SOON:?}");
+    panic!("{arguments:?} used up to {most_s} s of CPU time, and each time more than {SOON_S} s");
+}
+
+/// The last line of what the shell's `times` prints: user and system time of what it started, each as in `1m2.50s`.
+fn cpu_time_s(times: &str) -> f64 {
+    let of_children = times.lines().last().unwrap();
+    let seconds = of_children.split_whitespace().map(|time| {
+        let (minutes, rest) = time.strip_suffix('s').unwrap().split_once('m').unwrap();
+        60.0 * minutes.parse::<f64>().unwrap() + rest.parse::<f64>().unwrap()
+    });
+    seconds.sum()
 }
 
 #[test]
-fn under_hostile_loads_stat_peek_and_explain_answer_within_a_second_and_name_the_culprit() {
+fn under_hostile_loads_stat_peek_and_explain_need_less_than_a_second_and_name_the_culprit() {
     for load in
         [["never_read", "100000"].as_slice(), &["junk", "self", "264", "60000"], &["junk", "self", "0", "60000"]]
     {
@@ -70,24 +78,24 @@ fn under_hostile_loads_stat_peek_and_explain_answer_within_a_second_and_name_the
 #[test]
 fn a_queue_that_comes_and_goes_under_every_command_is_there_or_is_not() {
     let key = ScratchKey::new();
-    let ends = AtomicBool::new(false);
+    let until = Until::default();
+    let purge = ["--protocol", "plain", "purge", "--pid", "77", "--force"];
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !ends.load(Ordering::Relaxed) {
+            while !until.is_over() {
                 let queue = Queue::create(key.key(), 0o660).unwrap();
                 put(&queue, 77, 5);
                 std::thread::yield_now();
                 queue.remove().unwrap();
             }
         });
+        let _end = until.guard();
         for _ in 0..20 {
-            for arguments in [["stat"].as_slice(), &["stat", "--prometheus"], &["peek"], &["explain", "77"], &["purge"]]
-            {
+            for arguments in [["stat"].as_slice(), &["stat", "--prometheus"], &["peek"], &["explain", "77"], &purge] {
                 let finished = run(key.key(), arguments);
                 assert!([OK, NO_QUEUE].contains(&finished.code()), "{arguments:?}: {finished:?}");
                 assert_eq!(finished.code() == OK, finished.stderr.is_empty(), "{arguments:?}: {finished:?}");
             }
         }
-        ends.store(true, Ordering::Relaxed);
     });
 }

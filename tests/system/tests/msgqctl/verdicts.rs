@@ -14,8 +14,13 @@ fn verdict(builder: &DaemonBuilder) -> (String, String) {
 
 fn becomes(builder: &DaemonBuilder, condition: &str, sentence: &str) {
     let is_so = |(now, words): (String, String)| now == condition && words.contains(sentence);
-    let found = msgqd_system_tests::eventually(std::time::Duration::from_secs(60), || is_so(verdict(builder)));
+    let found = msgqd_system_tests::eventually(msgqd_system_tests::LIMIT, || is_so(verdict(builder)));
     assert!(found, "{sentence:?} was expected, and it says {:?}", verdict(builder));
+    let agrees = || check::agrees(builder, condition, sentence);
+    assert!(
+        msgqd_system_tests::eventually(msgqd_system_tests::LIMIT, agrees),
+        "stat --check does not say {sentence:?}"
+    );
 }
 
 /// A daemon whose handler takes its time over one request after the other.
@@ -25,6 +30,22 @@ fn slow(seconds: &str) -> DaemonBuilder {
         .set("handler", "kind = \"exec\"")
         .set("handler", "max_concurrency = 1")
         .set("handler", &command)
+}
+
+/// A daemon whose handler ends when it is let go, and by itself long after the test has failed.
+fn held() -> DaemonBuilder {
+    let builder = DaemonBuilder::new();
+    let script = format!("for i in $(seq 4000); do [ -e {} ] && exit; sleep 0.05; done", gate(&builder).display());
+    let command = format!("command = [\"/bin/sh\", \"-c\", {script:?}]\ntimeout_ms = 600000");
+    builder.set("handler", "kind = \"exec\"").set("handler", &command)
+}
+
+fn gate(builder: &DaemonBuilder) -> PathBuf {
+    builder.directory().join("go")
+}
+
+fn let_go(builder: &DaemonBuilder) {
+    std::fs::write(gate(builder), "").unwrap();
 }
 
 fn request(queue: &Queue) {
@@ -45,6 +66,34 @@ fn a_queue_full_of_requests_is_busy() {
 }
 
 #[test]
+fn a_handler_that_is_stuck_is_told_before_the_requests_behind_it_and_places_are_such_of_their_size() {
+    let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
+    let queue = daemon.queue();
+    request(&queue);
+    wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
+    let of_32_bit = encode_request(std::process::id().cast_signed(), b"x");
+    while queue.try_send(REQUEST_MTYPE, &of_32_bit[..260]).is_ok() {}
+    becomes(daemon.builder(), "busy", "busy: 63 requests wait for 63 places");
+    becomes(daemon.builder(), "degraded", "and 63 wait: the handler is slow or stuck");
+    let_go(daemon.builder());
+    daemon.stop();
+}
+
+#[test]
+fn one_worker_that_is_at_a_request_for_long_while_others_wait_is_no_standstill() {
+    const LONGER_THAN_A_STALL_MS: u64 = 12_000;
+    let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
+    let queue = daemon.queue();
+    (0..2).for_each(|_| request(&queue));
+    let age_ms = || stat_json(daemon.builder())["server"]["inside"]["in_hand"][0]["age_ms"].as_u64();
+    wait_until("it is in hand for long", || age_ms() >= Some(LONGER_THAN_A_STALL_MS));
+    assert!(!daemon.log().contains("no worker takes them"), "{}", daemon.log());
+    becomes(daemon.builder(), "degraded", "and 1 wait: the handler is slow or stuck");
+    let_go(daemon.builder());
+    daemon.stop();
+}
+
+#[test]
 fn an_outbox_that_fills_is_degraded_and_the_heaviest_client_is_named() {
     let daemon =
         DaemonBuilder::new().set("service", "outbox_capacity = 64").set("service", "drain_timeout_ms = 100").start();
@@ -57,7 +106,7 @@ fn an_outbox_that_fills_is_degraded_and_the_heaviest_client_is_named() {
 
 #[test]
 fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
-    let daemon = slow("5").start();
+    let daemon = held().start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
@@ -65,6 +114,7 @@ fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
     becomes(&builder, "down", "down since about");
     let mut next = builder.spawn();
     becomes(&builder, "starting", &format!("starting: PID {} finishes what an earlier server had in hand", next.pid()));
+    let_go(&builder);
     next.wait_for_log("serving queue");
     becomes(&builder, "serving", "serving");
     next.stop();
@@ -72,12 +122,13 @@ fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
 
 #[test]
 fn a_daemon_that_finishes_what_is_in_hand_is_stopping() {
-    let mut daemon = slow("5").set("service", "drain_timeout_ms = 60000").start();
+    let mut daemon = held().set("service", "drain_timeout_ms = 600000").start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
     daemon.signal(Signal::SIGTERM);
     becomes(daemon.builder(), "stopping", &format!("stopping: PID {} finishes 1 request", daemon.pid()));
+    let_go(daemon.builder());
     let mut buffer = MessageBuffer::new();
     let own = i64::from(std::process::id().cast_signed());
     wait_until("the answer is there", || queue.try_receive(own, &mut buffer).unwrap());

@@ -2,9 +2,14 @@
 
 use super::arguments::BenchArguments;
 use super::client::{self, Role};
+use super::progress::Progress;
 use super::report::ClientResult;
+use crate::commands::interrupt::Interrupt;
 use crate::failure::{Failure, Status};
-use crate::target::Target;
+use crate::output::complain;
+use crate::target::{QueueOptions, Target};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io::{BufReader, Write};
@@ -29,12 +34,18 @@ enum Told {
 }
 
 impl ClientProcesses {
-    pub(super) fn start(options: &BenchArguments, target: &Target, tells: bool) -> Result<Self, Failure> {
+    pub(super) fn start(
+        options: &BenchArguments,
+        queue: &QueueOptions,
+        target: &Target,
+        tells: bool,
+    ) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(|error| cannot_start(&error))?;
         let mut clients = Self(Vec::new());
         for number in 0..options.clients {
             let mut command = Command::new(&program);
-            command.args(["--json", "--key", &target.key.to_string(), "bench"]);
+            command.args(["--json", "--msqid", &target.queue.id().to_string()]);
+            command.args(queue.config.iter().flat_map(|path| ["--config".as_ref(), path.as_os_str()])).arg("bench");
             command.env(client::ROLE, Role { number, counter: std::process::id(), tells }.to_string());
             command.args(["--clients", &options.clients.to_string()]);
             command.arg("--timeout").arg(format!("{}ms", options.timeout.as_millis().max(1)));
@@ -45,16 +56,28 @@ impl ClientProcesses {
             if let Some(rate) = options.rate {
                 command.args(["--rate", &rate.to_string()]);
             }
-            let mut text = OsString::from("--text=");
-            text.push(&options.text);
-            let spawned = command.arg(text).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            if let Some(given) = &options.text {
+                let mut text = OsString::from("--text=");
+                text.push(given);
+                command.arg(text);
+            }
+            if let Some(mtype) = options.r#type {
+                command.args(["--type", &mtype.to_string()]);
+            }
+            command.args(options.set.iter().map(|(name, value)| format!("--set={name}={value}")));
+            let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
             clients.0.push(spawned.map_err(|error| cannot_start(&error))?);
         }
         Ok(clients)
     }
 
-    /// Lets them go and waits for their end; `show` is told often how many requests were sent since it was last told.
-    pub(super) fn run(mut self, mut show: impl FnMut(u64)) -> Result<Vec<Result<ClientResult, Failure>>, Failure> {
+    /// Lets them go and waits for their end, showing how far they are. Where it is asked for, they end once they are
+    /// answered.
+    pub(super) fn run(
+        mut self,
+        progress: &mut Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Result<ClientResult, Failure>>, Failure> {
         let (sender, told) = mpsc::channel();
         for (index, client) in self.0.iter_mut().enumerate() {
             let Some(stdout) = client.stdout.take() else { continue };
@@ -65,19 +88,34 @@ impl ClientProcesses {
         drop(sender);
         self.go();
         let mut results: Vec<Option<ClientResult>> = self.0.iter().map(|_| None).collect();
+        let mut is_ending = false;
         loop {
+            if !is_ending && interrupt.signal().is_some() {
+                is_ending = true;
+                progress.clear();
+                complain("ends once the requests under way are answered; a second signal ends it at once");
+                self.ask_to_end();
+            }
             match told.recv_timeout(TICK) {
-                Ok((_, Told::Progress(requests))) => show(requests),
+                Ok((_, Told::Progress(requests))) => progress.show(requests),
                 Ok((index, Told::Result(result))) => {
                     if let Some(place) = results.get_mut(index) {
                         *place = Some(*result);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => show(0),
+                Err(RecvTimeoutError::Timeout) => progress.show(0),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         Ok(std::mem::take(&mut self.0).into_iter().zip(results).map(|(client, result)| ended(client, result)).collect())
+    }
+
+    /// Each ends after the answer that it waits for.
+    fn ask_to_end(&self) {
+        for client in &self.0 {
+            // Nobody has waited for it yet, so the number is still its own.
+            let _ = kill(Pid::from_raw(client.id().cast_signed()), Signal::SIGTERM);
+        }
     }
 
     /// All wait for a line, so that none is far ahead of the others.

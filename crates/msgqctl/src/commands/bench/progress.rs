@@ -2,8 +2,8 @@
 
 use super::arguments::BenchArguments;
 use crate::failure::{Failure, Status};
+use crate::output::counted;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
-use nix::sys::signal::{SigSet, Signal, raise};
 use rustix::termios::tcgetwinsize;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -41,12 +41,12 @@ impl Progress {
         let elapsed = self.start.elapsed();
         bar.set_position(self.duration.map_or(self.requests, |_| milliseconds(elapsed)));
         let per_s = u128::from(self.requests) * 1000 / elapsed.as_millis().max(1);
-        bar.set_message(format!("{} requests, {per_s} a second", self.requests));
+        bar.set_message(format!("{}, {per_s} a second", counted(self.requests, "request")));
     }
 
     /// Leaves no trace, so that the result stands where it would without a bar.
-    pub(super) fn clear(&self) {
-        if let Some(bar) = &self.bar {
+    pub(super) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
@@ -60,24 +60,7 @@ fn bar(length: u64) -> Result<ProgressBar, Failure> {
         ProgressDrawTarget::term_like_with_hz(Box::new(BarLine), DRAWS_PER_S),
     );
     bar.set_style(style);
-    clear_at_the_end(bar.clone()).map_err(|errno| failed(&errno))?;
     Ok(bar)
-}
-
-/// A signal that ends the program takes the bar along. The signals are blocked in all threads that are started from now
-/// on, so that they come to the one that waits for them; the clients get them too, and std unblocks them there.
-fn clear_at_the_end(bar: ProgressBar) -> nix::Result<()> {
-    let mut ends = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
-        ends.add(signal);
-    }
-    ends.thread_block()?;
-    let _ = std::thread::spawn(move || {
-        let Ok(signal) = ends.wait() else { return };
-        bar.finish_and_clear();
-        let _ = ends.thread_unblock().and_then(|()| raise(signal));
-    });
-    Ok(())
 }
 
 /// The line of standard error, without its last columns: indicatif fills it up with blanks, and a `^C` that the terminal

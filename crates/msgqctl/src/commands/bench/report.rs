@@ -1,19 +1,22 @@
 //! What one client of a load tells, and what comes out for all.
 
 use crate::commands::latency::LatencyReport;
+use crate::commands::reply_choice::ReplyChoice;
 use crate::failure::Failure;
-use crate::output::{StyledText, Text};
+use crate::output::{StyledText, Text, counted, short_span};
 use serde::{Deserialize, Serialize};
 
 /// Result of `bench`.
 #[derive(Debug, Serialize)]
 pub(super) struct BenchReport {
     pub(super) clients: u32,
+    /// Where answers go.
+    pub(super) reply: ReplyChoice,
     /// What was asked for; `null` in a closed loop.
     pub(super) rate_per_s: Option<u32>,
     #[serde(flatten)]
     pub(super) totals: RequestTotals,
-    /// With a rate: from when the request was due. `null` when nothing was answered.
+    /// With a rate: from when the request was due. Until the queue took it, where nothing is answered. `null` when there is none.
     pub(super) latency_ns: Option<LatencyReport>,
 }
 
@@ -66,11 +69,20 @@ impl Text for BenchReport {
     fn text(&self) -> StyledText {
         let RequestTotals { requests, answered, errors, timeouts, elapsed_ns, .. } = self.totals;
         let per_s = u128::from(answered) * 1_000_000_000 / u128::from(elapsed_ns.max(1));
-        let load = self.rate_per_s.map_or_else(|| "closed loop".to_owned(), |rate| format!("{rate} requests a second"));
+        let load = self
+            .rate_per_s
+            .map_or_else(|| "closed loop".to_owned(), |rate| format!("{} a second", counted(rate, "request")));
         let mut text = StyledText::default();
-        text.line(format!("load      {} clients, {load}", self.clients));
-        text.line(format!("requests  {requests} in {} ms", elapsed_ns / 1_000_000));
-        text.line(format!("answered  {answered} ({errors} errors), {per_s} a second; {timeouts} timed out"));
+        text.line(format!("load      {}, {load}", counted(self.clients, "client")));
+        text.line(format!("requests  {requests} in {}", short_span(elapsed_ns)));
+        if self.reply == ReplyChoice::None {
+            let sent = requests.saturating_sub(timeouts);
+            let per_s = u128::from(sent) * 1_000_000_000 / u128::from(elapsed_ns.max(1));
+            text.line(format!("sent      {sent}, {per_s} a second; {timeouts} found no room in time"));
+        } else {
+            let errors = counted(errors, "error");
+            text.line(format!("answered  {answered} ({errors}), {per_s} a second; {timeouts} timed out"));
+        }
         if let Some(latency) = self.latency_ns {
             text.line(latency.line());
         }

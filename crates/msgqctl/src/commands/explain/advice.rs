@@ -3,15 +3,23 @@
 use super::report::{ClientIdentity, ExplainReport};
 use crate::daemon::ServerPhase;
 use crate::output::{counted, rough_age};
-use crate::system::procfs::QueueCall;
+use crate::system::names::client_label;
+use msgq_core::layout::protocol::ReplyRoute;
+use msgq_core::queue_call::QueueCall;
 
 /// From here on a request that is in hand is worth a word on the handler.
 const SLOW_MS: u64 = 10_000;
 
+const KERNEL_THREAD: &str = "is a thread of the kernel, which uses no queue: whoever names this number means something else, or \
+                             is in another PID namespace";
+
 pub(super) fn verdict_on_client(report: &ExplainReport) -> String {
     let name = report.program.as_deref().map_or_else(String::new, |program| format!(" ({program})"));
-    let who = format!("PID {}{name}", report.pid);
-    if matches!(report.state, "dead" | "zombie") {
+    let who = format!("{}{name}", client_label(report.client, report.state));
+    if report.pid.is_none() {
+        return of_the_living(report, &who);
+    }
+    if matches!(report.state, "dead" | "zombie" | "kernel") {
         return of_the_dead(report, &who);
     }
     if report.identity == ClientIdentity::Reused && has_answers(report) {
@@ -21,19 +29,44 @@ pub(super) fn verdict_on_client(report: &ExplainReport) -> String {
         );
     }
     match report.waits {
-        Some(QueueCall::Msgrcv { msgtyp, .. }) if msgtyp != i64::from(report.pid) && msgtyp != 0 => format!(
-            "{who} waits for messages of type {msgtyp}, but answers to it have its own number {} as their type: its \
-             program must wait for that",
-            report.pid
-        ),
+        Some(QueueCall::Msgrcv { msgtyp, .. })
+            if report.answer_type.is_some_and(|mtype| mtype != msgtyp) && msgtyp != 0 =>
+        {
+            format!(
+                "{who} waits for messages of type {msgtyp}, but answers to it have {} as their type: its program must \
+             wait for that",
+                report.answer_type_in_words()
+            )
+        }
         _ if report.is_stopped => {
             format!(
                 "{who} is stopped, by a signal or a debugger, and reads nothing; `kill -CONT {}` lets it go on",
-                report.pid
+                report.client
             )
         }
         _ => of_the_living(report, &who),
     }
+}
+
+/// On a queue that is not known to be msgqd's: what the process does, and no advice.
+pub(super) fn verdict_on_process(report: &ExplainReport) -> String {
+    let name = report.program.as_deref().map_or_else(String::new, |program| format!(" ({program})"));
+    let does = match (report.state, report.waits) {
+        ("zombie", _) => "has ended and waits for its parent (zombie)".to_owned(),
+        ("number", _) => "is a number without a process".to_owned(),
+        ("dead", _) => "does not exist".to_owned(),
+        ("kernel", _) => KERNEL_THREAD.to_owned(),
+        _ if report.is_stopped => "is stopped, by a signal or a debugger".to_owned(),
+        (_, Some(QueueCall::Msgrcv { msgtyp, .. })) => format!("waits in this queue for messages of type {msgtyp}"),
+        (_, Some(QueueCall::Msgsnd { .. })) => "waits for room in this queue to send".to_owned(),
+        ("alive", None) => "is alive, and was not seen to wait in this queue".to_owned(),
+        _ => "may be alive, which could not be found out".to_owned(),
+    };
+    let who = client_label(report.client, report.state);
+    if report.state == "kernel" {
+        return format!("{who}{name} {does}");
+    }
+    format!("{who}{name} {does}; whether it has a part in this queue is not known")
 }
 
 fn has_answers(report: &ExplainReport) -> bool {
@@ -41,7 +74,11 @@ fn has_answers(report: &ExplainReport) -> bool {
 }
 
 fn of_the_dead(report: &ExplainReport, who: &str) -> String {
-    let is = if report.state == "zombie" { "has ended and waits for its parent (zombie)" } else { "does not exist" };
+    let is = match report.state {
+        "zombie" => "has ended and waits for its parent (zombie)",
+        "kernel" => KERNEL_THREAD,
+        _ => "does not exist",
+    };
     if !has_answers(report) && report.requests.is_empty() && report.in_hand.is_empty() {
         return format!("{who} {is}; nothing waits for it and nothing of it waits");
     }
@@ -50,13 +87,17 @@ fn of_the_dead(report: &ExplainReport, who: &str) -> String {
         Some(ServerPhase::Serving) => "the server drops what it asked for and removes what rests for it".to_owned(),
         _ if answers == 0 => "its requests will be dropped by the server that takes them".to_owned(),
         _ => {
-            format!("`msgqctl purge --pid {}` removes {} that nobody will read", report.pid, counted(answers, "answer"))
+            let (client, answers) = (report.client, counted(answers, "answer"));
+            format!("`msgqctl purge --pid {client}` removes {answers} that nobody will read")
         }
     };
     format!("{who} {is}; {removal}")
 }
 
 fn of_the_living(report: &ExplainReport, who: &str) -> String {
+    if report.route == ReplyRoute::Private && has_answers(report) {
+        return held_back(report, who);
+    }
     // Whatever else is under way, it would not read that either.
     if has_answers(report) && !matches!(report.waits, Some(QueueCall::Msgrcv { .. })) {
         return unread(report, who);
@@ -90,18 +131,34 @@ fn of_the_living(report: &ExplainReport, who: &str) -> String {
     if has_answers(report) { unread(report, who) } else { nothing(report, who) }
 }
 
-fn down(report: &ExplainReport) -> &'static str {
+/// For a client with a queue of its own that takes nothing now.
+fn held_back(report: &ExplainReport, who: &str) -> String {
+    let held = report.outbox.len();
+    let (answers, wait) = (counted(held, "answer"), verb(held));
     match report.server {
-        Some(ServerPhase::Hangs) => "hangs: restart it, and nothing of that is lost (systemctl restart msgqd)",
-        Some(ServerPhase::Died) => "died: start it, and nothing of that is lost (systemctl start msgqd)",
-        Some(ServerPhase::Ended) => "was stopped: start it (systemctl start msgqd)",
-        Some(ServerPhase::Starting) => "is starting: wait a moment",
-        _ => "does not take requests now",
+        Some(ServerPhase::Serving | ServerPhase::Draining) => format!(
+            "{who} has a queue of its own that took no more: {answers} for it {wait} in the outbox, and the server tries again \
+             until response_ttl_s has passed; its program must read that queue"
+        ),
+        _ => format!("{answers} for {who} {wait} in the outbox of a server that {}", down(report)),
+    }
+}
+
+fn down(report: &ExplainReport) -> String {
+    let unit = &report.unit;
+    match report.server {
+        Some(ServerPhase::Hangs) => {
+            format!("hangs: restart it, and nothing of that is lost (systemctl restart {unit})")
+        }
+        Some(ServerPhase::Died) => format!("died: start it, and nothing of that is lost (systemctl start {unit})"),
+        Some(ServerPhase::Ended) => format!("was stopped: start it (systemctl start {unit})"),
+        Some(ServerPhase::Starting) => "is starting: wait a moment".to_owned(),
+        _ => "does not take requests now".to_owned(),
     }
 }
 
 fn unread(report: &ExplainReport, who: &str) -> String {
-    let (pid, rest) = (report.pid, report.resting.messages);
+    let (pid, rest) = (report.client, report.resting.messages);
     let held = report.outbox.iter().filter(|held| held.state != "offered").count();
     let mut what = match (rest, held) {
         (0, _) => format!("{} for it {} in the outbox, for room in the queue", counted(held, "answer"), verb(held)),
@@ -119,6 +176,10 @@ fn unread(report: &ExplainReport, who: &str) -> String {
              `msgqctl purge --pid {pid} --force` drops those in the queue"
         ),
         Some(QueueCall::Msgrcv { .. }) => format!("{who} is about to read: {what}"),
+        None if report.pid.is_none() => format!(
+            "{who}: {what}; nobody knows whether it will be read: unread it ends when response_ttl_s has passed, and in the \
+             queue with `msgqctl purge --pid {pid} --force`"
+        ),
         None => format!(
             "{who} does not read: {what}; see what it does instead, or drop those in the queue with `msgqctl purge \
              --pid {pid} --force`"
@@ -134,11 +195,13 @@ fn nothing(report: &ExplainReport, who: &str) -> String {
     match report.waits {
         Some(QueueCall::Msgrcv { .. }) => format!(
             "{who} waits for an answer, and none is on its way: its request was refused, its answer was dropped or \
-             read by somebody else, or it never asked; `journalctl -u msgqd` tells of what was refused or dropped"
+             read by somebody else, or it never asked; `journalctl -u {}` tells of what was refused or dropped",
+            report.unit
         ),
         Some(QueueCall::Msgsnd { .. }) => {
             format!("{who} waits for room in the queue to send; `msgqctl stat` says who holds it")
         }
+        None if report.pid.is_none() => format!("nothing waits for {who} and nothing of it waits"),
         None => format!("{who} is alive; nothing waits for it and nothing of it waits"),
     }
 }

@@ -1,9 +1,11 @@
 //! The story of one client, as JSON and as text.
 
 use crate::daemon::ServerPhase;
+use crate::messages::NamedFields;
 use crate::output::{Colour, StyledText, Text, counted, program_label, rough_age};
 use crate::system::names::Named;
-use crate::system::procfs::QueueCall;
+use msgq_core::layout::protocol::ReplyRoute;
+use msgq_core::queue_call::QueueCall;
 use serde::Serialize;
 
 /// Rows of requests and answers that the text shows at most; JSON shows all.
@@ -12,7 +14,10 @@ const MAX_ROWS: usize = 10;
 /// Result of `explain`.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct ExplainReport {
-    pub(super) pid: i32,
+    /// Its number.
+    pub(super) client: i64,
+    /// `null` where no process is behind the number.
+    pub(super) pid: Option<i32>,
     pub(super) state: &'static str,
     pub(super) program: Option<String>,
     pub(super) user: Option<Named>,
@@ -31,9 +36,23 @@ pub(super) struct ExplainReport {
     pub(super) looked_at: usize,
     /// False when a limit ended the look at the queue, so that there may be more.
     pub(super) is_complete: bool,
+    /// What the kernel shows of its part in a queue of which it is not known what its messages mean; else empty.
+    pub(super) shown: Vec<String>,
     /// What could not be found out, and why.
     pub(super) unknown: Vec<String>,
     pub(super) verdict: String,
+    /// What systemctl calls its server.
+    #[serde(skip)]
+    pub(super) unit: String,
+    /// The type of answers to it, where they share a queue.
+    #[serde(skip)]
+    pub(super) answer_type: Option<i64>,
+    /// Where answers go.
+    #[serde(skip)]
+    pub(super) route: ReplyRoute,
+    /// Nobody knows whose the messages of this queue are: none was looked at.
+    #[serde(skip)]
+    pub(super) is_foreign: bool,
 }
 
 /// Whether the number still belongs to whom the server took hold of.
@@ -50,6 +69,8 @@ pub(super) enum ClientIdentity {
     Ended,
     /// The kernel gives no identities.
     Unknown,
+    /// No process is behind the number.
+    WithoutProcess,
 }
 
 /// A request of this client that waits in the queue.
@@ -60,6 +81,8 @@ pub(super) struct WaitingRequest {
     /// Its place among all messages, from 0.
     pub(super) index: usize,
     pub(super) text_escaped: String,
+    /// Where the protocol's struct is declared.
+    pub(super) fields: Option<NamedFields>,
 }
 
 /// A request or its answer in the server's table.
@@ -78,18 +101,27 @@ pub(super) struct AnswersInQueue {
     pub(super) bytes: usize,
     pub(super) first_status: Option<i32>,
     pub(super) first_text_escaped: Option<String>,
+    /// Where the protocol's struct is declared.
+    pub(super) first_fields: Option<NamedFields>,
 }
 
 impl Text for ExplainReport {
     fn text(&self) -> StyledText {
         let mut text = StyledText::default();
         text.coloured_field(Colour::Bold, "verdict", &self.verdict);
-        text.field("client", &self.client());
+        if self.is_foreign {
+            text.field("process", &self.client_in_words());
+            self.shown.iter().for_each(|sentence| text.field("shown", sentence));
+            self.unknown.iter().for_each(|sentence| text.field("unknown", sentence));
+            return text;
+        }
+        text.field("client", &self.client_in_words());
         text.field("identity", self.identity.sentence());
         for request in self.requests.iter().take(MAX_ROWS) {
-            let WaitingRequest { place, index, text_escaped } = request;
+            let WaitingRequest { place, index, text_escaped, fields } = request;
+            let shown = fields.as_ref().map_or(text_escaped.as_str(), NamedFields::text);
             let of = self.requests_of_all;
-            let value = format!("request {place} of {of}, message {index} of the queue: {text_escaped}");
+            let value = format!("request {place} of {of}, message {index} of the queue: {shown}");
             text.field("waiting", &value);
         }
         if let Some(more) = self.requests.len().checked_sub(MAX_ROWS).filter(|more| *more > 0) {
@@ -106,10 +138,17 @@ impl Text for ExplainReport {
                 text.field("outbox", &format!("{answers}: {}", meaning(state, &rough_age(oldest_ms))));
             }
         }
-        text.field("resting", &self.resting.sentence());
+        match self.route {
+            ReplyRoute::Shared => text.field("resting", &self.resting.sentence("the queue")),
+            ReplyRoute::Separate => text.field("resting", &self.resting.sentence("the queue of the answers")),
+            ReplyRoute::Private => {
+                text.field("resting", "its answers go into a queue of its own, which is not looked at");
+            }
+            ReplyRoute::Nowhere => text.field("resting", "nothing is answered"),
+        }
         if !self.is_complete {
-            let seen = self.looked_at;
-            text.field("", &format!("the look ended at its limit, after {seen} messages: there may be more"));
+            let seen = counted(self.looked_at, "message");
+            text.field("", &format!("the look ended at its limit, after {seen}: there may be more"));
         }
         for sentence in &self.unknown {
             text.field("unknown", sentence);
@@ -119,8 +158,16 @@ impl Text for ExplainReport {
 }
 
 impl ExplainReport {
-    fn client(&self) -> String {
-        let mut words = format!("{} {}, {}", self.pid, program_label(self.program.as_deref()), self.state);
+    pub(super) fn answer_type_in_words(&self) -> String {
+        let mtype = self.answer_type.unwrap_or_default();
+        if mtype == self.client { format!("its own number {mtype}") } else { mtype.to_string() }
+    }
+
+    fn client_in_words(&self) -> String {
+        if self.pid.is_none() {
+            return format!("{}, a number without a process", self.client);
+        }
+        let mut words = format!("{} {}, {}", self.client, program_label(self.program.as_deref()), self.state);
         if let Some(user) = &self.user {
             words.push_str(&format!(", of user {}", user.label()));
         }
@@ -143,6 +190,7 @@ impl ClientIdentity {
             Self::Same => "the process that asked",
             Self::Reused => "another process than the one that asked has the number now",
             Self::Ended => "the process that asked has ended",
+            Self::WithoutProcess => "nobody knows whether it is still who asked, or whether it is there at all",
             Self::Unknown => "this kernel cannot tell whether it is still the process that asked",
         }
     }
@@ -160,9 +208,11 @@ fn meaning(state: &str, since: &str) -> String {
 }
 
 impl AnswersInQueue {
-    fn sentence(&self) -> String {
-        let mut value = format!("{} ({} bytes) in the queue", counted(self.messages, "answer"), self.bytes);
-        if let Some(text) = &self.first_text_escaped {
+    fn sentence(&self, queue: &str) -> String {
+        let mut value = format!("{} ({}) in {queue}", counted(self.messages, "answer"), counted(self.bytes, "byte"));
+        if let Some(fields) = &self.first_fields {
+            value.push_str(&format!("; the first: {}", fields.text()));
+        } else if let Some(text) = &self.first_text_escaped {
             let status = self.first_status.map_or_else(|| "no status".to_owned(), |it| format!("status {it}"));
             value.push_str(&format!("; the first, {status}: {text}"));
         }

@@ -1,8 +1,9 @@
 //! What `purge` removed, or would remove, as JSON and as text.
 
 use crate::output::{StyledText, Text, counted, program_label};
-use msgq_core::orphan::{Removed, SweepReport};
-use msgq_core::process::{ClientPid, process_name};
+use msgq_core::layout::protocol::{ClientKind, Protocol};
+use msgq_core::orphan::{Removed, SweepReport, reader_of};
+use msgq_core::process::process_name;
 use serde::Serialize;
 
 pub(super) const UNFINISHED: &str = "it ended at its limit, and there may be more to remove: run it again";
@@ -23,6 +24,14 @@ pub(super) struct PurgeReport {
     pub(super) kept: Vec<KeptClient>,
     /// Messages that stay because nobody knows how old they are.
     pub(super) unknown_age: usize,
+    /// Where what was removed can be put back from.
+    pub(super) saved_to: Option<String>,
+    /// Nobody knows for whom the messages of this queue are.
+    #[serde(skip)]
+    pub(super) is_foreign: bool,
+    /// Of its clients nobody knows which are dead.
+    #[serde(skip)]
+    pub(super) clients_are_numbers: bool,
 }
 
 /// Responses for one number that were removed.
@@ -46,10 +55,10 @@ pub(super) struct KeptClient {
 }
 
 impl PurgeReport {
-    pub(super) fn of_sweep(is_dry_run: bool, swept: &SweepReport) -> Self {
+    pub(super) fn of_sweep(protocol: &Protocol, is_dry_run: bool, swept: &SweepReport) -> Self {
         let kept = swept.kept.iter().map(|kept| KeptClient {
             mtype: kept.mtype,
-            program: ClientPid::from_mtype(kept.mtype).and_then(process_name),
+            program: reader_of(protocol, kept.mtype).and_then(process_name),
             messages: kept.seen.map(|seen| seen.messages),
         });
         Self {
@@ -60,6 +69,9 @@ impl PurgeReport {
             removed: swept.removed.iter().map(RemovedClient::of_removed).collect(),
             kept: kept.collect(),
             unknown_age: swept.unknown_age,
+            saved_to: None,
+            is_foreign: false,
+            clients_are_numbers: protocol.client_kind() == ClientKind::Number,
         }
     }
 }
@@ -75,24 +87,34 @@ impl RemovedClient {
 impl Text for PurgeReport {
     fn text(&self) -> StyledText {
         let verb = removal_verb(self.is_dry_run);
+        let noun = if self.is_foreign { "message" } else { "response" };
         if self.removed.is_empty() {
             let why = match self.unknown_age {
+                0 if self.is_foreign => "no such message rests in the queue".to_owned(),
+                0 if self.clients_are_numbers => {
+                    "clients are numbers without processes, so nobody is known to be dead; unread responses go when \
+                     response_ttl_s has passed, or with --pid N --force"
+                        .to_owned()
+                }
                 0 => "no response of a dead client rests in the queue".to_owned(),
-                unknown => format!("of {} it is not known how old it is", counted(unknown, "response")),
+                unknown => format!("of {} it is not known how old it is", counted(unknown, noun)),
             };
             return format!("{verb} nothing: {why}\n").into();
         }
-        let responses = counted(self.messages, "response");
-        let clients = counted(self.removed.len(), "client");
+        let whose = match self.is_foreign {
+            true => format!("of {}", counted(self.removed.len(), "type")),
+            false => format!("for {}", counted(self.removed.len(), "client")),
+        };
         let mut text = StyledText::default();
-        text.line(format!("{verb} {responses} ({} bytes) for {clients}", self.bytes));
+        text.line(format!("{verb} {} ({}) {whose}", counted(self.messages, noun), counted(self.bytes, "byte")));
+        write_saved(&mut text, self.saved_to.as_deref());
         for client in self.removed.iter().take(MAX_ROWS) {
-            let messages = counted(client.messages, "response");
-            text.line(format!("  {}: {messages}, {} bytes: {}", client.mtype, client.bytes, client.reason_text));
+            let (messages, bytes) = (counted(client.messages, noun), counted(client.bytes, "byte"));
+            text.line(format!("  {}: {messages}, {bytes}: {}", client.mtype, client.reason_text));
         }
         write_more(&mut text, self.removed.len());
         if self.unknown_age > 0 {
-            let kept = counted(self.unknown_age, "response");
+            let kept = counted(self.unknown_age, noun);
             text.line(format!("kept {kept} of which it is not known how old it is"));
         }
         text
@@ -101,6 +123,12 @@ impl Text for PurgeReport {
 
 fn removal_verb(is_dry_run: bool) -> &'static str {
     if is_dry_run { "would remove" } else { "removed" }
+}
+
+fn write_saved(text: &mut StyledText, saved_to: Option<&str>) {
+    if let Some(file) = saved_to {
+        text.line(format!("  saved in {file}: `msgqctl restore` with this file puts them back"));
+    }
 }
 
 fn write_more(text: &mut StyledText, rows: usize) {
@@ -120,12 +148,16 @@ pub(super) struct RequestsReport {
     pub(super) bytes: usize,
     /// Who asked, and now waits for answers in vain.
     pub(super) clients: Vec<Abandoned>,
+    /// Where what was removed can be put back from.
+    pub(super) saved_to: Option<String>,
 }
 
 /// A client whose requests were removed.
 #[derive(Debug, Serialize)]
 pub(super) struct Abandoned {
-    /// `null` for requests that name nobody.
+    /// Its number; `null` for requests that name nobody.
+    pub(super) client: Option<i64>,
+    /// The same where a process is behind it.
     pub(super) pid: Option<i32>,
     pub(super) program: Option<String>,
     pub(super) state: &'static str,
@@ -135,14 +167,23 @@ pub(super) struct Abandoned {
 impl Text for RequestsReport {
     fn text(&self) -> StyledText {
         let verb = removal_verb(self.is_dry_run);
-        if self.messages == 0 {
-            return format!("{verb} nothing: no request waits in the queue\n").into();
-        }
         let mut text = StyledText::default();
-        text.line(format!("{verb} {} ({} bytes)", counted(self.messages, "request"), self.bytes));
+        if self.is_dry_run && !self.is_complete {
+            text.line(
+                "not all messages could be looked at, so it is not known how many requests wait behind those that were",
+            );
+        }
+        if self.messages == 0 {
+            let what = if self.is_complete { "no request waits in the queue" } else { "no request was seen" };
+            text.line(format!("{verb} nothing: {what}"));
+            return text;
+        }
+        text.line(format!("{verb} {} ({})", counted(self.messages, "request"), counted(self.bytes, "byte")));
+        write_saved(&mut text, self.saved_to.as_deref());
         for client in self.clients.iter().take(MAX_ROWS) {
             let requests = counted(client.requests, "request");
-            text.line(match client.pid {
+            text.line(match client.client {
+                Some(number) if client.pid.is_none() => format!("  {number}: {requests}"),
                 Some(pid) => {
                     let (state, name) = (client.state, program_label(client.program.as_deref()));
                     format!("  {pid}: {requests}, {state}: {name}")
@@ -180,6 +221,9 @@ mod tests {
             removed,
             kept: vec![],
             unknown_age: 0,
+            saved_to: None,
+            is_foreign: false,
+            clients_are_numbers: false,
         };
         let text = report.text().to_string();
         assert!(text.starts_with("would remove 1 response (264 bytes) for 1 client\n"), "{text}");

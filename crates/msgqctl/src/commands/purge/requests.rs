@@ -1,95 +1,141 @@
 //! `purge --requests`: for an operator who knows that nobody will ever serve them.
 
 use super::arguments::PurgeArguments;
+use super::planned::{Gone, take_into};
 use super::report::{Abandoned, RequestsReport, UNFINISHED};
+use super::scope::no_requests_known;
 use crate::commands::CommandOutcome;
+use crate::commands::confirmation::Removal;
 use crate::failure::{Failure, Status};
 use crate::messages::{browse_messages, describe_message};
 use crate::output::counted;
-use crate::system::names::process_state;
+use crate::system::names::client_state;
 use crate::target::{QueueOptions, Target};
-use msgq_core::layout::REQUEST_MTYPE;
+use msgq_core::layout::protocol::Protocol;
 use msgq_core::orphan::{RemovalLimits, take_requests};
-use msgq_core::process::{ClientPid, process_name};
+use msgq_core::process::{ClientNumber, process_name};
 use msgq_core::queue::{MessageBuffer, QueueError};
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use msgq_core::saved_messages::{SaveFile, Taking};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many requests each client has there; `None`: such as name nobody.
 #[derive(Default)]
 struct RequestCounts {
     messages: usize,
     bytes: usize,
-    by_client: BTreeMap<Option<ClientPid>, usize>,
+    by_client: BTreeMap<Option<ClientNumber>, usize>,
+    types: BTreeSet<i64>,
     is_complete: bool,
 }
 
 impl RequestCounts {
-    fn add(&mut self, message: &MessageBuffer) {
+    fn add(&mut self, protocol: &Protocol, mtype: i64, body: &[u8]) {
         self.messages += 1;
-        self.bytes += message.body().len();
-        *self.by_client.entry(describe_message(message.mtype(), message.body()).client).or_default() += 1;
+        self.bytes += body.len();
+        self.types.insert(mtype);
+        let client = describe_message(protocol, mtype, body).client;
+        *self.by_client.entry(client).or_default() += 1;
     }
 }
 
 pub(super) fn purge_requests(options: &PurgeArguments, queue: &QueueOptions) -> Result<CommandOutcome, Failure> {
-    let may_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let must_ask = !options.yes && !options.dry_run;
-    if must_ask && !may_ask {
-        return Err(Failure::new(
-            Status::Usage,
-            "their clients would wait for answers in vain: where nobody can be asked, --requests needs --yes",
-        ));
-    }
     let target = queue.open()?;
-    let failed = |error: QueueError| target.failure(&error);
-    let seen = count_requests(&target).map_err(failed)?;
-    if options.dry_run || seen.messages == 0 {
-        return Ok(requests_outcome(options.dry_run, &seen));
+    let stat = target.stat()?;
+    if let Some(seen) = target.why_unknown(&stat) {
+        return Err(no_requests_known(&seen));
     }
-    if must_ask && !is_confirmed(&target, &seen) {
-        return Err(Failure::new(Status::Other, "not confirmed: nothing was removed"));
+    let seen = count_requests(&target, options.limit).map_err(|error| target.failure(&error))?;
+    if options.dry_run || (seen.messages == 0 && seen.is_complete) {
+        return Ok(requests_outcome(options, &seen, Gone::default()));
     }
-    // No more than were seen: what came meanwhile was not asked about.
-    let mut taken = RequestCounts { is_complete: seen.is_complete, ..RequestCounts::default() };
-    let limits = RemovalLimits::default();
-    let is_all = take_requests(&target.queue, seen.messages, limits, |message| taken.add(message)).map_err(failed)?;
-    taken.is_complete &= is_all;
-    Ok(requests_outcome(false, &taken))
+    let what = what_goes(&seen, options.limit);
+    let removal = Removal {
+        what: &what,
+        place: &format!("queue {}", target.name),
+        meaning: "Their clients will wait for answers in vain.",
+        why_asked: "the clients of requests that are removed wait for answers in vain",
+    };
+    removal.announce(options.yes)?;
+    // No more than were there: what came meanwhile was not asked about. A receive finds requests by their type, also those
+    // that stand behind more messages than can be looked at.
+    let resting = if seen.is_complete { seen.messages } else { usize::try_from(stat.messages).unwrap_or(usize::MAX) };
+    let at_most = options.limit.unwrap_or(usize::MAX).min(resting);
+    let (taken, gone) = match options.saving.open_file(&target)? {
+        None => (removed_requests(&target, at_most)?, Gone::default()),
+        Some(file) => saved_requests(file, &target, &seen, at_most)?,
+    };
+    Ok(requests_outcome(options, &taken, gone))
 }
 
-fn count_requests(target: &Target) -> Result<RequestCounts, QueueError> {
+fn removed_requests(target: &Target, at_most: usize) -> Result<RequestCounts, Failure> {
+    let mut taken = RequestCounts::default();
+    let (limits, protocol) = (RemovalLimits::default(), &target.messages);
+    let types = protocol.request_types();
+    let add = |message: &MessageBuffer| taken.add(protocol, message.mtype(), message.body());
+    let is_complete = take_requests(&target.queue, types, at_most, limits, add);
+    taken.is_complete = is_complete.map_err(|error| target.failure(&error))?;
+    Ok(taken)
+}
+
+fn saved_requests(
+    file: SaveFile,
+    target: &Target,
+    seen: &RequestCounts,
+    at_most: usize,
+) -> Result<(RequestCounts, Gone), Failure> {
+    let taken = RefCell::new(RequestCounts::default());
+    let on_taken = |mtype: i64, body: &[u8]| taken.borrow_mut().add(&target.messages, mtype, body);
+    // Of types that were not seen nothing is taken: without a copy nothing can be saved.
+    let by_type = seen.types.iter().map(|mtype| (*mtype, usize::MAX));
+    let gone = take_into(file, target, Taking { at_most, on_taken: &on_taken, ..Taking::of_types(by_type) })?;
+    let mut taken = taken.into_inner();
+    taken.is_complete = gone.is_complete;
+    Ok((taken, gone))
+}
+
+/// Up to `limit` of them.
+fn count_requests(target: &Target, limit: Option<usize>) -> Result<RequestCounts, QueueError> {
     let mut seen = RequestCounts::default();
     let browsed = browse_messages(&target.queue, |_, message| {
-        if message.mtype() == REQUEST_MTYPE {
-            seen.add(message);
+        let is_request = target.protocol().request_types().receives(message.mtype());
+        if is_request && limit.is_none_or(|limit| seen.messages < limit) {
+            seen.add(&target.messages, message.mtype(), message.body());
         }
     })?;
-    seen.is_complete = browsed.is_complete;
+    seen.is_complete = browsed.is_complete || limit == Some(seen.messages);
     Ok(seen)
 }
 
-fn is_confirmed(target: &Target, seen: &RequestCounts) -> bool {
+fn what_goes(seen: &RequestCounts, limit: Option<usize>) -> String {
     let (requests, clients) = (counted(seen.messages, "request"), counted(seen.by_client.len(), "client"));
-    let _ = write!(
-        std::io::stderr().lock(),
-        "Remove {requests} of {clients} from queue {}? Their clients will wait for answers in vain. [y/N] ",
-        target.key
-    );
-    let mut answer = String::new();
-    let _ = std::io::stdin().read_line(&mut answer);
-    matches!(answer.trim(), "y" | "Y" | "yes")
+    let bytes = counted(seen.bytes, "byte");
+    match (seen.is_complete, limit) {
+        (true, _) => format!("{requests} of {clients} ({bytes})"),
+        (false, None) => format!("all requests, of which {requests} of {clients} ({bytes}) could be seen"),
+        (false, Some(limit)) => {
+            format!("up to {}, of which {requests} of {clients} ({bytes}) could be seen", counted(limit, "request"))
+        }
+    }
 }
 
-fn requests_outcome(is_dry_run: bool, requests: &RequestCounts) -> CommandOutcome {
+fn requests_outcome(options: &PurgeArguments, requests: &RequestCounts, gone: Gone) -> CommandOutcome {
     let clients = requests.by_client.iter().map(|(client, requests)| Abandoned {
-        pid: client.map(ClientPid::get),
+        client: client.map(ClientNumber::get),
+        pid: client.and_then(ClientNumber::pid),
         program: client.and_then(process_name),
-        state: process_state(client.map_or(0, ClientPid::get)),
+        state: client_state(*client),
         requests: *requests,
     });
     let RequestCounts { messages, bytes, is_complete, .. } = *requests;
-    let report = RequestsReport { is_dry_run, is_complete, messages, bytes, clients: clients.collect() };
-    let diagnostics = if is_complete { vec![] } else { vec![UNFINISHED.to_owned()] };
-    CommandOutcome { diagnostics, ..CommandOutcome::done(report) }
+    let is_dry_run = options.dry_run;
+    let saved_to = options.saving.shown_file().filter(|_| !is_dry_run && messages > 0);
+    let report = RequestsReport { is_dry_run, is_complete, messages, bytes, clients: clients.collect(), saved_to };
+    let Gone { mut diagnostics, status, ended_by, .. } = gone;
+    // A second look would end where the first did.
+    if !is_complete && !is_dry_run && status.is_none() && ended_by.is_none() {
+        diagnostics.push(UNFINISHED.to_owned());
+    }
+    let status = status.unwrap_or(Status::Ok);
+    CommandOutcome { diagnostics, status, ended_by, ..CommandOutcome::done(report) }
 }

@@ -3,10 +3,11 @@
 use crate::commands::CommandOutcome;
 use crate::commands::latency::{LatencyReport, latency_histogram, latency_percentiles, nanoseconds};
 use crate::failure::{Failure, Status};
-use crate::output::{StyledText, Text};
+use crate::output::{StyledText, Text, counted, short_span};
 use hdrhistogram::Histogram;
 use msgq_core::client::{Answer, CallError};
 use msgq_core::escape::escape;
+use nix::sys::signal::Signal;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -66,10 +67,10 @@ impl Text for SummaryReport {
     fn text(&self) -> StyledText {
         let rate = u128::from(self.answered) * 1_000_000_000 / u128::from(self.elapsed_ns.max(1));
         let Self { requests, answered, errors, .. } = self;
-        let elapsed_ms = self.elapsed_ns / 1_000_000;
         let mut text = StyledText::default();
         text.line(format!("requests  {requests}"));
-        text.line(format!("answered  {answered} ({errors} errors) in {elapsed_ms} ms, {rate} a second"));
+        let errors = counted(*errors, "error");
+        text.line(format!("answered  {answered} ({errors}) in {}, {rate} a second", short_span(self.elapsed_ns)));
         if let Some(latency) = self.latency_ns {
             text.line(latency.line());
         }
@@ -101,7 +102,13 @@ impl RepeatedSend {
         Ok(())
     }
 
-    pub(super) fn outcome(self, asked: u32, ended_by: Option<Failure>) -> Result<CommandOutcome, Failure> {
+    /// `failed` ended the run, or a signal did.
+    pub(super) fn outcome(
+        self,
+        asked: u32,
+        failed: Option<Failure>,
+        signal: Option<Signal>,
+    ) -> Result<CommandOutcome, Failure> {
         let answered = self.latencies_ns.len();
         let report = SummaryReport {
             requests: u64::from(asked),
@@ -110,23 +117,22 @@ impl RepeatedSend {
             elapsed_ns: nanoseconds(self.started.elapsed()),
             latency_ns: latency_percentiles(&self.latencies_ns),
         };
-        match (ended_by, self.first_error) {
-            (Some(failure), _) if answered == 0 => Err(failure),
+        let (status, message) = match (failed, self.first_error) {
+            (Some(failure), _) if answered == 0 && signal.is_none() => return Err(failure),
             (Some(failure), _) => {
-                let message = format!("ended after {answered} answers: {}", failure.message);
-                Ok(CommandOutcome {
-                    diagnostics: vec![message],
-                    status: failure.status,
-                    ..CommandOutcome::done(report)
-                })
+                let message = format!("ended after {}: {}", counted(answered, "answer"), failure.message);
+                (failure.status, Some(message))
             }
             (None, Some(error)) => {
-                let diagnostics =
-                    vec![format!("{} of {answered} answers were errors; the first: {error}", self.errors)];
-                Ok(CommandOutcome { diagnostics, status: Status::ServerError, ..CommandOutcome::done(report) })
+                let were = if self.errors == 1 { "was an error" } else { "were errors" };
+                let all = counted(answered, "answer");
+                (Status::ServerError, Some(format!("{} of {all} {were}; the first: {error}", self.errors)))
             }
-            (None, None) => Ok(CommandOutcome::done(report)),
-        }
+            (None, None) => (Status::Ok, None),
+        };
+        let ended = signal.map(|signal| format!("ended by a signal ({signal})"));
+        let diagnostics = message.into_iter().chain(ended).collect();
+        Ok(CommandOutcome { diagnostics, status, ended_by: signal, ..CommandOutcome::done(report) })
     }
 }
 
@@ -153,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_shows_counts_rate_and_microseconds() {
+    fn a_summary_shows_counts_rate_and_times_in_units_that_fit() {
         let latency = LatencyReport { min: 1050, p50: 2000, p90: 3000, p99: 4000, p999: 5000, max: 9_999_999 };
         let report = SummaryReport {
             requests: 100,
@@ -163,8 +169,8 @@ mod tests {
             latency_ns: Some(latency),
         };
         let text = report.text().to_string();
-        assert!(text.contains("answered  50 (2 errors) in 2000 ms, 25 a second"), "{text}");
-        assert!(text.contains("min 1.0, p50 2.0") && text.contains("max 9999.9 µs"), "{text}");
+        assert!(text.contains("answered  50 (2 errors) in 2.0 s, 25 a second"), "{text}");
+        assert!(text.contains("min 1.1 µs, p50 2.0 µs") && text.contains("max 10.0 ms"), "{text}");
     }
 
     #[test]
@@ -182,7 +188,7 @@ mod tests {
         let ended = |failure: Option<Failure>, errors: i32| {
             let mut run = RepeatedSend::start().unwrap();
             (0..10).for_each(|number| run.add(Ok(answer(-i32::from(number < errors), 7))).unwrap());
-            run.outcome(20, failure).unwrap().status
+            run.outcome(20, failure, None).unwrap().status
         };
         let failure = || Some(Failure::new(Status::Timeout, "late"));
         assert_eq!(ended(None, 0), Status::Ok);
@@ -190,7 +196,7 @@ mod tests {
         assert_eq!(ended(failure(), 3), Status::Timeout);
         assert!(RepeatedSend::start().unwrap().add(Err(timeout())).is_err());
         assert_eq!(
-            RepeatedSend::start().unwrap().outcome(5, failure()).err().map(|failure| failure.status),
+            RepeatedSend::start().unwrap().outcome(5, failure(), None).err().map(|failure| failure.status),
             Some(Status::Timeout)
         );
     }

@@ -15,9 +15,11 @@ const FIXED_COLUMNS: usize = 51;
 /// One client and all that is held for it.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct ClientHoldings {
-    /// The type of its messages, which is its number.
+    /// The type of its messages, which is its number in the plain protocol.
     pub(super) mtype: i64,
-    /// `null` for a type that no process can have as its number.
+    /// `null` for a type that no client's answers have.
+    pub(super) client: Option<i64>,
+    /// The same where a process is behind the number.
     pub(super) pid: Option<i32>,
     /// `null` when it is gone or hidden; so is `program`.
     pub(super) user: Option<Named>,
@@ -40,12 +42,14 @@ impl ClientHoldings {
         self.resting + self.in_hand + self.outbox
     }
 
-    fn label(&self) -> &str {
-        match (&self.user, self.pid) {
-            (Some(Named { name: Some(name), .. }), _) => name,
-            (Some(_), _) => "unnamed",
-            (None, _) => "-",
-        }
+    /// Of a type that is no client's, the type.
+    fn number(&self) -> String {
+        self.client.unwrap_or(self.mtype).to_string()
+    }
+
+    fn user_label(&self) -> String {
+        let unnamed = || "unnamed".to_owned();
+        self.user.as_ref().map_or_else(|| "-".to_owned(), |user| user.shown_name().unwrap_or_else(unnamed))
     }
 }
 
@@ -61,29 +65,47 @@ pub(super) fn holdings_table(holders: &[ClientHoldings], text: &mut StyledText) 
 fn table_within(width: usize, rows: usize, holders: &[ClientHoldings]) -> StyledText {
     let shown = || holders.iter().take(rows);
     let roomy = width >= 100;
-    let numbers: Vec<String> = shown().map(|holder| holder.mtype.to_string()).collect();
-    let pid_room = widest(numbers.iter().map(String::as_str), 8, if roomy { 20 } else { 10 });
-    let user_room = widest(shown().map(ClientHoldings::label), 4, if roomy { 20 } else { 8 });
-    let left = width.saturating_sub(FIXED_COLUMNS + pid_room + user_room);
-    let program_room = widest(shown().filter_map(|holder| holder.program.as_deref()), 7, left.max(7));
+    let numbers: Vec<String> = shown().map(ClientHoldings::number).collect();
+    let are_processes = shown().any(|holder| holder.state != "number");
+    let number_room = if roomy || !are_processes { 20 } else { 10 };
+    let number_room = widest(numbers.iter().map(String::as_str), 8, number_room);
+    let names = match are_processes {
+        true => {
+            names_of_processes(width.saturating_sub(FIXED_COLUMNS + number_room), roomy, &shown().collect::<Vec<_>>())
+        }
+        false => vec![String::new(); numbers.len() + 1],
+    };
     let mut text = StyledText::default();
-    text.line(format!(
-        "{:>pid_room$}  {:<user_room$}  {:<program_room$}  {:<10}  {:>7}  {:>7}  {:>6}  {:>7}",
-        "client", "user", "program", "state", "resting", "in hand", "outbox", "age"
-    ));
+    let mut lines = names.iter();
+    let mut line = |number: &str, rest: [&str; 5]| {
+        let (number, names) = (fit(number, number_room), lines.next().map_or("", String::as_str));
+        let [state, resting, in_hand, outbox, age] = rest;
+        text.line(format!(
+            "{number:>number_room$}  {names}{state:<10}  {resting:>7}  {in_hand:>7}  {outbox:>6}  {age:>7}"
+        ));
+    };
+    line("client", ["state", "resting", "in hand", "outbox", "age"]);
     for (holder, number) in shown().zip(&numbers) {
         let ClientHoldings { state, resting, in_hand, outbox, .. } = holder;
-        let (number, user) = (fit(number, pid_room), pad(holder.label(), user_room));
-        let program = pad(holder.program.as_deref().unwrap_or("-"), program_room);
         let age = holder.oldest_ms.map_or_else(|| "-".to_owned(), rough_age);
-        text.line(format!(
-            "{number:>pid_room$}  {user}  {program}  {state:<10}  {resting:>7}  {in_hand:>7}  {outbox:>6}  {age:>7}"
-        ));
+        let [resting, in_hand, outbox] = [resting, in_hand, outbox].map(ToString::to_string);
+        line(number, [state, &resting, &in_hand, &outbox, &age]);
     }
     if let Some(more) = holders.len().checked_sub(rows).filter(|more| *more > 0) {
-        text.line(format!("{more:>pid_room$}  more hold less; --json shows them all"));
+        text.line(format!("{more:>number_room$}  more hold less; --json shows them all"));
     }
     text
+}
+
+/// The columns with user and program, their heading first, each with the gap behind it.
+fn names_of_processes(room: usize, roomy: bool, holders: &[&ClientHoldings]) -> Vec<String> {
+    let users: Vec<String> = holders.iter().map(|holder| holder.user_label()).collect();
+    let user_room = widest(users.iter().map(String::as_str), 4, if roomy { 20 } else { 8 });
+    let programs = || holders.iter().map(|holder| holder.program.as_deref().unwrap_or("-"));
+    let program_room = widest(programs(), 7, room.saturating_sub(user_room).max(7));
+    let row = |user: &str, program: &str| format!("{}  {}  ", pad(user, user_room), pad(program, program_room));
+    let rows = users.iter().zip(programs()).map(|(user, program)| row(user, program));
+    std::iter::once(row("user", "program")).chain(rows).collect()
 }
 
 #[cfg(test)]
@@ -93,6 +115,7 @@ mod tests {
     fn holder(mtype: i64, program: &str) -> ClientHoldings {
         ClientHoldings {
             mtype,
+            client: None,
             pid: None,
             user: Some(Named { id: 7, name: Some("somebody-with-a-long-name".into()) }),
             program: Some(program.into()),
@@ -103,6 +126,14 @@ mod tests {
             outbox: 100_000,
             oldest_ms: Some(7_199_999),
         }
+    }
+
+    #[test]
+    fn numbers_are_shown_whole_where_no_process_needs_the_room() {
+        let number = ClientHoldings { state: "number", program: None, user: None, ..holder(i64::MAX, "") };
+        let table = table_within(80, 10, &[number]).to_string();
+        assert!(table.contains("9223372036854775807  number") && !table.contains("program"), "{table}");
+        assert!(table.lines().all(|line| line.len() <= 80), "{table}");
     }
 
     #[test]

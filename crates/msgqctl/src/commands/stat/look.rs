@@ -1,99 +1,125 @@
 //! One look at a queue and at who serves it.
 
+use super::by_type::MessagesByType;
+use super::dead_letters::DeadLettersWaiting;
 use super::holdings::ClientHoldings;
-use super::report::{LastCall, QueueReport, RestingClient, StatReport, Waiting};
+use super::one_queue::{look_into, not_shown, queue_report, waiting_in};
+use super::queue_report::Waiting;
+use super::queue_waiters::QueueWaiters;
+use super::report::StatReport;
+use super::second_queue::SecondQueue;
+use super::second_verdict::trouble_of_answers;
 use super::server::server_report;
-use super::verdict::{StatVerdict, verdict_on_queue, with_closed_door};
+use super::verdict::{StatVerdict, verdict_on_queue, with_closed_door, with_dead_letters, with_full_queues};
+use crate::commands::reply_choice::ReplyChoice;
+use crate::condition::Condition;
 use crate::daemon::{DaemonReport, closing_note, closing_sentence};
+use crate::deadlock::{DeadlockVerdict, verdict_on_deadlock};
 use crate::failure::Failure;
-use crate::system::names::{Named, process_state};
+use crate::system::names::{Named, client_state};
 use crate::system::procfs::uid_of_process;
 use crate::target::Target;
-use msgq_core::orphan::{Resting, Survey, reader_of};
-use msgq_core::process::{ClientPid, process_name};
-use msgq_core::queue::{BrowseLimits, QueueKey, QueueStat};
-use nix::errno::Errno;
+use msgq_core::layout::protocol::{Protocol, ReplyRoute};
+use msgq_core::orphan::{client_of, reader_of};
+use msgq_core::process::{ClientNumber, process_name};
+use msgq_core::waiters::Waiters;
 use std::collections::HashMap;
 
 /// All that `stat` shows, and what is to be said beside it.
 pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
     let stat = target.stat()?;
     let mut diagnostics = Vec::new();
-    let waiting = match Survey::of_queue(&target.queue, BrowseLimits::default()) {
-        Ok(survey) => Some(waiting(&survey)),
-        Err(error) if error.errno() == Errno::ENOSYS => {
-            diagnostics.push(format!("what waits in the queue is not shown: {error}"));
+    let survey = match look_into(target) {
+        Ok(survey) => Some(survey),
+        Err(error) if error.is_without_msg_copy() => {
+            diagnostics.push(not_shown(&error));
             None
         }
         Err(error) => return Err(target.failure(&error)),
     };
-    let server = server_report(target.key, &stat);
-    let closed = closing_note(target.key, stat.uid).map(|note| closing_sentence(&note));
+    let server = server_report(&stat);
+    let messages = survey.as_ref().map(MessagesByType::of_survey);
+    let other_protocol = target.known.contradiction(&stat).filter(|_| server.is_of_msgqd());
+    let is_known = target.why_unknown(&stat).is_none();
+    diagnostics.extend(other_protocol.map(|seen| format!("{seen}, so they are shown by type")));
+    let protocol = target.protocol();
+    let waiting = survey.filter(|_| is_known).map(|survey| waiting_in(target, &survey));
+    let (answers, said) = SecondQueue::look(target, is_known);
+    diagnostics.extend(said);
+    let closed = stat.key.and_then(|key| closing_note(key, stat.uid)).map(|note| closing_sentence(&note));
     let verdict = verdict_on_queue(&stat, waiting.as_ref(), &server);
-    let StatVerdict { condition, sentence } = with_closed_door(verdict, closed.as_deref());
-    let clients = holdings_by_client(waiting.as_ref(), server.daemon.as_ref());
-    let queue = queue_report(target.key, &stat);
-    let report = StatReport { queue, waiting, server, clients, closed, condition, verdict: sentence };
+    let verdict = match verdict.condition {
+        Condition::Serving | Condition::Busy => {
+            answers.as_ref().and_then(|answers| trouble_of_answers(answers, &stat)).unwrap_or(verdict)
+        }
+        _ => verdict,
+    };
+    let is_one_way = protocol.route() == ReplyRoute::Nowhere && is_known;
+    let dead_letters = stat.key.filter(|_| is_one_way).and_then(|key| DeadLettersWaiting::count(key, stat.uid));
+    let is_private = protocol.route() == ReplyRoute::Private && is_known;
+    let verdict = with_full_queues(verdict, server.daemon.as_ref().filter(|_| is_private));
+    let verdict = with_closed_door(verdict, closed.as_deref());
+    let verdict = with_dead_letters(verdict, dead_letters.as_ref());
+    let seen = Waiters::look();
+    let waiters = QueueWaiters::of_queue(stat.msqid, &seen, server.pid.filter(|_| server.is_of_msgqd()));
+    // A msgqd never waits in msgsnd.
+    let deadlock = if server.is_of_msgqd() { None } else { verdict_on_deadlock(target, &seen) };
+    let (StatVerdict { condition, sentence }, cure) = with_deadlock(verdict, deadlock);
+    let resting = match &answers {
+        Some(answers) => answers.waiting.as_ref(),
+        None => waiting.as_ref(),
+    };
+    let clients = holdings_by_client(protocol, resting, server.daemon.as_ref());
+    let reply = ReplyChoice::of(protocol);
+    let queue = queue_report(&stat);
+    let report = StatReport {
+        queue,
+        reply,
+        answers,
+        dead_letters,
+        messages,
+        waiting,
+        waiters,
+        server,
+        clients,
+        closed,
+        condition,
+        verdict: sentence,
+        check: None,
+        cure,
+    };
     Ok((report, diagnostics))
 }
 
-fn queue_report(key: QueueKey, stat: &QueueStat) -> QueueReport {
-    QueueReport {
-        key: key.to_string(),
-        msqid: stat.msqid,
-        owner: Named::user(stat.uid),
-        group: Named::group(stat.gid),
-        creator: Named::user(stat.cuid),
-        creator_group: Named::group(stat.cgid),
-        mode: format!("{:04o}", stat.mode),
-        bytes: stat.bytes,
-        max_bytes: stat.max_bytes,
-        messages: stat.messages,
-        max_messages: stat.max_bytes,
-        last_send: last_call(stat.last_send_pid, stat.last_send_time),
-        last_receive: last_call(stat.last_receive_pid, stat.last_receive_time),
-        changed_at_s: stat.last_change_time,
-    }
-}
-
-fn last_call(pid: i32, at_s: i64) -> Option<LastCall> {
-    // A process outside of this PID namespace has no number here, but a time.
-    (pid != 0 || at_s != 0).then(|| LastCall { pid, program: ClientPid::new(pid).and_then(process_name), at_s })
-}
-
-fn waiting(survey: &Survey) -> Waiting {
-    Waiting {
-        is_complete: survey.is_complete,
-        looked_at: survey.looked_at,
-        requests: survey.requests.messages,
-        responses: survey.responses.values().map(|resting| resting.messages).sum(),
-        clients: survey.responses.iter().map(|(mtype, resting)| resting_client(*mtype, *resting)).collect(),
-    }
-}
-
-fn resting_client(mtype: i64, resting: Resting) -> RestingClient {
-    let pid = reader_of(mtype);
-    RestingClient {
-        mtype,
-        pid: pid.map(ClientPid::get),
-        program: pid.and_then(process_name),
-        state: process_state(pid.map_or(0, ClientPid::get)),
-        messages: resting.messages,
-        bytes: resting.bytes,
+/// A deadlock is why nothing else goes on, so it comes before that.
+fn with_deadlock(verdict: StatVerdict, deadlock: Option<DeadlockVerdict>) -> (StatVerdict, Option<String>) {
+    match deadlock {
+        Some(DeadlockVerdict { sentence, cure }) => (StatVerdict { condition: Condition::Deadlocked, sentence }, cure),
+        None => (verdict, None),
     }
 }
 
 /// One list of the clients from what rests in the queue and what the daemon holds; who holds the most comes first.
-fn holdings_by_client(waiting: Option<&Waiting>, daemon: Option<&DaemonReport>) -> Vec<ClientHoldings> {
+fn holdings_by_client(
+    protocol: &Protocol,
+    waiting: Option<&Waiting>,
+    daemon: Option<&DaemonReport>,
+) -> Vec<ClientHoldings> {
     let resting = waiting.iter().flat_map(|waiting| &waiting.clients).map(|client| {
         let (program, resting, resting_bytes) = (client.program.clone(), client.messages, client.bytes);
-        let holder =
-            ClientHoldings { program, state: client.state, resting, resting_bytes, ..no_holdings(client.mtype) };
+        let holder = ClientHoldings {
+            program,
+            state: client.state,
+            resting,
+            resting_bytes,
+            ..no_holdings(protocol, client.mtype)
+        };
         (client.mtype, holder)
     });
     let mut holders: HashMap<i64, ClientHoldings> = resting.collect();
-    let mut of_daemon = |client: i32, in_hand: usize, outbox: usize, oldest_ms: u64| {
-        let holder = holders.entry(client.into()).or_insert_with(|| known(client));
+    let mut of_daemon = |client: i64, in_hand: usize, outbox: usize, oldest_ms: u64| {
+        let mtype = protocol.response_mtype(client);
+        let holder = holders.entry(mtype).or_insert_with(|| known(protocol, client));
         holder.in_hand += in_hand;
         holder.outbox += outbox;
         holder.oldest_ms = holder.oldest_ms.max(Some(oldest_ms));
@@ -108,15 +134,17 @@ fn holdings_by_client(waiting: Option<&Waiting>, daemon: Option<&DaemonReport>) 
     holders
 }
 
-fn no_holdings(mtype: i64) -> ClientHoldings {
-    let pid = reader_of(mtype).map(ClientPid::get);
-    ClientHoldings { mtype, pid, state: "impossible", ..ClientHoldings::default() }
+fn no_holdings(protocol: &Protocol, mtype: i64) -> ClientHoldings {
+    let client = reader_of(protocol, mtype);
+    let (number, pid) = (client.map(ClientNumber::get), client.and_then(ClientNumber::pid));
+    ClientHoldings { mtype, client: number, pid, state: "impossible", ..ClientHoldings::default() }
 }
 
 /// A client of whom the daemon holds something, and nothing rests in the queue.
-fn known(pid: i32) -> ClientHoldings {
-    let program = ClientPid::new(pid).and_then(process_name);
-    ClientHoldings { program, state: process_state(pid), ..no_holdings(pid.into()) }
+fn known(protocol: &Protocol, number: i64) -> ClientHoldings {
+    let client = client_of(protocol.client_kind(), number);
+    let (program, state) = (client.and_then(process_name), client_state(client));
+    ClientHoldings { program, state, ..no_holdings(protocol, protocol.response_mtype(number)) }
 }
 
 /// Each user is looked up once: thousands of clients may be of one, and the look-up may go over a network.

@@ -1,6 +1,7 @@
 //! The state of a queue in the text format of Prometheus.
 
 use super::report::{ServerState, StatReport};
+use super::second_queue::SecondQueueState;
 use crate::daemon::{DaemonReport, LatencySummary, ServerPhase};
 use crate::output::{StyledText, Text};
 use msgq_core::queue::QueueKey;
@@ -58,7 +59,20 @@ impl Exposition {
         self.gauge("queue_messages", "Messages in the queue.", queue.messages);
         if let Some(waiting) = report.waiting.as_ref().filter(|waiting| waiting.is_complete) {
             self.gauge("queue_requests", "Requests that wait in the queue.", waiting.requests);
-            self.gauge("queue_responses", "Messages in the queue that are no requests.", waiting.responses);
+            let others = waiting.responses + waiting.others;
+            self.gauge("queue_responses", "Messages in the queue that are no requests.", others);
+        }
+        if let Some(answers) = &report.answers {
+            let is_there = u8::from(answers.state != SecondQueueState::Missing);
+            self.gauge("answer_queue_up", "1 while the queue is there into which answers go.", is_there);
+            if let Some(queue) = &answers.queue {
+                self.gauge("answer_queue_bytes", "Bytes of all answers in their queue.", queue.bytes);
+                self.gauge("answer_queue_max_bytes", "Bytes that the queue of answers holds at most.", queue.max_bytes);
+                self.gauge("answer_queue_messages", "Answers in their queue.", queue.messages);
+            }
+        }
+        if let Some(waiting) = &report.dead_letters {
+            self.gauge("dead_letters", "Messages that no handler took, and that wait for somebody.", waiting.letters);
         }
     }
 

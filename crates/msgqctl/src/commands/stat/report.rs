@@ -1,9 +1,15 @@
 //! What one look at a queue shows, as JSON and as text; names with `_s` are seconds since 1970.
 
+use super::by_type::MessagesByType;
+use super::dead_letters::DeadLettersWaiting;
 use super::holdings::{ClientHoldings, holdings_table};
+use super::queue_report::{QueueReport, Waiting};
+use super::queue_waiters::QueueWaiters;
+use super::second_queue::SecondQueue;
+use crate::commands::reply_choice::ReplyChoice;
+use crate::condition::{Condition, Level};
 use crate::daemon::DaemonReport;
-use crate::output::{Colour, StyledText, Text, counted, fill_bar, moment_with_age, program_label};
-use crate::system::names::Named;
+use crate::output::{Colour, StyledText, Text};
 use msgq_core::time::unix_time_s;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -12,80 +18,41 @@ use std::collections::BTreeMap;
 #[derive(Debug, Serialize)]
 pub(super) struct StatReport {
     pub(super) queue: QueueReport,
-    /// `null` where the kernel cannot show what waits.
+    /// Where answers go.
+    pub(super) reply: ReplyChoice,
+    /// The queue into which answers go, where they have one of their own: `messages` and `waiting` are about the queue of
+    /// requests then.
+    pub(super) answers: Option<SecondQueue>,
+    /// Messages that no handler took; `null` where answers go somewhere, and where this user may not read them.
+    pub(super) dead_letters: Option<DeadLettersWaiting>,
+    /// The messages by type, whatever a type means there; `null` where the kernel cannot show them.
+    pub(super) messages: Option<MessagesByType>,
+    /// What they mean in the protocol of msgqd; `null` where the kernel cannot show them, and on a queue that is not known
+    /// to be msgqd's.
     pub(super) waiting: Option<Waiting>,
+    /// Who waits on the queue, as far as this user may see.
+    pub(super) waiters: QueueWaiters,
     pub(super) server: ServerReport,
     /// All for whom something is held, who holds the most first.
     pub(super) clients: Vec<ClientHoldings>,
     /// Who closed the door, since when and why; `null` while it is open.
     pub(super) closed: Option<String>,
     /// The verdict's kind, for programs.
-    pub(super) condition: &'static str,
+    pub(super) condition: Condition,
     /// In one sentence: whether all is well, and what to do if not.
     pub(super) verdict: String,
-}
-
-/// The queue itself, as the kernel tells it.
-#[derive(Debug, Serialize)]
-pub(super) struct QueueReport {
-    pub(super) key: String,
-    pub(super) msqid: i32,
-    pub(super) owner: Named,
-    pub(super) group: Named,
-    pub(super) creator: Named,
-    pub(super) creator_group: Named,
-    pub(super) mode: String,
-    pub(super) bytes: u64,
-    pub(super) max_bytes: u64,
-    pub(super) messages: u64,
-    /// The kernel admits as many messages as bytes, so that empty ones have a limit too.
-    pub(super) max_messages: u64,
-    pub(super) last_send: Option<LastCall>,
-    pub(super) last_receive: Option<LastCall>,
-    pub(super) changed_at_s: i64,
-}
-
-/// Who did something last; PID 0 is a process of another PID namespace.
-#[derive(Debug, Serialize)]
-pub(super) struct LastCall {
-    pub(super) pid: i32,
-    pub(super) program: Option<String>,
-    pub(super) at_s: i64,
-}
-
-/// The messages in the queue.
-#[derive(Debug, Serialize)]
-pub(super) struct Waiting {
-    pub(super) is_complete: bool,
-    pub(super) looked_at: usize,
-    pub(super) requests: usize,
-    pub(super) responses: usize,
-    pub(super) clients: Vec<RestingClient>,
-}
-
-/// The messages in the queue for one client.
-#[derive(Debug, Serialize)]
-pub(super) struct RestingClient {
-    pub(super) mtype: i64,
-    /// `null` for a type that no process can have as its number.
-    pub(super) pid: Option<i32>,
-    pub(super) program: Option<String>,
-    pub(super) state: &'static str,
-    pub(super) messages: usize,
-    pub(super) bytes: usize,
-}
-
-impl RestingClient {
-    /// True when nobody will read them.
-    pub(super) fn is_orphan(&self) -> bool {
-        matches!(self.state, "dead" | "zombie" | "impossible")
-    }
+    /// What that is worth to monitoring, with `--check`; `null` otherwise.
+    pub(super) check: Option<Level>,
+    /// The command that lets a deadlocked queue run on; `null` otherwise.
+    pub(super) cure: Option<String>,
 }
 
 /// Whether somebody serves the queue.
 #[derive(Debug, Serialize)]
 pub(super) struct ServerReport {
     pub(super) state: ServerState,
+    /// The instance of msgqd; `null` for the one without a name, and for other programs.
+    pub(super) instance: Option<String>,
     pub(super) pid: Option<i32>,
     pub(super) program: Option<String>,
     pub(super) lock_file: Option<String>,
@@ -110,23 +77,40 @@ pub(super) enum ServerState {
     Unknown,
 }
 
+impl ServerReport {
+    /// True of a queue that a msgqd serves, or served until it died: only there a type is known to be a client.
+    pub(super) fn is_of_msgqd(&self) -> bool {
+        self.daemon.is_some() || self.state == ServerState::Msgqd
+    }
+}
+
 impl Text for StatReport {
     fn text(&self) -> StyledText {
         let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
         let mut text = StyledText::default();
         text.coloured_field(self.verdict_colour(), "verdict", &self.verdict);
+        if let Some(command) = &self.cure {
+            text.unbroken_field("run on with", command);
+        }
         self.queue.write(now_s, &mut text);
-        text.field("server", &self.server.note);
+        let instance = self.server.instance.as_ref().map_or_else(String::new, |name| format!("; instance {name}"));
+        text.field("server", &format!("{}{instance}", self.server.note));
         if let Some(daemon) = &self.server.daemon {
             text.append(daemon.text(now_s));
         }
         if let Some(reason) = &self.server.unknown {
             text.field("daemon", &format!("its numbers are not shown: {reason}"));
         }
-        match &self.waiting {
-            Some(waiting) => waiting.write(&mut text),
-            None => text.field("waiting", "not shown"),
+        match (&self.waiting, &self.messages) {
+            (Some(waiting), _) if self.reply != ReplyChoice::Shared => waiting.write_requests(&mut text),
+            (Some(waiting), _) => waiting.write(&mut text),
+            (None, Some(messages)) => messages.write(&mut text),
+            (None, None) => text.field("waiting", "not shown"),
         }
+        if let Some(answers) = &self.answers {
+            answers.write(now_s, &mut text);
+        }
+        self.waiters.write(self.server.is_of_msgqd(), &mut text);
         holdings_table(&self.clients, &mut text);
         text
     }
@@ -137,75 +121,9 @@ impl StatReport {
     fn verdict_colour(&self) -> Colour {
         match self.condition {
             _ if self.closed.is_some() => Colour::Yellow,
-            "serving" if self.server.daemon.is_some() => Colour::Green,
-            "hangs" | "down" => Colour::Red,
+            Condition::Serving if self.server.daemon.is_some() => Colour::Green,
+            Condition::Hangs | Condition::Down | Condition::Deadlocked => Colour::Red,
             _ => Colour::Yellow,
         }
-    }
-}
-
-impl QueueReport {
-    fn write(&self, now_s: i64, text: &mut StyledText) {
-        let last = |call: &Option<LastCall>| {
-            call.as_ref().map_or("never".to_owned(), |call| {
-                let name = program_label(call.program.as_deref().or(Some("gone or hidden")));
-                format!("{} by PID {} ({name})", moment_with_age(call.at_s, now_s), call.pid)
-            })
-        };
-        let whose = format!(
-            "{} (msqid {}) of user {}, group {}, mode {}",
-            self.key,
-            self.msqid,
-            numbered(&self.owner),
-            numbered(&self.group),
-            self.mode
-        );
-        text.field("queue", &whose);
-        text.unbroken_field("bytes", &fill_bar(self.bytes, self.max_bytes));
-        text.unbroken_field("messages", &fill_bar(self.messages, self.max_messages));
-        text.unbroken_field("last send", &last(&self.last_send));
-        text.unbroken_field("last receive", &last(&self.last_receive));
-        text.unbroken_field("last change", &moment_with_age(self.changed_at_s, now_s));
-    }
-}
-
-impl Waiting {
-    fn write(&self, text: &mut StyledText) {
-        let (requests, responses) = (counted(self.requests, "request"), counted(self.responses, "response"));
-        let clients = counted(self.clients.len(), "client");
-        text.field("waiting", &format!("{requests}; {responses} for {clients}"));
-        if !self.is_complete {
-            let seen = self.looked_at;
-            let ended = format!("only the oldest {seen} messages were looked at: there may be more");
-            text.field("", &ended);
-        }
-        if self.clients.iter().any(RestingClient::is_orphan) {
-            text.field("", "nobody will read some of these; `msgqctl purge` removes them");
-        }
-    }
-}
-
-fn numbered(named: &Named) -> String {
-    named.name.as_ref().map_or_else(|| named.id.to_string(), |name| format!("{name} ({})", named.id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(mtype: i64, messages: usize) -> RestingClient {
-        RestingClient { mtype, pid: None, program: None, state: "dead", messages, bytes: messages * 264 }
-    }
-
-    #[test]
-    fn a_look_that_ended_early_and_messages_for_nobody_are_said() {
-        let waiting =
-            Waiting { is_complete: false, looked_at: 5, requests: 1, responses: 9, clients: vec![client(77, 9)] };
-        let mut text = StyledText::default();
-        waiting.write(&mut text);
-        let text = text.to_string();
-        assert!(text.starts_with("waiting       1 request; 9 responses for 1 client\n"), "{text}");
-        assert!(text.contains("the oldest 5 messages were looked at: there may be more"), "{text}");
-        assert!(text.contains("msgqctl purge"), "{text}");
     }
 }

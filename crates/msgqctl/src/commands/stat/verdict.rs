@@ -1,9 +1,12 @@
 //! In one sentence: whether all is well, and what to do if not.
 
-use super::report::{RestingClient, ServerReport, ServerState, Waiting};
+use super::dead_letters::DeadLettersWaiting;
+use super::queue_report::{RestingClient, Waiting};
+use super::report::{ServerReport, ServerState};
+use crate::condition::Condition;
 use crate::daemon::{DaemonReport, LastError, ServerPhase};
-use crate::output::{counted, rough_age, utc};
-use msgq_core::layout::BODY_LEN_LP64;
+use crate::output::{counted, moment, rough_age};
+use crate::system::names::client_label;
 use msgq_core::queue::QueueStat;
 use std::fmt::Display;
 
@@ -13,47 +16,86 @@ const CROWDED_PERCENT: u64 = 75;
 /// From here on a request that is in hand is worth a word on the handler.
 const SLOW_MS: u64 = 10_000;
 
+/// From here on an answer that waits for room in its client's own queue is worth a word.
+const FULL_MS: u64 = 1000;
+
 /// What `stat` says first: whether all is well, and what to do if not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StatVerdict {
-    /// Its kind, a word in `snake_case` for programs.
-    pub(super) condition: &'static str,
+    pub(super) condition: Condition,
     pub(super) sentence: String,
 }
 
 /// The verdict on the queue and its server, without its door.
 pub(super) fn verdict_on_queue(stat: &QueueStat, waiting: Option<&Waiting>, server: &ServerReport) -> StatVerdict {
-    let fill = fill(stat, waiting);
+    let fill = || fill(stat, waiting);
     match (&server.daemon, server.state) {
-        (Some(daemon), _) => of_daemon(stat, waiting, fill, daemon),
-        (None, ServerState::Msgqd) => fill.unwrap_or_else(|| said("serving", "serving, as far as its lock shows")),
+        (Some(daemon), _) => of_daemon(stat, waiting, fill(), daemon),
+        (None, ServerState::Msgqd) => {
+            fill().unwrap_or_else(|| said(Condition::Serving, "serving, as far as its lock shows"))
+        }
         (None, ServerState::Unknown) => {
-            because("unknown", "what this user may see does not tell who serves this queue")
+            because(Condition::Unknown, "what this user may see does not tell who serves this queue")
         }
         (None, ServerState::NotFound) => {
-            let rest = fill.map_or_else(String::new, |fill| format!("; {}", fill.sentence));
-            said("not_served", format!("not served by msgqd{rest}"))
+            said(Condition::NotServed, format!("not served by msgqd{}", foreign_fill(stat)))
         }
     }
+}
+
+/// A word on a queue that is nearly full and of which it is not known who fills it.
+fn foreign_fill(stat: &QueueStat) -> String {
+    let percent = stat.bytes.max(stat.messages).saturating_mul(100).checked_div(stat.max_bytes).unwrap_or(100);
+    if percent < CROWDED_PERCENT { String::new() } else { format!("; it is {percent} % full") }
+}
+
+/// A queue of a client's own that is full is no trouble of the server's, but its client waits.
+pub(super) fn with_full_queues(verdict: StatVerdict, daemon: Option<&DaemonReport>) -> StatVerdict {
+    let Some(outbox) = daemon.map(|daemon| &daemon.outbox).filter(|_| verdict.condition == Condition::Serving) else {
+        return verdict;
+    };
+    let waiting: Vec<_> = outbox.clients.iter().filter(|row| row.oldest_ms >= FULL_MS).collect();
+    let Some(heaviest) = waiting.first() else { return verdict };
+    let held: usize = waiting.iter().map(|row| row.answers).sum();
+    let (answers, wait) = (counted(held, "answer"), if held == 1 { "waits" } else { "wait" });
+    let clients = counted(waiting.len(), "client");
+    let whose = if waiting.len() == 1 { "whose own queue takes no more" } else { "whose own queues take no more" };
+    let StatVerdict { condition, sentence } = verdict;
+    let client = heaviest.client;
+    said(condition, format!("{sentence}; {answers} {wait} for {clients} {whose} (`msgqctl explain {client}`)"))
+}
+
+/// Dead letters are no trouble of the server, but somebody should look at them.
+pub(super) fn with_dead_letters(verdict: StatVerdict, waiting: Option<&DeadLettersWaiting>) -> StatVerdict {
+    let Some(waiting) = waiting.filter(|waiting| waiting.letters > 0) else { return verdict };
+    let StatVerdict { condition, sentence } = verdict;
+    let (letters, at_least) =
+        (counted(waiting.letters, "dead letter"), if waiting.is_complete { "" } else { "at least " });
+    let verb = if waiting.letters == 1 { "waits" } else { "wait" };
+    said(condition, format!("{sentence}; {at_least}{letters} {verb}, messages that no handler took: msgqctl dead list"))
 }
 
 /// A door that the operator has closed comes first, and what else there is to say behind it.
 pub(super) fn with_closed_door(verdict: StatVerdict, closed: Option<&str>) -> StatVerdict {
     let Some(closed) = closed else { return verdict };
     let rest = match verdict.condition {
-        "serving" => String::new(),
+        Condition::Serving => String::new(),
         _ => format!("; {}", verdict.sentence),
     };
-    let condition = if matches!(verdict.condition, "serving" | "busy") { "closed" } else { verdict.condition };
+    let condition = if matches!(verdict.condition, Condition::Serving | Condition::Busy) {
+        Condition::Closed
+    } else {
+        verdict.condition
+    };
     said(condition, format!("{closed}; open it with: msgqctl resume{rest}"))
 }
 
 /// A verdict that begins with its condition.
-fn because(condition: &'static str, reason: impl Display) -> StatVerdict {
+pub(super) fn because(condition: Condition, reason: impl Display) -> StatVerdict {
     said(condition, format!("{condition}: {reason}"))
 }
 
-fn said(condition: &'static str, sentence: impl Into<String>) -> StatVerdict {
+fn said(condition: Condition, sentence: impl Into<String>) -> StatVerdict {
     StatVerdict { condition, sentence: sentence.into() }
 }
 
@@ -67,13 +109,16 @@ fn of_daemon(
     let messages = counted(stat.messages, "message");
     match daemon.phase {
         ServerPhase::Serving => {
-            let degraded = trouble(daemon).or(fill).or_else(|| outbox(daemon)).or_else(|| slow(daemon, waiting));
-            degraded.unwrap_or_else(|| said("serving", "serving"))
+            // A handler that is stuck is why requests fill the queue, so it comes before that.
+            let degraded = trouble(daemon).or_else(|| slow(daemon, waiting)).or(fill).or_else(|| outbox(daemon));
+            degraded.unwrap_or_else(|| said(Condition::Serving, "serving"))
         }
-        ServerPhase::Starting => because("starting", format!("PID {pid} finishes what an earlier server had in hand")),
-        ServerPhase::Draining => because("stopping", format!("PID {pid} finishes {in_hand}")),
+        ServerPhase::Starting => {
+            because(Condition::Starting, format!("PID {pid} finishes what an earlier server had in hand"))
+        }
+        ServerPhase::Draining => because(Condition::Stopping, format!("PID {pid} finishes {in_hand}")),
         ServerPhase::Hangs => because(
-            "hangs",
+            Condition::Hangs,
             format!(
                 "PID {pid} has shown no sign of life for {} s; see what holds it (a debugger, SIGSTOP), or restart it: \
                  what it has in hand is finished then",
@@ -82,10 +127,11 @@ fn of_daemon(
         ),
         ServerPhase::Died => died(daemon, &messages),
         ServerPhase::Ended => because(
-            "stopped",
+            Condition::Stopped,
             format!(
-                "PID {pid} ended in order and kept its queue; {messages} wait for the next start (systemctl start \
-                 msgqd)"
+                "PID {pid} ended in order and kept its queue; {messages} {} for the next start (systemctl start {})",
+                if stat.messages == 1 { "waits" } else { "wait" },
+                daemon.unit
             ),
         ),
     }
@@ -97,7 +143,7 @@ fn in_hand_or_outbox(daemon: &DaemonReport) -> String {
 
 fn died(daemon: &DaemonReport, messages: &str) -> StatVerdict {
     let (pid, in_hand) = (daemon.pid, in_hand_or_outbox(daemon));
-    let since = utc(i64::try_from(daemon.seen_alive_at_s).unwrap_or(i64::MAX));
+    let since = moment(i64::try_from(daemon.seen_alive_at_s).unwrap_or(i64::MAX));
     let error = match &daemon.last_error {
         Some(LastError { at_s, text }) => {
             let before = rough_age(daemon.seen_alive_at_s.saturating_sub(*at_s).saturating_mul(1000));
@@ -106,27 +152,36 @@ fn died(daemon: &DaemonReport, messages: &str) -> StatVerdict {
         None => "it had logged no error".to_owned(),
     };
     said(
-        "down",
+        Condition::Down,
         format!(
             "down since about {since}: PID {pid} was killed or crashed; {error}; {in_hand} that it had in hand and \
-             {messages} in the queue wait for the next start (systemctl start msgqd)"
+             {messages} in the queue wait for the next start (systemctl start {})",
+            daemon.unit
         ),
     )
 }
 
 fn trouble(daemon: &DaemonReport) -> Option<StatVerdict> {
     let trouble = daemon.handler_trouble.as_ref()?;
-    Some(because("degraded", format_args!("the handler is down, clients get errors: {trouble}")))
+    Some(because(Condition::Degraded, format_args!("the handler is down, clients get errors: {trouble}")))
 }
 
 /// A word on a handler that is at one request for long.
 fn slow(daemon: &DaemonReport, waiting: Option<&Waiting>) -> Option<StatVerdict> {
     let oldest = daemon.in_hand.iter().max_by_key(|held| held.age_ms).filter(|held| held.age_ms >= SLOW_MS)?;
-    let (since, client) = (rough_age(oldest.age_ms), oldest.client);
+    let (since, client) = (rough_age(oldest.age_ms), client_label(oldest.client, oldest.state));
     let behind = waiting.map_or_else(String::new, |waiting| format!(", and {} wait", waiting.requests));
+    if daemon.counters.retried > 0 {
+        let reason = format!(
+            "a message of {client} is in hand for {since}{behind}: the handler fails and it is tried again, or the handler is \
+             slow or stuck; {} so far, and the log says why",
+            counted(daemon.counters.retried, "new try")
+        );
+        return Some(because(Condition::Degraded, reason));
+    }
     Some(because(
-        "degraded",
-        format_args!("a request of PID {client} is in hand for {since}{behind}: the handler is slow or stuck"),
+        Condition::Degraded,
+        format_args!("a request of {client} is in hand for {since}{behind}: the handler is slow or stuck"),
     ))
 }
 
@@ -139,10 +194,11 @@ fn outbox(daemon: &DaemonReport) -> Option<StatVerdict> {
     }
     let heaviest = outbox.clients.first()?;
     let (capacity, held, client) = (outbox.capacity, heaviest.answers, heaviest.client);
+    let who = client_label(client, heaviest.state);
     Some(because(
-        "degraded",
+        Condition::Degraded,
         format_args!(
-            "{answers} of {capacity} places of the outbox are taken, {held} by PID {client}; when it is full, who holds the \
+            "{answers} of {capacity} places of the outbox are taken, {held} by {who}; when it is full, who holds the \
          most loses answers first (`msgqctl explain {client}`, or a bigger `outbox_capacity`)"
         ),
     ))
@@ -150,18 +206,37 @@ fn outbox(daemon: &DaemonReport) -> Option<StatVerdict> {
 
 /// A word on a queue that is nearly full.
 fn fill(stat: &QueueStat, waiting: Option<&Waiting>) -> Option<StatVerdict> {
-    let is_crowded = |used: u64| used.saturating_mul(100) >= stat.max_bytes.saturating_mul(CROWDED_PERCENT);
-    if !is_crowded(stat.bytes) && !is_crowded(stat.messages) {
+    if !is_crowded(stat) {
         return None;
     }
-    // The kernel admits as many messages as bytes: small ones fill a queue by their number.
-    let of_usual_size = stat.max_bytes / u64::try_from(BODY_LEN_LP64).unwrap_or(1);
-    let places = if stat.messages > of_usual_size { stat.max_bytes } else { of_usual_size };
+    let places = places_of_this_size(stat);
     let waiting = waiting?;
     if waiting.responses <= waiting.requests {
-        return Some(because("busy", format!("{} requests wait for {places} places", waiting.requests)));
+        return Some(because(Condition::Busy, format!("{} requests wait for {places} places", waiting.requests)));
     }
-    Some(because("degraded", held_by_others(places, waiting)))
+    Some(because(Condition::Degraded, held_by_others(places, waiting)))
+}
+
+/// A word on a second queue that is nearly full.
+pub(super) fn crowded_by_answers(key: &str, stat: &QueueStat, waiting: Option<&Waiting>) -> Option<StatVerdict> {
+    if !is_crowded(stat) {
+        return None;
+    }
+    let places = places_of_this_size(stat);
+    let held = waiting.map(|waiting| held_by_others(places, waiting));
+    let held = held.unwrap_or_else(|| format!("{} of {places} places are taken", stat.messages));
+    Some(because(Condition::Degraded, format!("of queue {key}, into which answers go, {held}")))
+}
+
+fn is_crowded(stat: &QueueStat) -> bool {
+    stat.bytes.max(stat.messages).saturating_mul(100) >= stat.max_bytes.saturating_mul(CROWDED_PERCENT)
+}
+
+/// How many messages of the size of those that are there the queue can take. The kernel admits as many messages as bytes:
+/// small ones fill a queue by their number.
+fn places_of_this_size(stat: &QueueStat) -> u64 {
+    let places = stat.max_bytes.saturating_mul(stat.messages).checked_div(stat.bytes);
+    places.map_or(stat.max_bytes, |places| places.min(stat.max_bytes))
 }
 
 fn held_by_others(places: u64, waiting: &Waiting) -> String {
@@ -181,10 +256,10 @@ fn held_by_others(places: u64, waiting: &Waiting) -> String {
     };
     let holders = counted(unread.len(), "client");
     let verb = if unread.len() == 1 { "does" } else { "do" };
-    let (most, mtype) = (heaviest.messages, heaviest.mtype);
+    let (most, client) = (heaviest.messages, heaviest.client.unwrap_or(heaviest.mtype));
     let rest = rest(nobodys, "that nobody will read");
     format!(
-        "{held} of {places} places are held by {holders} that {verb} not read, {most} of them by {mtype} \
-         (`msgqctl explain {mtype}`){rest}"
+        "{held} of {places} places are held by {holders} that {verb} not read, {most} of them by {client} \
+         (`msgqctl explain {client}`){rest}"
     )
 }

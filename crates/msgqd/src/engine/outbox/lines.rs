@@ -14,45 +14,20 @@
 //! Whoever changes a phase through this room changes the round with it, so that the two cannot disagree.
 
 mod chain;
+mod line;
+mod payers;
+mod rounds;
 
-use chain::{Chain, Links};
-use msgq_core::process::ClientPid;
-use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+pub(super) use line::LinePhase;
+pub(super) use rounds::Standing;
 
-/// What is to be done with a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LinePhase {
-    /// Its head may be sent.
-    Ready,
-    /// The courier has this slot in the send call.
-    Sending(u32),
-    /// This slot's answer rests in the queue.
-    Offered {
-        /// The slot.
-        slot: u32,
-        /// Since when it rests.
-        since: Instant,
-    },
-    /// Nothing is to be done before this moment.
-    Parked(Instant),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    phase: LinePhase,
-    chain: Chain,
-    /// Slots in the line, the one that is sent or offered included.
-    held: u32,
-    /// Pause before the next offer, doubled with each one that was not read.
-    pause: Duration,
-}
-
-impl Line {
-    fn weight(&self) -> u32 {
-        self.held - u32::from(matches!(self.phase, LinePhase::Sending(_)))
-    }
-}
+use chain::Links;
+use line::Line;
+use msgq_core::process::{ClientNumber, ClientOwner};
+use payers::Payers;
+use rounds::Rounds;
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
 
 /// What [`Lines::admit`] decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +39,7 @@ pub(super) enum SlotGrant {
         /// The slot, now free for use.
         slot: u32,
         /// Who lost its newest answer.
-        victim: ClientPid,
+        victim: ClientNumber,
         /// How many answers that client holds now.
         held: u32,
     },
@@ -78,17 +53,20 @@ pub(super) enum SlotGrant {
 /// All lines, and the slots that stand in none.
 #[derive(Debug)]
 pub(super) struct Lines {
-    lines: HashMap<ClientPid, Line>,
+    lines: HashMap<ClientNumber, Line>,
+    payers: Payers,
     links: Links,
     capacity: usize,
     free: Vec<u32>,
-    round: VecDeque<ClientPid>,
-    offers: Vec<ClientPid>,
+    rounds: Rounds,
+    /// Lines that are set aside, by their moments.
+    parked: BTreeSet<(Instant, ClientNumber)>,
+    /// After a silent client for which there was no room none has a turn until then.
+    silent_again_at: Option<Instant>,
+    offers: Vec<ClientNumber>,
+    /// Where among the offers the next look begins.
+    next_offer: usize,
 }
-
-/// Shortest and longest pause between two offers of the same answer.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Lines {
     /// An empty outbox over `capacity` slots.
@@ -96,21 +74,28 @@ impl Lines {
         let room = usize::try_from(capacity).unwrap_or(usize::MAX);
         Self {
             lines: HashMap::with_capacity(room),
+            payers: Payers::default(),
             links: Links::new(room),
             capacity: room,
             free: (0..capacity).rev().collect(),
-            round: VecDeque::with_capacity(room),
+            rounds: Rounds::default(),
+            parked: BTreeSet::new(),
+            silent_again_at: None,
             offers: Vec::new(),
+            next_offer: 0,
         }
     }
 
-    /// Clients whose answer rests in the queue, oldest offer first, with its slot and since when.
-    pub(super) fn offers(&self) -> Vec<(ClientPid, u32, Instant)> {
-        let offer = |client: &ClientPid| match self.phase(*client) {
+    /// At most `limit` clients whose answer rests in the queue, with its slot and since when; each time the next ones.
+    pub(super) fn next_offers(&mut self, limit: usize) -> Vec<(ClientNumber, u32, Instant)> {
+        let count = self.offers.len();
+        let start = if self.next_offer < count { self.next_offer } else { 0 };
+        self.next_offer = start + limit;
+        let offer = |client: &ClientNumber| match self.phase(*client) {
             Some(LinePhase::Offered { slot, since }) => Some((*client, slot, since)),
             _ => None,
         };
-        self.offers.iter().filter_map(offer).collect()
+        self.offers.iter().skip(start).take(limit).filter_map(offer).collect()
     }
 
     /// How many answers rest in the queue.
@@ -128,6 +113,11 @@ impl Lines {
         self.capacity - self.free.len()
     }
 
+    /// Clients with something waiting.
+    pub(super) fn client_count(&self) -> usize {
+        self.lines.len()
+    }
+
     /// True when nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
@@ -135,46 +125,120 @@ impl Lines {
 
     /// True when a line could be sent now.
     pub(super) fn has_ready(&self) -> bool {
-        !self.round.is_empty()
+        self.has_ready_reader() || self.rounds.has(Standing::Silent)
+    }
+
+    /// True when a line of a client that is not silent could be sent now.
+    pub(super) fn has_ready_reader(&self) -> bool {
+        self.has_ready_reader_who_may(|_| true)
+    }
+
+    /// The same, of those whose standing `may_go`.
+    pub(super) fn has_ready_reader_who_may(&self, may_go: impl Fn(Standing) -> bool) -> bool {
+        [Standing::Reader, Standing::Newcomer].into_iter().any(|standing| may_go(standing) && self.rounds.has(standing))
+    }
+
+    /// True when the client leaves its answers unread.
+    pub(super) fn is_silent(&self, client: ClientNumber) -> bool {
+        self.lines.get(&client).is_some_and(Line::is_silent)
+    }
+
+    /// False for a while after one of the silent found no room.
+    pub(super) fn may_try_silent(&self, now: Instant) -> bool {
+        self.silent_again_at.is_none_or(|moment| now >= moment)
+    }
+
+    /// There was no room for a silent client: a contest for the next one would cost a CPU.
+    pub(super) fn try_no_silent_before(&mut self, moment: Instant) {
+        self.silent_again_at = Some(moment);
     }
 
     /// Clients with something waiting, and how many answers each holds.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (ClientPid, u32, LinePhase)> + '_ {
+    pub(super) fn lines(&self) -> impl Iterator<Item = (ClientNumber, u32, LinePhase)> + '_ {
         self.lines.iter().map(|(client, line)| (*client, line.held, line.phase))
     }
 
     /// The phase of a client's line; `None` when nothing waits for it.
-    pub(super) fn phase(&self, client: ClientPid) -> Option<LinePhase> {
+    pub(super) fn phase(&self, client: ClientNumber) -> Option<LinePhase> {
         self.lines.get(&client).map(|line| line.phase)
     }
 
-    /// Finds a slot for one more answer of `client`.
-    ///
-    /// At the limit the client that would hold the most loses its newest answer. A client with one answer is never the
-    /// victim while another holds more, since then the other one would be the one with the most. What the courier has
-    /// in the send call does not count: its client may have it already.
-    pub(super) fn admit(&mut self, client: ClientPid) -> SlotGrant {
-        if let Some(slot) = self.free.pop() {
-            return SlotGrant::Slot(slot);
-        }
-        let own = self.lines.get(&client).map_or(0, Line::weight);
-        let heaviest =
-            self.lines.iter().filter(|(_, line)| !line.chain.is_empty()).max_by_key(|(_, line)| line.weight());
-        match heaviest.and_then(|(other, line)| Some((*other, line.weight(), line.chain.last()?))) {
-            Some((victim, weight, slot)) if weight > own + 1 => {
-                self.unlink(victim, slot);
-                SlotGrant::Instead { slot, victim, held: weight - 1 }
-            }
-            _ => SlotGrant::Refused { held: own },
+    /// Who would pay for one more answer of `client` if there were no room.
+    pub(super) fn payer(&self, client: ClientNumber, owner: ClientOwner) -> Option<ClientNumber> {
+        self.payers.payer(client, owner)
+    }
+
+    /// A look showed that nothing rests in the queue for this client. While it has a line only the courier sends to it, so
+    /// that this holds until the next offer.
+    pub(super) fn note_nothing_rests(&mut self, client: ClientNumber) {
+        if let Some(line) = self.lines.get_mut(&client) {
+            line.nothing_rests = true;
         }
     }
 
+    /// True when it is known that nothing rests in the queue for this client.
+    pub(super) fn nothing_rests(&self, client: ClientNumber) -> bool {
+        self.lines.get(&client).is_some_and(|line| line.nothing_rests)
+    }
+
+    /// How many answers of this client are here, the one that is sent or offered included.
+    pub(super) fn held(&self, client: ClientNumber) -> u32 {
+        self.lines.get(&client).map_or(0, |line| line.held)
+    }
+
+    /// Finds a slot for one more answer of `client`. At the limit somebody loses its newest answer: see [`payers`].
+    pub(super) fn admit(&mut self, client: ClientNumber, owner: ClientOwner) -> SlotGrant {
+        if let Some(slot) = self.free.pop() {
+            return SlotGrant::Slot(slot);
+        }
+        let payer = self.payer(client, owner);
+        match payer.and_then(|victim| Some((victim, self.newest_to_drop(victim)?))) {
+            Some((victim, slot)) => {
+                self.unlink(victim, slot);
+                SlotGrant::Instead { slot, victim, held: self.held(victim) }
+            }
+            None => SlotGrant::Refused { held: self.held(client) },
+        }
+    }
+
+    /// The newest answer of a client, unless its parts have begun to go out: it is the only one then.
+    fn newest_to_drop(&self, victim: ClientNumber) -> Option<u32> {
+        let line = self.lines.get(&victim)?;
+        let last = line.chain.last()?;
+        (!line.has_started || line.chain.first() != Some(last)).then_some(last)
+    }
+
+    /// A part of the answer in this slot, which was sent or offered, has reached its client: it is the head of its line again,
+    /// for the next part.
+    pub(super) fn part_delivered(&mut self, client: ClientNumber, slot: u32, sequence: u64) {
+        let Some(line) = self.lines.get_mut(&client) else { return };
+        (line.unread, line.has_read, line.has_started) = (0, true, true);
+        self.links.insert_first(&mut line.chain, slot, sequence);
+        self.set_phase(client, LinePhase::Ready);
+    }
+
     /// Puts an admitted slot into the client's line, by the number of its request.
-    pub(super) fn insert(&mut self, client: ClientPid, slot: u32, sequence: u64) {
-        let (line, links) = self.line(client);
+    /// `has_read`: it has read an answer before.
+    pub(super) fn insert(
+        &mut self,
+        client: ClientNumber,
+        owner: ClientOwner,
+        slot: u32,
+        sequence: u64,
+        has_read: bool,
+    ) {
+        let Self { lines, links, rounds, payers, .. } = self;
+        let line = lines.entry(client).or_insert_with(|| {
+            let line = Line::new(owner, has_read);
+            rounds.push(line.standing(), owner, client);
+            line
+        });
         line.held += 1;
         links.insert_by_sequence(&mut line.chain, slot, sequence);
-        if matches!(self.phase(client), Some(LinePhase::Parked(_))) {
+        payers.note(client, Some(line));
+        // Another request is no sign that an answer would be read, once one was not.
+        let was_unread = line.unread > 0;
+        if matches!(self.phase(client), Some(LinePhase::Parked(_))) && !was_unread {
             self.set_phase(client, LinePhase::Ready);
         }
     }
@@ -184,16 +248,17 @@ impl Lines {
         self.free.push(slot);
     }
 
-    /// The next line of the round: its head leaves the line for the send call. `may_go` says whether this head may be
-    /// sent now; a line whose head may not is parked until `retry_at`.
+    /// The next line in turn among those whose standing `may_go`: its head leaves the line for the send call. `may_send` says
+    /// whether this head may be sent now; a line whose head may not is parked until `retry_at`.
     pub(super) fn take_next(
         &mut self,
-        mut may_go: impl FnMut(ClientPid, u64) -> bool,
+        may_go: impl Fn(Standing) -> bool,
+        mut may_send: impl FnMut(ClientNumber, u64) -> bool,
         retry_at: Instant,
-    ) -> Option<(ClientPid, u32)> {
-        while let Some(client) = self.round.pop_front() {
+    ) -> Option<(ClientNumber, u32)> {
+        while let Some(client) = self.rounds.pop(&may_go) {
             let Some(head) = self.lines.get(&client).and_then(|line| line.chain.first()) else { continue };
-            if may_go(client, self.links.sequence(head)) {
+            if may_send(client, self.links.sequence(head)) {
                 self.detach(client, head);
                 self.put_phase(client, LinePhase::Sending(head));
                 return Some((client, head));
@@ -204,11 +269,11 @@ impl Lines {
     }
 
     /// The slot that was sent or offered has reached its client: it is free. True when the line ended with it.
-    pub(super) fn delivered(&mut self, client: ClientPid, slot: u32) -> bool {
+    pub(super) fn delivered(&mut self, client: ClientNumber, slot: u32) -> bool {
         self.free_slot(slot);
         let Some(line) = self.lines.get_mut(&client) else { return true };
         line.held -= 1;
-        line.pause = FIRST_PAUSE;
+        (line.unread, line.has_read, line.has_started) = (0, true, false);
         if line.chain.is_empty() {
             self.remove_line(client);
             return true;
@@ -218,12 +283,15 @@ impl Lines {
     }
 
     /// The slot that was sent rests in the queue now.
-    pub(super) fn offered(&mut self, client: ClientPid, slot: u32, now: Instant) {
+    pub(super) fn offered(&mut self, client: ClientNumber, slot: u32, now: Instant) {
+        if let Some(line) = self.lines.get_mut(&client) {
+            line.nothing_rests = false;
+        }
         self.set_phase(client, LinePhase::Offered { slot, since: now });
     }
 
     /// The slot that was taken for the send call was not sent: it is the head of its line again until `retry_at`.
-    pub(super) fn not_sent(&mut self, client: ClientPid, slot: u32, sequence: u64, retry_at: Instant) {
+    pub(super) fn not_sent(&mut self, client: ClientNumber, slot: u32, sequence: u64, retry_at: Instant) {
         if let Some(line) = self.lines.get_mut(&client) {
             self.links.insert_first(&mut line.chain, slot, sequence);
         }
@@ -231,16 +299,26 @@ impl Lines {
     }
 
     /// The slot that was sent or offered is back: it is the head of its line again, and is offered after a pause.
-    pub(super) fn taken_back(&mut self, client: ClientPid, slot: u32, sequence: u64, now: Instant) {
+    pub(super) fn taken_back(&mut self, client: ClientNumber, slot: u32, sequence: u64, now: Instant) {
         let Some(line) = self.lines.get_mut(&client) else { return };
-        let pause = line.pause;
-        line.pause = (pause * 2).min(LONGEST_PAUSE);
+        let pause = line.pause();
+        line.unread = line.unread.saturating_add(1);
         self.not_sent(client, slot, sequence, now + pause);
+    }
+
+    /// The slot that was taken for the send call found its client's own queue full: it is the head of its line again, which is
+    /// set aside for longer with each time in a row. True the first time.
+    pub(super) fn set_aside(&mut self, client: ClientNumber, slot: u32, sequence: u64, now: Instant) -> bool {
+        let Some(line) = self.lines.get_mut(&client) else { return false };
+        let (pause, is_first) = (line.pause_of_full_queue(), line.unread == 0);
+        line.unread = line.unread.saturating_add(1);
+        self.not_sent(client, slot, sequence, now + pause);
+        is_first
     }
 
     /// Leaves an offered answer in the queue for good, as nobody waits for its place: its slot is free, and its line
     /// ends. False, and nothing is changed, when more waits in the line.
-    pub(super) fn let_rest(&mut self, client: ClientPid, slot: u32) -> bool {
+    pub(super) fn let_rest(&mut self, client: ClientNumber, slot: u32) -> bool {
         match self.lines.get(&client) {
             Some(line) if line.chain.is_empty() => self.delivered(client, slot),
             _ => false,
@@ -249,26 +327,21 @@ impl Lines {
 
     /// Puts parked lines whose moment has come back into the round; returns the earliest moment of those that remain.
     pub(super) fn wake_parked(&mut self, now: Instant) -> Option<Instant> {
-        let mut due = Vec::new();
-        let mut next: Option<Instant> = None;
-        for (client, line) in &self.lines {
-            if let LinePhase::Parked(until) = line.phase {
-                if until <= now && !line.chain.is_empty() {
-                    due.push(*client);
-                } else {
-                    next = Some(next.map_or(until, |earliest| earliest.min(until)));
-                }
-            }
-        }
-        for client in due {
+        while let Some((_, client)) = self.parked.first().copied().filter(|(until, _)| *until <= now) {
+            self.parked.pop_first();
             self.set_phase(client, LinePhase::Ready);
         }
-        next
+        self.earliest_parked()
+    }
+
+    /// When the first of the parked lines is due.
+    pub(super) fn earliest_parked(&self) -> Option<Instant> {
+        self.parked.first().map(|(until, _)| *until)
     }
 
     /// Ends a client's line and frees its slots, but for the one in the send call, which its sender frees. Returns the
     /// slots that were freed.
-    pub(super) fn drop_line(&mut self, client: ClientPid) -> Vec<u32> {
+    pub(super) fn drop_line(&mut self, client: ClientNumber) -> Vec<u32> {
         let mut slots = self.waiting(client);
         if let Some(LinePhase::Offered { slot, .. }) = self.phase(client) {
             slots.push(slot);
@@ -279,56 +352,60 @@ impl Lines {
     }
 
     /// The slots of a client that wait in its line, oldest first.
-    pub(super) fn waiting(&self, client: ClientPid) -> Vec<u32> {
+    pub(super) fn waiting(&self, client: ClientNumber) -> Vec<u32> {
         self.lines.get(&client).map_or_else(Vec::new, |line| self.links.slots(&line.chain).collect())
     }
 
     /// Drops one waiting slot of a client's line and frees it. True when the line ended with it.
-    pub(super) fn drop_slot(&mut self, client: ClientPid, slot: u32) -> bool {
+    pub(super) fn drop_slot(&mut self, client: ClientNumber, slot: u32) -> bool {
         self.unlink(client, slot);
         self.free_slot(slot);
         !self.lines.contains_key(&client)
     }
 
-    fn line(&mut self, client: ClientPid) -> (&mut Line, &mut Links) {
-        let Self { lines, links, round, .. } = self;
-        let line = lines.entry(client).or_insert_with(|| {
-            round.push_back(client);
-            Line { phase: LinePhase::Ready, chain: Chain::default(), held: 0, pause: FIRST_PAUSE }
-        });
-        (line, links)
-    }
-
     /// Takes a slot out of its line; the line still counts it as held.
-    fn detach(&mut self, client: ClientPid, slot: u32) {
+    fn detach(&mut self, client: ClientNumber, slot: u32) {
         if let Some(line) = self.lines.get_mut(&client) {
             self.links.remove(&mut line.chain, slot);
         }
     }
 
     /// Takes a slot out of its line for good; a line with nothing left ends.
-    fn unlink(&mut self, client: ClientPid, slot: u32) {
+    fn unlink(&mut self, client: ClientNumber, slot: u32) {
         self.detach(client, slot);
         let Some(line) = self.lines.get_mut(&client) else { return };
         line.held -= 1;
+        self.payers.note(client, Some(line));
         if line.held == 0 {
             self.remove_line(client);
         }
     }
 
-    fn put_phase(&mut self, client: ClientPid, phase: LinePhase) {
+    fn put_phase(&mut self, client: ClientNumber, phase: LinePhase) {
         if let Some(line) = self.lines.get_mut(&client) {
-            line.phase = phase;
+            let before = std::mem::replace(&mut line.phase, phase);
+            self.payers.note(client, Some(line));
+            self.note_parking(client, before, phase);
         }
     }
 
-    fn set_phase(&mut self, client: ClientPid, phase: LinePhase) {
+    fn note_parking(&mut self, client: ClientNumber, before: LinePhase, after: LinePhase) {
+        if let LinePhase::Parked(until) = before {
+            self.parked.remove(&(until, client));
+        }
+        if let LinePhase::Parked(until) = after {
+            self.parked.insert((until, client));
+        }
+    }
+
+    fn set_phase(&mut self, client: ClientNumber, phase: LinePhase) {
         let Some(line) = self.lines.get_mut(&client) else { return };
         let (before, after) = (line.phase, phase);
         line.phase = phase;
+        self.payers.note(client, Some(line));
         match (before == LinePhase::Ready, after == LinePhase::Ready) {
-            (false, true) => self.round.push_back(client),
-            (true, false) => self.round.retain(|other| *other != client),
+            (false, true) => self.rounds.push(line.standing(), line.owner, client),
+            (true, false) => self.rounds.remove(line.standing(), line.owner, client),
             _ => {}
         }
         match (matches!(before, LinePhase::Offered { .. }), matches!(after, LinePhase::Offered { .. })) {
@@ -336,11 +413,15 @@ impl Lines {
             (true, false) => self.offers.retain(|other| *other != client),
             _ => {}
         }
+        self.note_parking(client, before, after);
     }
 
-    fn remove_line(&mut self, client: ClientPid) {
-        self.set_phase(client, LinePhase::Parked(Instant::now()));
+    fn remove_line(&mut self, client: ClientNumber) {
+        let moment = Instant::now();
+        self.set_phase(client, LinePhase::Parked(moment));
+        self.parked.remove(&(moment, client));
         self.lines.remove(&client);
+        self.payers.note(client, None);
     }
 }
 

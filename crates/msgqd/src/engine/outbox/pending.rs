@@ -2,13 +2,13 @@
 
 use crate::engine::clients::Generation;
 use crate::handler::Reply;
-use msgq_core::layout::Response;
-use msgq_core::process::ClientPid;
+use msgq_core::layout::protocol::{Protocol, RequestView};
+use msgq_core::process::ClientNumber;
 use msgq_core::queue::Queue;
-use msgq_core::table::RESPONSE_MESSAGE_LEN;
+use msgq_core::table::Series;
 
 pub(in crate::engine) struct PendingAnswer<'a> {
-    pub(in crate::engine) client: ClientPid,
+    pub(in crate::engine) client: ClientNumber,
     pub(in crate::engine) generation: Generation,
     pub(in crate::engine) sequence: u64,
     pub(in crate::engine) received_at_ns: u64,
@@ -33,18 +33,21 @@ pub(in crate::engine) enum Origin {
         /// Its daemon died while it sent it.
         in_doubt: bool,
     },
+    /// The table of an earlier daemon, for an answer in parts, whose text is in a long slot of this table already.
+    EarlierSeries(Series),
 }
 
 /// Makes the message that carries a reply, over whatever stands in `message`.
+#[inline]
 pub(in crate::engine) fn response_message<'a>(
-    message: &'a mut [u8; RESPONSE_MESSAGE_LEN],
-    client: ClientPid,
+    protocol: &Protocol,
+    message: &'a mut [u8],
+    client: ClientNumber,
+    request: &RequestView<'_>,
     reply: &Reply,
-    response_len: usize,
 ) -> &'a [u8] {
     let Some((first, body)) = message.split_first_chunk_mut() else { return &[] };
-    *first = client.as_mtype().to_ne_bytes();
-    let Some(body) = body.first_chunk_mut() else { return &[] };
-    let len = first.len() + Response::write(body, reply.status(), reply.text(), response_len);
+    *first = protocol.answer_mtype(client.get(), request.mtype).to_ne_bytes();
+    let len = first.len() + protocol.write_response(request, &reply.as_answer(), body);
     message.get(..len).unwrap_or_default()
 }

@@ -3,56 +3,91 @@
 use super::lines::SlotGrant;
 use super::pending::{Origin, PendingAnswer};
 use super::{LockedOutbox, Outbox};
+use crate::engine::events::asker;
 use crate::engine::kill_points::kill_point;
-use msgq_core::process::ClientPid;
+use msgq_core::process::{ClientNumber, ClientOwner};
 use msgq_core::queue::MTYPE_LEN;
 use msgq_core::table::{Counters, SlotState};
+use msgq_core::words::counted;
 use std::sync::atomic::Ordering;
+
+/// One that was read makes a difference among so few answers of a client: it may hold none in truth.
+const FEW: u32 = 2;
 
 impl Outbox {
     /// Stores an answer, gives up the place where it stood before, and lets courier and janitor know.
     pub(in crate::engine) fn post(&self, answer: &PendingAnswer<'_>) {
+        let owner = self.parts.clients.owner(answer.client);
         let mut locked = self.lock();
-        if locked.lines.is_full() {
-            locked.settle_offers_that_were_read();
-        }
-        locked.store(answer);
+        locked.settle_offers_for(answer.client, owner);
+        let loser = locked.store(answer, owner);
         if let Origin::Landing(index) = answer.origin {
             kill_point("posting");
             self.parts.table.finish_landing(index);
         }
-        self.parts.congestion.note_backlog(locked.lines.len());
-        drop(locked);
-        self.wake_courier();
+        self.parts.congestion.note_backlog(locked.lines.len(), locked.lines.client_count());
+        let is_due = !self.is_private() || locked.lines.has_ready();
+        if is_due {
+            locked.unlock_and_wake_courier();
+        } else {
+            drop(locked);
+        }
+        if self.is_private() {
+            // Nobody else is delayed by a queue of a client's own: there is nothing to tend, and no reason to slow down.
+            return;
+        }
         self.parts.alarm.sound();
+        if loser.is_some_and(|client| self.parts.clients.has_read(client)) {
+            self.parts.congestion.pause_after_a_drop();
+        }
     }
 }
 
 impl LockedOutbox<'_> {
-    /// The caller has looked at the offers if the outbox is full.
-    pub(super) fn store(&mut self, answer: &PendingAnswer<'_>) {
+    /// Looks whether the offers were read that matter for one more answer of this client: each look walks over the queue,
+    /// and all who want to put answers in wait meanwhile. Whoever holds many pays, or waits, whatever it read.
+    fn settle_offers_for(&mut self, client: ClientNumber, owner: ClientOwner) {
+        if self.lines.held(client) <= FEW {
+            self.settle_offer_of(client);
+        }
+        if self.lines.is_full()
+            && let Some(payer) = self.lines.payer(client, owner)
+            && self.lines.held(payer) <= FEW
+        {
+            self.settle_offer_of(payer);
+        }
+    }
+
+    /// The caller has looked whether the offer of the one who pays was read if the outbox is full. Returns whose answer was
+    /// dropped for it, if any.
+    pub(super) fn store(&mut self, answer: &PendingAnswer<'_>, owner: ClientOwner) -> Option<ClientNumber> {
         let parts = self.parts();
         let client = answer.client;
+        let series = parts.series_of(answer.origin);
         // Under the lock: a death is noted before the dead client's line is dropped, so an answer for a dead client is
         // either refused here or dropped there.
         if parts.clients.generation(client) != answer.generation {
             Counters::add(&self.outbox.counters().client_gone);
-            return;
+            parts.table.free_long(series);
+            return None;
         }
-        let slot = match self.lines.admit(client) {
-            SlotGrant::Slot(slot) => slot,
+        let (slot, loser) = match self.lines.admit(client, owner) {
+            SlotGrant::Slot(slot) => (slot, None),
             SlotGrant::Instead { slot, victim, held } => {
                 self.count_shed(victim, held + 1);
-                slot
+                (slot, Some(victim))
             }
             SlotGrant::Refused { held } => {
                 self.count_shed(client, held + 1);
-                return;
+                parts.table.free_long(series);
+                return Some(client);
             }
         };
-        let Some(header) = self.slot(slot) else { return };
+        let Some(header) = self.slot(slot) else { return loser };
+        let is_taken_over = header.state() == Some(SlotState::Ready);
         // One that is taken over says READY still, and would be an answer of neither client if the server died now.
-        header.set_state(SlotState::Armed);
+        self.arm(slot);
+        header.set_series(series);
         header.set_client(client.get());
         header.sequence.store(answer.sequence, Ordering::Relaxed);
         header.received_at_ns.store(answer.received_at_ns, Ordering::Relaxed);
@@ -60,24 +95,29 @@ impl LockedOutbox<'_> {
         header.msqid.store(answer.queue.id(), Ordering::Relaxed);
         header.in_doubt.store(u32::from(answer.origin == Origin::Earlier { in_doubt: true }), Ordering::Relaxed);
         header.set_body_len(answer.message.len().saturating_sub(MTYPE_LEN));
+        kill_point(if is_taken_over { "storing-instead" } else { "storing" });
         parts.table.write_response(slot, answer.message);
         if answer.origin == Origin::Recall {
             self.outbox.announce_recall(Some(slot));
         }
         header.set_state(SlotState::Ready);
         parts.clients.hold(client);
-        self.lines.insert(client, slot, answer.sequence);
+        self.lines.insert(client, owner, slot, answer.sequence, parts.clients.has_read(client));
+        loser
     }
 
-    fn count_shed(&self, victim: ClientPid, held: u32) {
+    fn count_shed(&self, victim: ClientNumber, held: u32) {
         let outbox = self.outbox;
         Counters::add(&outbox.counters().shed);
-        outbox.parts.events.shed.warn(|| {
+        outbox.parts.events.shed.of(victim).warn(|| {
             format!(
-                "dropped the newest answer of client {victim}: the outbox is full (outbox_capacity = {}) and this \
-                 client holds the most, {held} answers that it does not read; see whether it hangs, or raise \
+                "dropped the newest answer of {}: the outbox is full (outbox_capacity = {}) and its process, \
+                 or its user, holds the most; {} of this client waited there; see whether it reads{}, or raise \
                  outbox_capacity",
-                outbox.capacity
+                asker(&outbox.parts.protocol, victim),
+                outbox.capacity,
+                counted(held, "answer"),
+                if outbox.is_private() { String::new() } else { format!(" (msgqctl explain {victim})") }
             )
         });
     }

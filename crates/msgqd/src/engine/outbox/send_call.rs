@@ -4,18 +4,18 @@
 //! notes that first, and then waits until the courier has another client. Both are sequentially consistent, so one of
 //! them sees the other.
 
-use msgq_core::process::ClientPid;
-use std::sync::atomic::{AtomicI32, Ordering};
+use msgq_core::process::ClientNumber;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// One client each; 0: none.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct SendCall {
-    client: AtomicI32,
-    cancelled: AtomicI32,
+    client: AtomicI64,
+    cancelled: AtomicI64,
 }
 
 impl SendCall {
-    pub(super) fn begin_for(&self, client: ClientPid) {
+    pub(super) fn begin_for(&self, client: ClientNumber) {
         self.client.store(client.get(), Ordering::SeqCst);
     }
 
@@ -27,16 +27,16 @@ impl SendCall {
         self.client.load(Ordering::SeqCst) != 0
     }
 
-    pub(in crate::engine) fn is_for(&self, client: ClientPid) -> bool {
+    pub(in crate::engine) fn is_for(&self, client: ClientNumber) -> bool {
         self.client.load(Ordering::SeqCst) == client.get()
     }
 
-    pub(in crate::engine) fn is_cancelled(&self, client: ClientPid) -> bool {
+    pub(in crate::engine) fn is_cancelled(&self, client: ClientNumber) -> bool {
         self.cancelled.load(Ordering::SeqCst) == client.get()
     }
 
     /// From now on nothing is sent to this client.
-    pub(in crate::engine) fn cancel_for(&self, client: ClientPid) {
+    pub(in crate::engine) fn cancel_for(&self, client: ClientNumber) {
         self.cancelled.store(client.get(), Ordering::SeqCst);
     }
 

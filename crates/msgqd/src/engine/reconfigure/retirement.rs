@@ -30,7 +30,7 @@ impl Retirement {
     pub(super) fn start() -> io::Result<Self> {
         let (tell, told) = mpsc::channel::<Farewell>();
         let thread = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
-            let _end = EndsProcess;
+            let _end = EndsProcess::begin();
             if let Ok(farewell) = told.recv() {
                 farewell.bid();
             }

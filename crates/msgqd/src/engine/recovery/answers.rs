@@ -2,7 +2,7 @@
 
 use super::left::Recovery;
 use msgq_core::queue::MTYPE_LEN;
-use msgq_core::table::{Counters, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::table::{Counters, Series, SlotHeader, SlotState};
 use msgq_core::time::monotonic_ns;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -18,7 +18,7 @@ pub(super) enum LeftPlace {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeftAnswer {
     pub(super) place: LeftPlace,
-    pub(super) client: i32,
+    pub(super) client: i64,
     pub(super) sequence: u64,
     pub(super) received_at_ns: u64,
     pub(super) msqid: i32,
@@ -27,39 +27,41 @@ pub(super) struct LeftAnswer {
 }
 
 impl Recovery<'_> {
-    /// An offer that stands in the recall slot was taken out of the queue.
+    /// An answer that was taken out of the queue and stands in the recall slot is owed still, unless it was withdrawn.
     pub(super) fn settle_recall(&self) {
         let recall = self.left.recall();
-        if self.left.landed_mtype(recall) == 0 {
-            return;
+        let Some(announced) = self.left.landing(recall).filter(|_| self.left.landed_mtype(recall) != 0) else { return };
+        let meant_for = announced.sequence.load(Ordering::Relaxed).checked_sub(1);
+        let Some(slot) = meant_for.and_then(|slot| u32::try_from(slot).ok()) else { return };
+        let Some(header) = self.left.response(slot).filter(|_| self.is_recalled(slot)) else { return };
+        let is_withdrawn = announced.in_doubt.load(Ordering::Relaxed) != 0;
+        match header.state() {
+            // Sent in doubt, and its client did not wait: it has the answer, as far as can be told.
+            Some(SlotState::Sending) if is_withdrawn => {
+                Counters::add(&self.shared.counters().recovered_ambiguous);
+                header.set_state(SlotState::Armed);
+            }
+            Some(SlotState::Armed) if is_withdrawn => {}
+            Some(SlotState::Offered) if !is_withdrawn => header.set_state(SlotState::Ready),
+            Some(SlotState::Ready) if !is_withdrawn => {}
+            _ => return,
         }
-        let meant_for = self.left.landing(recall).map_or(0, |slot| slot.sequence.load(Ordering::Relaxed));
-        let Some(slot) = meant_for.checked_sub(1).and_then(|slot| u32::try_from(slot).ok()) else { return };
-        let Some(header) = self.left.response(slot) else { return };
-        if header.state() == Some(SlotState::Offered) && self.is_recalled(slot) {
-            header.set_state(SlotState::Ready);
-        }
-        if header.state() == Some(SlotState::Ready) && self.is_recalled(slot) {
-            self.left.finish_landing(recall);
-        }
-        // Sent in doubt and withdrawn, since its client did not wait: it has the answer, as far as can be told.
-        if header.state() == Some(SlotState::Sending) && self.is_recalled(slot) {
-            Counters::add(&self.shared.counters().recovered_ambiguous);
-            header.set_state(SlotState::Armed);
-        }
-        if header.state() == Some(SlotState::Armed) && self.is_recalled(slot) {
-            self.left.finish_landing(recall);
-        }
+        self.left.finish_landing(recall);
     }
 
     pub(super) fn is_recalled(&self, slot: u32) -> bool {
-        let (mut stored, mut recalled) = ([0; RESPONSE_MESSAGE_LEN], [0; RESPONSE_MESSAGE_LEN]);
-        let stored_len = self.left.read_response(slot, &mut stored);
+        let (mut stored, mut recalled) = (self.left.response_room(), self.left.response_room());
+        let template_len = self.left.read_response(slot, &mut stored);
+        let series = self.left.response(slot).map_or(Series::NONE, SlotHeader::series);
+        let stored_len = match series.is_some() {
+            true => self.left.make_part(series, self.shared.protocol.part_types(), &mut stored, template_len),
+            false => template_len,
+        };
         let recalled_len = self.recalled_message(&mut recalled);
         stored.get(..stored_len).is_some_and(|stored| recalled.get(..recalled_len) == Some(stored))
     }
 
-    pub(super) fn recalled_message(&self, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
+    pub(super) fn recalled_message(&self, message: &mut [u8]) -> usize {
         let recall = self.left.recall();
         let len = self.left.landed_len(recall);
         let Some((mtype, body)) = message.split_first_chunk_mut::<MTYPE_LEN>() else { return 0 };
@@ -72,12 +74,12 @@ impl Recovery<'_> {
     pub(super) fn left_answers(&self) -> Vec<LeftAnswer> {
         let mut items: Vec<LeftAnswer> =
             self.responses().filter_map(|(index, slot)| left_answer(LeftPlace::Response(index), slot)).collect();
-        let stored: HashSet<(i32, u64)> = items.iter().map(|item| (item.client, item.sequence)).collect();
+        let stored: HashSet<(i64, u64)> = items.iter().map(|item| (item.client, item.sequence)).collect();
         let landed = self.landings().filter_map(|(index, slot)| left_answer(LeftPlace::Landing(index), slot));
         items.extend(landed.filter(|item| !stored.contains(&(item.client, item.sequence))));
         let mtype = self.left.landed_mtype(self.left.recall());
-        if let Ok(client @ 2..) = i32::try_from(mtype) {
-            let msqid = self.left.header().msqid();
+        if let Some(client) = self.shared.protocol.client_of_response(mtype) {
+            let msqid = self.left.header().answers_msqid();
             // Behind all else that was adopted, and before what was received.
             items.push(LeftAnswer {
                 place: LeftPlace::Recall,
@@ -91,7 +93,7 @@ impl Recovery<'_> {
         items
     }
 
-    pub(super) fn message_at(&self, place: LeftPlace, message: &mut [u8; RESPONSE_MESSAGE_LEN]) -> usize {
+    pub(super) fn message_at(&self, place: LeftPlace, message: &mut [u8]) -> usize {
         match place {
             LeftPlace::Landing(index) => self.left.read_landing_response(index, message),
             LeftPlace::Response(index) => self.left.read_response(index, message),

@@ -2,7 +2,7 @@
 
 use crate::engine::shared::Shared;
 use msgq_core::config::OnCrash;
-use msgq_core::process::{ClientHandle, ClientPid};
+use msgq_core::process::{ClientHandle, ClientNumber};
 use msgq_core::queue::Queue;
 use msgq_core::table::{SlotHeader, Table};
 use std::collections::HashMap;
@@ -14,15 +14,16 @@ pub(super) struct Recovery<'a> {
     pub(super) left: &'a Table,
     pub(super) on_crash: OnCrash,
     /// Who the clients were that the earlier daemon watched.
-    identities: HashMap<i32, u64>,
-    pub(super) queue: Queue,
+    identities: HashMap<i64, u64>,
+    /// Where answers go.
+    pub(super) answers: Queue,
     called_off: &'a AtomicBool,
 }
 
 impl<'a> Recovery<'a> {
     pub(super) fn new(shared: &'a Shared, left: &'a Table, on_crash: OnCrash, called_off: &'a AtomicBool) -> Self {
         let clients = (0..left.geometry().clients).filter_map(|index| left.client(index)?.get());
-        Self { shared, left, on_crash, identities: clients.collect(), queue: shared.served.current(), called_off }
+        Self { shared, left, on_crash, identities: clients.collect(), answers: shared.answers.current(), called_off }
     }
 
     /// True when what is left is to stay as it is. What a handler returns after that does not count.
@@ -50,8 +51,11 @@ impl<'a> Recovery<'a> {
     }
 
     /// True when the client that asked lives. One that the earlier daemon had not yet taken hold of is known by its
-    /// number alone: it asked within the last moments before the crash.
-    pub(super) fn is_same(&self, client: ClientPid) -> bool {
+    /// number alone: it asked within the last moments before the crash. A number without a process is always the same.
+    pub(super) fn is_same(&self, client: ClientNumber) -> bool {
+        if client.pid().is_none() {
+            return true;
+        }
         let Ok(Some(handle)) = ClientHandle::open(client) else { return false };
         match (self.identities.get(&client.get()), handle.identity()) {
             (Some(before @ 1..), Some(now)) => *before == now,

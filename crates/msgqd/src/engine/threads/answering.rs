@@ -6,17 +6,20 @@ use crate::engine::clients::{Generation, Gone};
 use crate::engine::kill_points::kill_point;
 use crate::engine::outbox::{Origin, PendingAnswer, response_message};
 use crate::engine::outcome::handled;
+use crate::engine::parts::PartsMaker;
+use crate::engine::private_queues::VerifiedQueues;
 use crate::engine::shared::Shared;
 use crate::handler::{Handler, HandlerRequest, Reply};
-use msgq_core::layout::{self, Malformed, Request};
-use msgq_core::process::ClientPid;
+use msgq_core::layout::Malformed;
+use msgq_core::layout::protocol::{ReplyRoute, RequestView, ResponseForm};
+use msgq_core::process::ClientNumber;
 use msgq_core::queue::Queue;
-use msgq_core::table::{Counters, Metrics, RESPONSE_MESSAGE_LEN, SlotHeader, SlotState};
+use msgq_core::table::{Counters, Metrics, Series, SlotHeader, SlotState, Table};
+use msgq_core::time::monotonic_ns;
 use nix::errno::Errno;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 /// The part of a worker that answers.
 pub(super) struct Answering<'a> {
@@ -24,119 +27,193 @@ pub(super) struct Answering<'a> {
     /// Of the worker and its landing slot.
     index: usize,
     slot: &'a SlotHeader,
+    metrics: Metrics<'a>,
     handler: Arc<dyn Handler>,
+    /// `None` where answers go to queues of the server's.
+    private_queues: Option<VerifiedQueues>,
     /// When the last answer was ready.
-    answered_at: Cell<Instant>,
+    answered_at_ns: Cell<u64>,
 }
 
 /// Where bodies are looked at and answers made. Kept from request to request, since each overwrites what it needs.
 pub(super) struct Scratch {
     /// One byte more than a request may have is enough to know that it is too long.
-    body: [u8; layout::BODY_LEN_LP64 + 1],
-    message: [u8; RESPONSE_MESSAGE_LEN],
+    body: Vec<u8>,
+    message: Vec<u8>,
 }
 
 /// What is known of the request in hand.
-struct InHand<'a> {
-    metrics: Metrics<'a>,
-    client: ClientPid,
+struct InHand {
+    client: ClientNumber,
     generation: Generation,
     sequence: u64,
-    received_at: Instant,
-    queue: Queue,
+    received_at_ns: u64,
+    /// Where the answer goes.
+    answers: Queue,
 }
 
 /// After a handler that took longer than this, the client is asked after by its pidfd. Below, the janitor's note of a
 /// death is soon enough.
-const SLOW: Duration = Duration::from_millis(1);
+const SLOW_NS: u64 = 1_000_000;
 
 impl<'a> Answering<'a> {
     pub(super) fn new(shared: &'a Shared, index: usize, slot: &'a SlotHeader, handler: Arc<dyn Handler>) -> Self {
-        Self { shared, index, slot, handler, answered_at: Cell::new(Instant::now()) }
+        let metrics = shared.table.metrics_of(index);
+        let private_queues = (shared.protocol.route() == ReplyRoute::Private).then(VerifiedQueues::new);
+        Self { shared, index, slot, metrics, handler, private_queues, answered_at_ns: Cell::new(monotonic_ns()) }
     }
 
     pub(super) fn set_handler(&mut self, handler: Arc<dyn Handler>) {
         self.handler = handler;
     }
 
-    /// When the last answer was ready.
-    pub(super) fn answered_at(&self) -> Instant {
-        self.answered_at.get()
+    pub(super) fn handler(&self) -> &Arc<dyn Handler> {
+        &self.handler
     }
 
-    pub(super) fn serve(&self, receipt: Receipt<'a>, scratch: &mut Scratch) {
+    /// What was in hand has its end, without an answer.
+    pub(super) fn note_answered(&self) {
+        self.answered_at_ns.set(monotonic_ns());
+    }
+
+    /// When the last answer was ready.
+    pub(super) fn answered_at_ns(&self) -> u64 {
+        self.answered_at_ns.get()
+    }
+
+    pub(super) fn serve(&self, receipt: Receipt, scratch: &mut Scratch) {
         let Scratch { body, message } = scratch;
         let length = receipt.length.min(body.len());
         let Some(body) = body.get_mut(..length) else { return };
-        if self.shared.table.read_landed(self.index, body) {
+        if self.shared.table.read_landed(self.index, body) && self.is_request() {
             self.serve_body(receipt, body, message);
         }
     }
 
-    fn serve_body(&self, receipt: Receipt<'a>, body: &[u8], message: &mut [u8; RESPONSE_MESSAGE_LEN]) {
-        let events = &self.shared.events;
-        match layout::decode_request(body) {
-            Ok(request) => {
-                if let Some(in_hand) = self.admit(receipt, request.claimed_pid) {
-                    let reply = self.handle(&in_hand, &request);
+    /// False, counted and logged, for a message that came along: where requests have several types, the kernel gives out
+    /// every type up to the highest.
+    fn is_request(&self) -> bool {
+        let types = self.shared.protocol.request_types();
+        if types.only().is_some() {
+            return true;
+        }
+        let mtype = self.shared.table.landed_mtype(self.index);
+        let is_request = types.contains(mtype);
+        if !is_request {
+            Counters::add(&self.shared.counters().malformed_short);
+            let event = &self.shared.events.short;
+            event.warn(|| format!("dropped a message of type {mtype}, which is none of request_types"));
+        }
+        is_request
+    }
+
+    fn serve_body(&self, receipt: Receipt, body: &[u8], message: &mut [u8]) {
+        let mtype = self.request_mtype();
+        match self.shared.protocol.read_request(mtype, body) {
+            Ok(view) => {
+                if let Some(in_hand) = self.admit(receipt, view.claimed_client, Some(view.form), body) {
+                    let request = self.as_handed_on(&in_hand, view);
+                    let reply = handled(&*self.handler, &request, &self.metrics, &self.shared.events);
                     if !self.shared.lifecycle.is_aborting() {
-                        self.answer(&in_hand, &reply, request.response_len, message);
+                        self.answer(&in_hand, &reply, request.view(), message);
                     }
                 }
             }
-            Err(error @ Malformed::TooShort { .. }) => {
-                Counters::add(&self.shared.counters().malformed_short);
-                events.short.warn(|| format!("dropped a request: {error}"));
-            }
-            Err(Malformed::TooLong { claimed_pid, .. }) => {
-                Counters::add(&self.shared.counters().malformed_long);
-                if let Some(in_hand) = self.admit(receipt, claimed_pid) {
-                    let error = Malformed::TooLong { len: receipt.length, claimed_pid };
-                    events.long.warn(|| format!("refused a request of client {claimed_pid}: {error}"));
-                    let reply = Reply::error(&error.to_string());
-                    self.answer(&in_hand, &reply, layout::BODY_LEN_ILP32, message);
-                }
-            }
+            Err(error) => self.refuse(receipt, body, error, message),
         }
     }
 
-    fn admit(&self, receipt: Receipt<'a>, claimed_pid: i32) -> Option<InHand<'a>> {
-        let (client, generation) = admission::admit(self.shared, claimed_pid)?;
+    fn refuse(&self, receipt: Receipt, body: &[u8], error: Malformed, message: &mut [u8]) {
+        let (events, counters) = (&self.shared.events, self.shared.counters());
+        let Some(claimed_client) = error.claimed_client() else {
+            Counters::add(&counters.malformed_short);
+            return events.short.warn(|| format!("dropped a request: {error}"));
+        };
+        Counters::add(&counters.malformed_long);
+        // As much was looked at as shows that it is too long.
+        let error = error.with_len(receipt.length);
+        if let Some(in_hand) = self.admit(receipt, claimed_client, None, body) {
+            events
+                .long
+                .of_claimed(claimed_client)
+                .warn(|| format!("refused a request of client {claimed_client}: {error}"));
+            let reply = Reply::error(&error.to_string());
+            self.answer(&in_hand, &reply, &RequestView::unreadable(self.request_mtype(), claimed_client), message);
+        }
+    }
+
+    fn admit(&self, receipt: Receipt, claimed_client: i64, form: Option<ResponseForm>, body: &[u8]) -> Option<InHand> {
+        let (client, generation) = admission::admit(self.shared, claimed_client, form, body)?;
         self.slot.generation.store(generation.number(), Ordering::Relaxed);
         let sequence = self.slot.sequence.load(Ordering::Relaxed);
-        let Receipt { metrics, queue, at: received_at, .. } = receipt;
-        Some(InHand { metrics, client, generation, sequence, received_at, queue })
+        let Receipt { mut answers, at_ns: received_at_ns, .. } = receipt;
+        if let Some(queues) = &self.private_queues {
+            answers = queues.queue_for(self.shared, (client, generation), received_at_ns, body)?;
+            self.slot.msqid.store(answers.id(), Ordering::Relaxed);
+        }
+        Some(InHand { client, generation, sequence, received_at_ns, answers })
     }
 
-    fn handle(&self, in_hand: &InHand<'_>, request: &Request<'_>) -> Reply {
+    fn as_handed_on<'r>(&'r self, in_hand: &InHand, view: RequestView<'r>) -> HandlerRequest<'r> {
         kill_point("handling");
-        let request = HandlerRequest {
-            client: in_hand.client,
-            id: in_hand.sequence,
-            text: request.text,
-            received_at: in_hand.received_at,
-        };
-        handled(&*self.handler, &request, &in_hand.metrics, &self.shared.events)
+        let protocol = &self.shared.protocol;
+        HandlerRequest::new(protocol, in_hand.client, in_hand.sequence, view, in_hand.received_at_ns)
     }
 
-    fn answer(
+    /// The type of the request in the slot.
+    fn request_mtype(&self) -> i64 {
+        let only = self.shared.protocol.request_types().only();
+        only.unwrap_or_else(|| self.shared.table.landed_mtype(self.index))
+    }
+
+    fn answer(&self, in_hand: &InHand, reply: &Reply, request: &RequestView<'_>, message: &mut [u8]) {
+        let shared = self.shared;
+        if let Some(maker) = shared.parts_maker(&shared.table) {
+            return self.answer_in_parts(in_hand, reply, request, message, maker);
+        }
+        let message = response_message(&shared.protocol, message, in_hand.client, request, reply);
+        self.send(in_hand, message);
+    }
+
+    /// Apart, so that all other answers do without its code.
+    #[cold]
+    fn answer_in_parts(
         &self,
-        in_hand: &InHand<'_>,
+        in_hand: &InHand,
         reply: &Reply,
-        response_len: usize,
-        message: &mut [u8; RESPONSE_MESSAGE_LEN],
+        request: &RequestView<'_>,
+        message: &mut [u8],
+        maker: PartsMaker<'_>,
     ) {
         let shared = self.shared;
-        let message = response_message(message, in_hand.client, reply, response_len);
+        let (len, series) = maker.first_message(message, in_hand.client, request, reply);
+        let message = message.get(..len).unwrap_or_default();
+        if !series.is_some() {
+            return self.send(in_hand, message);
+        }
+        // Always through the outbox: there HELD keeps everything else of its client back until the last part.
+        self.slot.set_series(series);
+        shared.table.write_landing_response(self.index, message);
+        self.slot.set_state(SlotState::Ready);
+        kill_point("answered-in-parts");
+        let ready_at_ns = monotonic_ns();
+        self.answered_at_ns.set(ready_at_ns);
+        self.metrics.record_handler_latency(ready_at_ns.saturating_sub(in_hand.received_at_ns));
+        self.post(in_hand, message);
+        self.slot.set_series(Series::NONE);
+    }
+
+    #[inline(always)]
+    fn send(&self, in_hand: &InHand, message: &[u8]) {
+        let shared = self.shared;
         shared.table.write_landing_response(self.index, message);
         self.slot.set_state(SlotState::Ready);
         kill_point("answered");
-        let ready_at = Instant::now();
-        self.answered_at.set(ready_at);
-        let took = ready_at.saturating_duration_since(in_hand.received_at);
-        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        in_hand.metrics.record_handler_latency(took_ns);
-        if took > SLOW && !shared.clients.is_same(in_hand.client, in_hand.generation) {
+        let ready_at_ns = monotonic_ns();
+        self.answered_at_ns.set(ready_at_ns);
+        let took_ns = ready_at_ns.saturating_sub(in_hand.received_at_ns);
+        self.metrics.record_handler_latency(took_ns);
+        if took_ns > SLOW_NS && !shared.clients.is_same(in_hand.client, in_hand.generation) {
             Counters::add(&shared.counters().client_gone);
             return;
         }
@@ -151,36 +228,37 @@ impl<'a> Answering<'a> {
         match shared.clients.may_send_directly(in_hand.client, in_hand.generation) {
             Err(Gone) => Counters::add(&shared.counters().client_gone),
             Ok(false) => self.post(in_hand, message),
-            Ok(true) if shared.congestion.is_congested() && !shared.congestion.has_room_for_answers(&in_hand.queue) => {
+            Ok(true)
+                if shared.congestion.is_congested() && !shared.congestion.has_room_for_answers(&in_hand.answers) =>
+            {
                 self.post(in_hand, message);
             }
-            Ok(true) => match in_hand.queue.try_send_framed(message) {
+            Ok(true) => match in_hand.answers.try_send_framed(message) {
                 Ok(()) => {
                     kill_point("sent");
-                    in_hand.metrics.add(&in_hand.metrics.counters().answered);
-                    in_hand.metrics.record_latency(took_ns);
+                    self.metrics.add(&self.metrics.counters().answered);
+                    self.metrics.record_latency(took_ns);
                 }
                 // ENOMEM is the kernel's for the moment: the outbox keeps the answer until there is room again.
                 Err(error) if error.errno() == Errno::ENOMEM => self.post(in_hand, message),
                 Err(error) if error.errno() == Errno::EAGAIN => {
-                    Counters::add(&shared.counters().queue_full);
-                    shared.congestion.begin();
+                    shared.note_full_queue(in_hand.client, &in_hand.answers);
                     self.post(in_hand, message);
                 }
-                Err(error) => shared.events.answer_refused(shared.counters(), in_hand.client, &error),
+                Err(error) => shared.note_refused_answer(in_hand.client, &error),
             },
         }
     }
 
     /// READY, and no longer SENDING, before the outbox is locked: its holder may be waiting for the end of SENDING.
-    fn post(&self, in_hand: &InHand<'_>, message: &[u8]) {
+    fn post(&self, in_hand: &InHand, message: &[u8]) {
         self.slot.set_state(SlotState::Ready);
         self.shared.outbox.post(&PendingAnswer {
             client: in_hand.client,
             generation: in_hand.generation,
             sequence: in_hand.sequence,
-            received_at_ns: self.shared.intake.nanoseconds_at(in_hand.received_at),
-            queue: in_hand.queue,
+            received_at_ns: in_hand.received_at_ns,
+            queue: in_hand.answers,
             message,
             origin: Origin::Landing(self.index),
         });
@@ -188,7 +266,7 @@ impl<'a> Answering<'a> {
 }
 
 impl Scratch {
-    pub(super) fn new() -> Self {
-        Self { body: [0; _], message: [0; _] }
+    pub(super) fn new(table: &Table) -> Self {
+        Self { body: vec![0; table.geometry().request_len + 1], message: table.response_room() }
     }
 }

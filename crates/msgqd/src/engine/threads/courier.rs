@@ -5,6 +5,7 @@
 //! nothing more of that client is sent until the offer is read or taken back. So at most one answer of a waiting line
 //! rests, and one receive takes it back without a chance to change the order.
 
+use crate::engine::congestion::RoomSearch;
 use crate::engine::kill_points::kill_point;
 use crate::engine::outbox::{AnswerToSend, SendOutcome};
 use crate::engine::recovery::request_waits;
@@ -37,8 +38,6 @@ impl Courier {
             if answer.is_in_doubt {
                 self.try_in_doubt(&answer);
             } else {
-                shared.outbox.begin_send(&answer);
-                kill_point("courier-sending");
                 let outcome = self.send(&answer);
                 kill_point("courier-sent");
                 shared.outbox.end_send(&answer, &outcome);
@@ -51,43 +50,52 @@ impl Courier {
     fn try_in_doubt(&mut self, answer: &AnswerToSend) {
         let shared = Arc::clone(&self.shared);
         let client = answer.client;
-        let asked_again = shared.outbox.has_more_for(client)
+        // The looks follow the way of a request, so that one that goes on meanwhile is seen by the next look.
+        let asked_again = request_waits(&shared.served.current(), &shared.protocol, client, &mut self.buffer)
             || shared.clients.in_hand_of(client).next().is_some()
-            || request_waits(&answer.queue, client, &mut self.buffer);
+            || shared.outbox.has_more_for(client);
+        // Else it could not be told apart from what would be taken back.
+        if !asked_again && answer.queue.has_message(shared.mtype_of(client)).unwrap_or(false) {
+            return shared.outbox.end_send(answer, &SendOutcome::NotSent);
+        }
         shared.outbox.begin_send(answer);
         let sent = if asked_again { Ok(()) } else { answer.queue.try_send_framed(answer.message()) };
         shared.outbox.end_send_in_doubt(answer, asked_again, &sent);
     }
 
     fn send(&mut self, answer: &AnswerToSend) -> SendOutcome {
-        let queue = &answer.queue;
-        match queue.has_message(answer.client.as_mtype()) {
+        // Each look walks over the queue, and thousands of requests may be in it.
+        let look = || answer.queue.has_message(self.shared.mtype_of(answer.client));
+        match if answer.is_alone { Ok(false) } else { look() } {
             Ok(true) => return SendOutcome::NotSent,
             Ok(false) => {}
             Err(error) => return SendOutcome::Failed(error),
         }
-        let began = Instant::now();
+        let search = self.shared.congestion.begin_search();
         while !self.must_leave(answer) && !self.contends {
-            match self.send_in_turn(answer, began) {
+            match self.send_in_turn(answer, &search) {
                 Ok(()) => return SendOutcome::Sent,
                 Err(error) if matches!(error.errno(), Errno::EAGAIN | Errno::EINTR) => {}
                 Err(error) if error.errno() == Errno::ENOMEM => return SendOutcome::NotSent,
                 Err(error) => return SendOutcome::Failed(error),
+            }
+            if answer.is_for_silent && search.has_lasted(SILENT_TIME) {
+                return SendOutcome::NotSent;
             }
         }
         self.contend(answer)
     }
 
     /// One try, once those are expected to have asked again who were answered before.
-    fn send_in_turn(&mut self, answer: &AnswerToSend, began: Instant) -> Result<(), QueueError> {
-        if self.budget == 0 {
-            match self.shared.congestion.wait_for_room(&answer.queue, began) {
+    fn send_in_turn(&mut self, answer: &AnswerToSend, search: &RoomSearch) -> Result<(), QueueError> {
+        if self.budget == 0 && !answer.is_for_silent {
+            match self.shared.congestion.wait_for_room(&answer.queue, search) {
                 Some(room) => self.budget = room,
                 None => (self.contends, self.easy_sends) = (true, 0),
             }
         }
         self.budget = self.budget.saturating_sub(1);
-        let sent = answer.queue.try_send_framed(answer.message());
+        let sent = self.try_send(answer);
         if sent.is_err() {
             // Who took the place is expected to be answered.
             self.budget = 0;
@@ -96,17 +104,29 @@ impl Courier {
         sent
     }
 
+    /// While it waits for room it is READY: a server that dies then has not sent it, and leaves no doubt about that.
+    fn try_send(&self, answer: &AnswerToSend) -> Result<(), QueueError> {
+        self.shared.outbox.begin_send(answer);
+        kill_point("courier-sending");
+        let sent = answer.queue.try_send_framed(answer.message());
+        if sent.is_err() {
+            self.shared.outbox.note_refused(answer);
+        }
+        sent
+    }
+
     /// Tries again and again, so that the place that a worker frees is taken before those who wait for it have been woken.
     /// It goes on with the next answers, until many of them in a row met no contest.
     fn contend(&mut self, answer: &AnswerToSend) -> SendOutcome {
         let congestion = &self.shared.congestion;
+        let limit = if answer.is_for_silent { SILENT_TIME } else { CONTEST_LIMIT };
         let (began, mut received, mut pause) = (Instant::now(), congestion.received(), FIRST_PAUSE);
         let mut moved_at = began;
         for tries in 0_u32.. {
-            if self.must_leave(answer) || began.elapsed() > CONTEST_LIMIT {
+            if self.must_leave(answer) || began.elapsed() > limit {
                 break;
             }
-            match answer.queue.try_send_framed(answer.message()) {
+            match self.try_send(answer) {
                 Ok(()) => {
                     self.easy_sends = if tries == 0 { self.easy_sends + 1 } else { 0 };
                     self.contends = self.easy_sends < EASY_SENDS || !congestion.has_room(&answer.queue);
@@ -146,6 +166,8 @@ impl Courier {
 const EASY_SENDS: u32 = 64;
 /// For so long one answer keeps the others back.
 const CONTEST_LIMIT: Duration = Duration::from_millis(50);
+/// For so long an answer keeps the others back whose client leaves its answers unread.
+const SILENT_TIME: Duration = Duration::from_millis(1);
 /// Tries before others may have the CPU.
 const TRIES_AT_ONCE: u32 = 64;
 /// Without a request for so long the workers are busy elsewhere.

@@ -62,7 +62,7 @@ impl ThreadGroup {
         let leaving = Arc::clone(&left);
         let (tell, told) = mpsc::channel();
         let handle = std::thread::Builder::new().name(name.to_owned()).stack_size(stack_len).spawn(move || {
-            let _end = EndsProcess;
+            let _end = EndsProcess::begin();
             // The starting thread may have it blocked, and a thread inherits that.
             let _ = SigSet::from(WAKE_SIGNAL).thread_unblock();
             let _ = tell.send(pthread_self());

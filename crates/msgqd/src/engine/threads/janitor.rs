@@ -1,4 +1,4 @@
-//! The janitor: reaps dead clients, keeps the queue free of what nobody will read, and moves what rests too long into
+//! The janitor: reaps dead clients, keeps the queues free of what nobody will read, and moves what rests too long into
 //! the outbox while others wait for room.
 //!
 //! It sleeps in epoll: the death of a client wakes it, and so does a worker that found the queue full. Beside that it
@@ -6,14 +6,23 @@
 //! are some. A scan looks at the oldest messages only, since each look is a walk from the head, and is bounded in time,
 //! so that no flood can hold it.
 
+mod adopting;
+mod herd;
+mod narrowing;
+mod progress;
+mod requests;
 mod resting;
 mod scan;
 
 use super::group::Waker;
+use crate::engine::kill_points::kill_point;
 use crate::engine::shared::Shared;
-use msgq_core::process::ClientPid;
-use msgq_core::queue::MessageBuffer;
+use herd::HerdWatch;
+use msgq_core::process::ClientNumber;
+use msgq_core::queue::{MessageBuffer, Queue};
 use msgq_core::table::Counters;
+use msgq_core::words::counted;
+use progress::Progress;
 use resting::RestingAnswers;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,17 +33,25 @@ pub(in crate::engine) struct Janitor {
     shared: Arc<Shared>,
     courier: Waker,
     buffer: MessageBuffer,
-    seen: HashMap<ClientPid, RestingAnswers>,
+    seen: HashMap<ClientNumber, RestingAnswers>,
     last_scan: Option<Instant>,
+    /// The same of the queue of requests, where answers have another.
+    last_request_scan: Option<Instant>,
     last_expiry: Instant,
     can_copy: bool,
+    /// The place among the watched clients from which a scan goes on where it cannot look at messages.
+    next_known: usize,
+    herd: HerdWatch,
+    progress: Progress,
 }
 
-/// What a look at the queue came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a look at the queues came to, in the order of urgency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum QueueFill {
     Empty,
     Resting,
+    /// Of two queues that of requests is full: a look that comes soon tells whether they come in slowly.
+    FullOfRequests,
     MoreJunk,
 }
 
@@ -58,8 +75,12 @@ impl Janitor {
             buffer,
             seen: HashMap::new(),
             last_scan: None,
+            last_request_scan: None,
             last_expiry: Instant::now(),
             can_copy: true,
+            next_known: 0,
+            herd: HerdWatch::default(),
+            progress: Progress::default(),
         }
     }
 
@@ -85,16 +106,21 @@ impl Janitor {
             } else {
                 pause = next;
             }
-            self.shared.heartbeat.beat(&self.shared.table);
+            self.shared.heartbeat.note_round();
+            if self.progress.look(&self.shared).is_none() {
+                self.shared.heartbeat.beat(&self.shared.table);
+            }
         }
     }
 
     /// Looks after outbox and queue; returns how long the next round can wait.
     fn round(&mut self) -> Duration {
         let outbox_used = self.tend_outbox();
-        let queue = self.tend_queue(outbox_used);
-        match (outbox_used || self.shared.congestion.is_crowded(), queue) {
-            (true, _) | (_, QueueFill::MoreJunk) => UNDER_PRESSURE,
+        let queue = self.tend_queues(outbox_used);
+        // What waits for queues of clients' own is no concern of this one.
+        let is_pressed = outbox_used && !self.shared.outbox.is_private();
+        match (is_pressed || self.shared.congestion.is_crowded(), queue) {
+            (true, _) | (_, QueueFill::MoreJunk | QueueFill::FullOfRequests) => UNDER_PRESSURE,
             (false, QueueFill::Resting) => WHILE_SOMETHING_RESTS,
             (false, QueueFill::Empty) => IDLE,
         }
@@ -103,7 +129,8 @@ impl Janitor {
     /// The order is an argument. First the death is noted: from then on no worker and no answer for the dead one gets
     /// through. Then those that got through before are waited for: direct sends and the courier. Then all that is there
     /// is dropped. Nothing can come after.
-    fn reap(&mut self, client: ClientPid) {
+    fn reap(&mut self, client: ClientNumber) {
+        kill_point("reaping");
         let shared = Arc::clone(&self.shared);
         if !shared.clients.forget_dead(client) {
             return;
@@ -111,17 +138,24 @@ impl Janitor {
         shared.clients.wait_for_direct_sends(client);
         self.cancel_send(client);
         let dropped = shared.outbox.drop_line(client, &shared.counters().client_gone);
-        let removed = self.remove(client.as_mtype(), PURGE_LIMIT, &shared.counters().orphans_dead_client);
+        let mtype = shared.mtype_of(client);
+        let answers = &shared.answers;
+        // Of a queue of the client's own nothing is taken.
+        let is_left_alone = answers.foreign_messages.contains(mtype) || shared.outbox.is_private();
+        let limit = if is_left_alone { 0 } else { PURGE_LIMIT };
+        let removed = self.remove(&answers.current(), mtype, limit, &shared.counters().orphans_dead_client);
         self.seen.remove(&client);
         if dropped + removed > 0 {
-            shared.events.reaped.info(|| {
-                format!("client {client} died before it read {} answer(s), which were removed", dropped.max(removed))
+            shared.events.reaped.of(client).info(|| {
+                let answers = dropped.max(removed);
+                let were = if answers == 1 { "was" } else { "were" };
+                format!("client {client} died before it read {}, which {were} removed", counted(answers, "answer"))
             });
         }
     }
 
     /// The courier may be in a send to this client for as long as there is no room.
-    fn cancel_send(&self, client: ClientPid) {
+    fn cancel_send(&self, client: ClientNumber) {
         let limit = Instant::now() + CANCEL_LIMIT;
         let send_call = &self.shared.outbox.send_call;
         send_call.cancel_for(client);
@@ -142,29 +176,39 @@ impl Janitor {
         is_used
     }
 
-    fn tend_queue(&mut self, outbox_used: bool) -> QueueFill {
+    fn tend_queues(&mut self, outbox_used: bool) -> QueueFill {
+        let answers = self.tend_answers(outbox_used);
+        if self.shared.has_second_queue() { answers.max(self.tend_requests()) } else { answers }
+    }
+
+    /// Looks at the queue into which answers go, which may be that of requests as well.
+    fn tend_answers(&mut self, outbox_used: bool) -> QueueFill {
         let started = Instant::now();
         loop {
-            let queue = self.shared.served.current();
+            let queue = self.shared.answers.current();
             let stat = match queue.stat() {
                 Ok(stat) => stat,
                 // The workers may be busy with requests for a long time.
                 Err(error) if error.is_gone() => {
                     self.seen.clear();
-                    self.shared.replace_lost_queue(&queue, &error);
+                    self.shared.replace_lost_answers(&queue, &error);
                     return QueueFill::Empty;
                 }
                 Err(_) => return QueueFill::Empty,
             };
-            self.shared.note_queue(&stat);
+            self.shared.note_answers(&stat);
+            if !self.shared.has_second_queue() {
+                self.herd.look(&self.shared, &queue, &stat);
+            }
             if stat.messages == 0 {
                 self.seen.clear();
+                self.shared.answers.foreign_messages.keep_only(|_| false);
                 return QueueFill::Empty;
             }
-            let pressure = outbox_used || self.shared.congestion.is_crowded();
+            let pressure = !self.shared.outbox.is_private() && (outbox_used || self.shared.congestion.is_crowded());
             let pause = if pressure { SCAN_PAUSE_UNDER_PRESSURE } else { SCAN_PAUSE };
             let is_due = self.last_scan.is_none_or(|last| last.elapsed() >= pause);
-            if !self.can_copy || !is_due {
+            if !is_due {
                 return QueueFill::Resting;
             }
             // As long as a scan finds junk there may be more behind it.
@@ -180,8 +224,7 @@ impl Janitor {
     }
 
     /// Removes messages of a type, at most `limit`.
-    fn remove(&mut self, mtype: i64, limit: usize, counter: &AtomicU64) -> usize {
-        let queue = self.shared.served.current();
+    fn remove(&mut self, queue: &Queue, mtype: i64, limit: usize, counter: &AtomicU64) -> usize {
         let mut removed = 0;
         while removed < limit && matches!(queue.try_receive_any(mtype, &mut self.buffer), Ok(true)) {
             Counters::add(counter);

@@ -2,8 +2,8 @@
 
 use super::header::{HeaderLine, number, status};
 use super::{Decoder, Nonsense, TEXT_LIMIT};
+use crate::handler::payload::Payload;
 use crate::handler::{Outcome, Reply};
-use msgq_core::layout::MAX_RESPONSE_TEXT_LEN;
 
 /// A well-formed answer to the request that was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,13 +18,13 @@ pub(in crate::handler) struct ProgramAnswer {
 
 impl ProgramAnswer {
     /// For the client; an error when no frame can carry the text.
-    pub(in crate::handler) fn into_reply(self) -> Reply {
-        if self.len > MAX_RESPONSE_TEXT_LEN as u64 {
-            let text =
-                format!("the handler's answer has {} bytes; a client's has room for {MAX_RESPONSE_TEXT_LEN}", self.len);
+    pub(in crate::handler) fn into_reply(self, payload: Payload) -> Reply {
+        let room = payload.room;
+        if self.len > room as u64 && !payload.is_for_nobody && !payload.truncates {
+            let text = format!("the handler's answer has {} bytes; a client's has room for {room}", self.len);
             return Reply::failure(Outcome::Broken, &text);
         }
-        if self.has_nul {
+        if self.has_nul && payload.is_text && !payload.is_for_nobody {
             let text = "the handler's answer contains a NUL byte, which no client's answer can carry";
             return Reply::failure(Outcome::Broken, text);
         }
@@ -40,6 +40,7 @@ impl ProgramAnswer {
 #[derive(Debug)]
 pub(in crate::handler) struct AnswerDecoder {
     asked: u64,
+    payload: Payload,
     line: HeaderLine,
     answer: Option<ProgramAnswer>,
     read: u64,
@@ -47,8 +48,8 @@ pub(in crate::handler) struct AnswerDecoder {
 
 impl AnswerDecoder {
     /// For the request with this id.
-    pub(in crate::handler) fn new(asked: u64) -> Self {
-        Self { asked, line: HeaderLine::default(), answer: None, read: 0 }
+    pub(in crate::handler) fn new(asked: u64, payload: Payload) -> Self {
+        Self { asked, payload, line: HeaderLine::default(), answer: None, read: 0 }
     }
 
     fn parse_header(&self) -> Result<ProgramAnswer, Nonsense> {
@@ -86,7 +87,8 @@ impl Decoder for AnswerDecoder {
             return Err(Nonsense::TrailingBytes);
         }
         answer.has_nul |= text.contains(&0);
-        answer.text.extend(text.iter().take(MAX_RESPONSE_TEXT_LEN - answer.text.len()));
+        let room = self.payload.kept_len() - answer.text.len();
+        answer.text.extend_from_slice(text.get(..room).unwrap_or(text));
         Ok(if self.read == answer.len { self.answer.take() } else { None })
     }
 

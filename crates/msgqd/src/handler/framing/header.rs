@@ -1,6 +1,6 @@
 //! Header lines: collecting one, and its fields.
 
-use super::{Decoder, HANDLER_PROTOCOL_VERSION, HEADER_LIMIT, Nonsense};
+use super::{Decoder, HEADER_LIMIT, HandlerProtocol, Nonsense};
 use msgq_core::escape::escape;
 
 /// A header line that is still coming in.
@@ -56,6 +56,13 @@ pub(super) fn status(field: &[u8]) -> Option<i32> {
 #[derive(Debug, Default)]
 pub(in crate::handler) struct HelloDecoder {
     line: HeaderLine,
+    expected: HandlerProtocol,
+}
+
+impl HelloDecoder {
+    pub(in crate::handler) fn new(expected: HandlerProtocol) -> Self {
+        Self { line: HeaderLine::default(), expected }
+    }
 }
 
 impl Decoder for HelloDecoder {
@@ -64,11 +71,12 @@ impl Decoder for HelloDecoder {
     fn feed(&mut self, bytes: &[u8]) -> Result<Option<()>, Nonsense> {
         let Some(rest) = self.line.feed(bytes)? else { return Ok(None) };
         let version = self.line.bytes().strip_prefix(b"msgqd-handler ").and_then(number);
+        let expected = self.expected.version();
         match version {
-            Some(HANDLER_PROTOCOL_VERSION) if rest.is_empty() => Ok(Some(())),
-            Some(HANDLER_PROTOCOL_VERSION) => Err(Nonsense::Unasked(beginning(rest))),
-            Some(other) => Err(Nonsense::OtherVersion(other)),
-            None => Err(Nonsense::NoHello(self.line.escaped())),
+            Some(said) if said == expected && rest.is_empty() => Ok(Some(())),
+            Some(said) if said == expected => Err(Nonsense::Unasked(beginning(rest))),
+            Some(said) => Err(Nonsense::OtherVersion { said, expected }),
+            None => Err(Nonsense::NoHello { said: self.line.escaped(), expected }),
         }
     }
 

@@ -1,10 +1,15 @@
 use super::answer::{ProgramAnswer, fields};
 use super::*;
 use crate::handler::Outcome;
+use crate::handler::payload::Payload;
+use msgq_core::config::{Overlong, Pass};
+use msgq_core::layout::protocol::Protocol;
+use msgq_core::process::ClientNumber;
 use proptest::prelude::*;
+use std::time::Instant;
 
 fn decode(asked: u64, bytes: &[u8]) -> Result<Option<ProgramAnswer>, Nonsense> {
-    AnswerDecoder::new(asked).feed(bytes)
+    AnswerDecoder::new(asked, Payload::default()).feed(bytes)
 }
 
 fn hello(bytes: &[u8]) -> Result<Option<()>, Nonsense> {
@@ -13,25 +18,31 @@ fn hello(bytes: &[u8]) -> Result<Option<()>, Nonsense> {
 
 #[test]
 fn a_request_is_a_header_and_then_its_text_as_it_is() {
-    assert_eq!(encode_request(7, 42, 2500, b"a\nb"), b"request 7 42 2500 3\na\nb");
-    assert_eq!(encode_request(u64::MAX, i32::MAX, 1, b""), b"request 18446744073709551615 2147483647 1 0\n");
+    let encoded = |spoken, id, client, left, text| {
+        let client = ClientNumber::new(client).unwrap();
+        encode_request(spoken, &HandlerRequest::plain(client, id, text, Instant::now()), left)
+    };
+    let (first, second) = (HandlerProtocol::Version1, HandlerProtocol::Version2);
+    assert_eq!(encoded(first, 7, 42, 2500, b"a\nb"), b"request 7 42 2500 3\na\nb");
+    assert_eq!(encoded(first, u64::MAX, i32::MAX, 1, b""), b"request 18446744073709551615 2147483647 1 0\n");
+    assert_eq!(encoded(second, 7, 42, 2500, b"a\0b"), b"request 7 42 2500 1 3\na\0b");
 }
 
 #[test]
 fn the_daemons_own_hello_is_right() {
-    assert_eq!(hello(HELLO), Ok(Some(())));
+    assert_eq!(hello(HandlerProtocol::Version1.hello()), Ok(Some(())));
 }
 
 #[test]
 fn another_version_is_told_from_no_hello_at_all() {
-    assert_eq!(hello(b"msgqd-handler 2\n"), Err(Nonsense::OtherVersion(2)));
+    assert_eq!(hello(b"msgqd-handler 2\n"), Err(Nonsense::OtherVersion { said: 2, expected: 1 }));
     assert_eq!(
-        Nonsense::OtherVersion(2).to_string(),
+        Nonsense::OtherVersion { said: 2, expected: 1 }.to_string(),
         "speaks version 2 of the handler protocol, and this daemon version 1"
     );
     for line in ["", "hello", "msgqd-handler", "msgqd-handler 1 ", "msgqd-handler 01", "msgqd-handler 1\r"] {
         let said = msgq_core::escape::escape(line.as_bytes());
-        assert_eq!(hello(format!("{line}\n").as_bytes()), Err(Nonsense::NoHello(said)), "for {line:?}");
+        assert_eq!(hello(format!("{line}\n").as_bytes()), Err(Nonsense::NoHello { said, expected: 1 }), "for {line:?}");
     }
 }
 
@@ -42,7 +53,7 @@ fn bytes_right_after_the_hello_were_not_asked_for() {
 
 #[test]
 fn a_header_without_an_end_is_refused_as_soon_as_it_is_too_long() {
-    let mut decoder = AnswerDecoder::new(1);
+    let mut decoder = AnswerDecoder::new(1, Payload::default());
     for _ in 0..HEADER_LIMIT - 1 {
         assert_eq!(decoder.feed(b"x"), Ok(None));
     }
@@ -95,22 +106,36 @@ fn the_answer_to_another_request_is_refused_before_its_text_comes() {
 
 #[test]
 fn a_text_of_a_mebibyte_is_read_to_its_end_and_one_byte_more_is_refused() {
-    let mut decoder = AnswerDecoder::new(1);
+    let mut decoder = AnswerDecoder::new(1, Payload::default());
     assert_eq!(decoder.feed(b"answer 1 0 1048576\n"), Ok(None));
     for _ in 0..255 {
         assert_eq!(decoder.feed(&[b'x'; 4096]), Ok(None));
     }
     let answer = decoder.feed(&[b'x'; 4096]).unwrap().unwrap();
     assert_eq!(answer.text.len(), 255, "no more is kept than can be used");
-    let reply = answer.into_reply();
+    let reply = answer.into_reply(Payload::default());
     assert_eq!((reply.status(), reply.outcome()), (-1, Outcome::Broken));
     assert_eq!(reply.text(), b"the handler's answer has 1048576 bytes; a client's has room for 255");
     assert_eq!(decode(1, b"answer 1 0 1048577\n"), Err(Nonsense::HugeText(1_048_577)));
 }
 
 #[test]
+fn a_text_that_is_too_long_is_cut_or_goes_out_in_parts_where_that_is_asked_for() {
+    let text = "é".repeat(200);
+    let frame = format!("answer 1 0 {}\n{text}", text.len());
+    let reply_of = |overlong| {
+        let payload = Payload::of(Pass::Text, overlong, &Protocol::default());
+        AnswerDecoder::new(1, payload).feed(frame.as_bytes()).unwrap().unwrap().into_reply(payload)
+    };
+    assert_eq!(reply_of(Overlong::Error).outcome(), Outcome::Broken);
+    // The engine cuts where the protocol's room ends, and sees by the bytes behind it that a character goes on there.
+    assert_eq!(reply_of(Overlong::Truncate).text(), &text.as_bytes()[..255 + 4]);
+    assert_eq!(reply_of(Overlong::Parts).text(), text.as_bytes());
+}
+
+#[test]
 fn a_text_with_a_nul_becomes_an_error_that_says_so() {
-    let reply = decode(1, b"answer 1 0 3\na\0b").unwrap().unwrap().into_reply();
+    let reply = decode(1, b"answer 1 0 3\na\0b").unwrap().unwrap().into_reply(Payload::default());
     assert_eq!((reply.status(), reply.outcome()), (-1, Outcome::Broken));
     assert_eq!(reply.text(), b"the handler's answer contains a NUL byte, which no client's answer can carry");
 }
@@ -119,7 +144,7 @@ fn a_text_with_a_nul_becomes_an_error_that_says_so() {
 fn status_minus_one_counts_as_failed_and_other_numbers_are_the_programs_own() {
     for (status, outcome) in [(0, Outcome::Done), (-1, Outcome::Failed), (5, Outcome::Done), (-7, Outcome::Done)] {
         let frame = format!("answer 1 {status} 2\nok");
-        let reply = decode(1, frame.as_bytes()).unwrap().unwrap().into_reply();
+        let reply = decode(1, frame.as_bytes()).unwrap().unwrap().into_reply(Payload::default());
         assert_eq!((reply.status(), reply.outcome(), reply.text()), (status, outcome, &b"ok"[..]));
     }
 }
@@ -140,7 +165,7 @@ proptest! {
     ) {
         let mut frame = format!("answer {id} {status} {}\n", text.len()).into_bytes();
         frame.extend_from_slice(&text);
-        let mut decoder = AnswerDecoder::new(id);
+        let mut decoder = AnswerDecoder::new(id, Payload::default());
         let mut rest = frame.as_slice();
         let mut sizes = cuts.iter().cycle();
         let answer = loop {
@@ -152,7 +177,7 @@ proptest! {
             }
         };
         prop_assert!(rest.is_empty(), "an answer before the end of the frame");
-        let reply = answer.into_reply();
+        let reply = answer.into_reply(Payload::default());
         prop_assert_eq!(reply.status(), status);
         prop_assert_eq!(reply.text(), text.as_slice());
     }
@@ -162,7 +187,7 @@ proptest! {
         pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..100), 0..10),
         begins_right: bool,
     ) {
-        let mut decoder = AnswerDecoder::new(1);
+        let mut decoder = AnswerDecoder::new(1, Payload::default());
         let mut hello = HelloDecoder::default();
         if begins_right {
             prop_assert_eq!(decoder.feed(b"answer 1 0 "), Ok(None));

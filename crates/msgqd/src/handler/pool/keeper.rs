@@ -4,6 +4,7 @@ use super::health::{Epoch, LONGEST_PAUSE};
 use super::link::{Backend, End, Link, Watch};
 use super::shared::PoolShared;
 use super::state::{HeldLink, PoolState, Turn};
+use crate::alerts;
 use crate::handler::process::poll_until;
 use crate::panics::EndsProcess;
 use rustix::event::{PollFd, PollFlags};
@@ -43,7 +44,7 @@ impl<B: Backend> Keeper<B> {
         let keeper = Self { shared: Arc::clone(shared), place };
         shared.lock().keepers += 1;
         let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(move || {
-            let _end = EndsProcess;
+            let _end = EndsProcess::begin();
             keeper.run();
         });
         if spawned.is_err() {
@@ -107,7 +108,7 @@ impl<B: Backend> Keeper<B> {
         state.opening -= 1;
         state.open += 1;
         if state.health.comes_back() {
-            log::info!("{} is back", self.shared.backend.subject());
+            log::info!(message_id = alerts::HANDLER_UP; "{} is back", self.shared.backend.subject());
         }
         drop(state);
         self.shared.put_idle(HeldLink { place: self.place, link, epoch, answered: 0, opened_at: Instant::now() });
@@ -230,7 +231,10 @@ impl<B: Backend> PoolShared<B> {
         }
         if state.health.goes_down() {
             let trouble = state.health.trouble(Instant::now()).unwrap_or_default();
-            log::error!("{} {trouble}; clients get an error until then", self.backend.subject());
+            log::error!(
+                message_id = alerts::HANDLER_DOWN;
+                "{} {trouble}; clients get an error until then", self.backend.subject()
+            );
         }
         if state.health.down_reason().is_some() {
             self.ready.notify_all();

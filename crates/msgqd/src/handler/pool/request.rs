@@ -5,6 +5,7 @@ use super::link::{Backend, End, Link};
 use super::shared::PoolShared;
 use super::state::HeldLink;
 use crate::handler::framing::{AnswerDecoder, encode_request};
+use crate::handler::payload::Payload;
 use crate::handler::process::after;
 use crate::handler::{HandlerRequest, Outcome, Reply};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,7 +22,7 @@ enum Refusal {
 impl<B: Backend> PoolShared<B> {
     /// Answers one request.
     pub(super) fn ask(&self, request: &HandlerRequest<'_>) -> Reply {
-        let deadline = after(request.received_at, self.limits.timeout);
+        let deadline = after(request.received_at(), self.limits.timeout);
         // What a client gets that is neither answered nor safe to try again, when it is tried again in vain.
         let mut unknown = None;
         loop {
@@ -29,7 +30,7 @@ impl<B: Backend> PoolShared<B> {
                 Ok(held) => held,
                 Err(refusal) => return unknown.unwrap_or_else(|| self.refuse(&refusal)),
             };
-            let failure = match exchange(&mut held, request, deadline, self.abort.as_fd()) {
+            let failure = match exchange(&mut held, request, self.limits.payload, deadline, self.abort.as_fd()) {
                 Ok(reply) => {
                     self.give_back(held);
                     return reply;
@@ -166,11 +167,16 @@ impl<B: Backend> PoolShared<B> {
 fn exchange<L: Link>(
     held: &mut HeldLink<L>,
     request: &HandlerRequest<'_>,
+    payload: Payload,
     deadline: Instant,
     abort: BorrowedFd<'_>,
 ) -> Result<Reply, Break> {
     let left = deadline.saturating_duration_since(Instant::now()).as_millis().max(1);
-    let frame = encode_request(request.id, request.client.get(), left, request.text);
-    let answer = converse(&mut held.link, &frame, &mut AnswerDecoder::new(request.id), deadline, Some(abort))?;
-    Ok(answer.into_reply())
+    let frame = encode_request(payload.handler_protocol, request, left);
+    let mut decoder = AnswerDecoder::new(request.id, payload);
+    let answer = converse(&mut held.link, &frame, &mut decoder, deadline, Some(abort))?;
+    Ok(answer.into_reply(payload))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::link::Backend;
 use super::state::PoolState;
+use crate::handler::payload::Payload;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,6 +20,8 @@ pub(in crate::handler) struct Limits {
     pub(super) max_requests: Option<u64>,
     /// True when a request may be run a second time.
     pub(super) is_idempotent: bool,
+    /// What its programs may answer with.
+    pub(super) payload: Payload,
 }
 
 pub(super) struct PoolShared<B: Backend> {

@@ -7,7 +7,9 @@ use super::Pool;
 use super::conversation::{BreakKind, converse};
 use super::link::{Backend, End, Link};
 use super::shared::Limits;
-use crate::handler::framing::{HELLO, HelloDecoder};
+use crate::alerts;
+use crate::handler::framing::{HandlerProtocol, HelloDecoder};
+use crate::handler::payload::Payload;
 use crate::handler::process::{after, poll_until};
 use crate::ratelimit::RateLimit;
 use msgq_core::config::UnixConfig;
@@ -29,16 +31,18 @@ const FULL_PAUSE: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// There is no such user, or the daemon has no descriptor or no thread left for the pool itself.
-pub(in crate::handler) fn unix_pool(config: &UnixConfig) -> Result<Pool<UnixService>, String> {
+pub(in crate::handler) fn unix_pool(config: &UnixConfig, payload: Payload) -> Result<Pool<UnixService>, String> {
     let limits = Limits {
         size: config.max_concurrency,
         timeout: config.timeout,
         max_requests: None,
         is_idempotent: config.is_idempotent,
+        payload,
     };
     let service = UnixService {
         socket: config.socket.clone(),
         connect_timeout: config.connect_timeout,
+        spoken: payload.handler_protocol,
         user: config.user.as_deref().map(find_user).transpose()?,
         ends: RateLimit::new("broken connections"),
     };
@@ -46,7 +50,11 @@ pub(in crate::handler) fn unix_pool(config: &UnixConfig) -> Result<Pool<UnixServ
         .map_err(|error| format!("cannot set up the connections to {}: {error}", config.socket.display()))
 }
 
-fn find_user(name: &str) -> Result<u32, String> {
+/// The number of the user of this name or number.
+///
+/// # Errors
+/// There is none, or it cannot be looked up; a sentence.
+pub(in crate::handler) fn find_user(name: &str) -> Result<u32, String> {
     if let Ok(number) = name.parse() {
         return Ok(number);
     }
@@ -80,6 +88,7 @@ impl Link for Connection {
 pub(in crate::handler) struct UnixService {
     socket: PathBuf,
     connect_timeout: Duration,
+    spoken: HandlerProtocol,
     /// The uid that must listen.
     user: Option<u32>,
     ends: RateLimit,
@@ -126,7 +135,7 @@ impl UnixService {
 
     fn greet(&self, socket: OwnedFd, deadline: Instant, abort: BorrowedFd<'_>) -> Result<Connection, String> {
         let mut link = Connection { socket };
-        match converse(&mut link, HELLO, &mut HelloDecoder::default(), deadline, Some(abort)) {
+        match converse(&mut link, self.spoken.hello(), &mut HelloDecoder::new(self.spoken), deadline, Some(abort)) {
             Ok(()) => Ok(link),
             Err(failure) => Err(match failure.kind {
                 BreakKind::Deadline => {
@@ -178,7 +187,10 @@ impl Backend for UnixService {
             return log::debug!("connection to {path} closed: {end:?}");
         };
         if let Some(note) = self.ends.admit_with_note("more since the last report") {
-            log::warn!("the service on socket {path} {reason}; the connection is replaced{note}");
+            log::warn!(
+                message_id = alerts::HANDLER_REPLACED;
+                "the service on socket {path} {reason}; the connection is replaced{note}"
+            );
         }
     }
 }

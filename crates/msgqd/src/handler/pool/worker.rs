@@ -8,7 +8,9 @@ use super::Pool;
 use super::conversation::{BreakKind, converse};
 use super::link::{Backend, End, Link};
 use super::shared::Limits;
-use crate::handler::framing::{HELLO, HelloDecoder};
+use crate::alerts;
+use crate::handler::framing::{HandlerProtocol, HelloDecoder};
+use crate::handler::payload::Payload;
 use crate::handler::process::{Input, Process, Program, after, describe_exit, reap_left_behind};
 use crate::ratelimit::RateLimit;
 use msgq_core::config::WorkerConfig;
@@ -24,16 +26,18 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 /// The daemon has no descriptor or no thread left for the pool itself.
-pub(in crate::handler) fn worker_pool(config: &WorkerConfig) -> Result<Pool<Programs>, String> {
+pub(in crate::handler) fn worker_pool(config: &WorkerConfig, payload: Payload) -> Result<Pool<Programs>, String> {
     let limits = Limits {
         size: config.max_concurrency,
         timeout: config.timeout,
         max_requests: config.max_requests,
         is_idempotent: config.is_idempotent,
+        payload,
     };
     let programs = Programs {
         program: Program::new(config.program.clone()),
         start_timeout: config.start_timeout,
+        spoken: payload.handler_protocol,
         ending: Mutex::new(Vec::new()),
         ends: RateLimit::new("ends of workers"),
     };
@@ -71,6 +75,7 @@ impl Link for WorkerLink {
 pub(in crate::handler) struct Programs {
     program: Program,
     start_timeout: Duration,
+    spoken: HandlerProtocol,
     /// The processes that are being ended.
     ending: Mutex<Vec<(i32, OwnedFd)>>,
     ends: RateLimit,
@@ -86,7 +91,7 @@ impl Programs {
         let program = self.program.path();
         let reason = match kind {
             BreakKind::Closed | BreakKind::ClosedInFrame => {
-                let complaint = |process: &Process| match process.stderr.first_line() {
+                let complaint = |process: &Process| match process.stderr.complaint() {
                     [] => String::new(),
                     line => format!(": {}", escape(line)),
                 };
@@ -151,7 +156,10 @@ impl Programs {
             End::Broken(reason) => reason.clone(),
         };
         if let Some(note) = self.ends.admit_with_note("more since the last report") {
-            log::warn!("{program} (PID {pid}) {what}; it {ended} and is replaced{note}");
+            log::warn!(
+                message_id = alerts::HANDLER_REPLACED;
+                "{program} (PID {pid}) {what}; it {ended} and is replaced{note}"
+            );
         }
     }
 }
@@ -171,7 +179,7 @@ impl Backend for Programs {
         let deadline = after(Instant::now(), self.start_timeout);
         let process = self.program.spawn(Input::Pipe, &[]).map_err(|error| error.to_string())?;
         let mut link = WorkerLink { process };
-        match converse(&mut link, HELLO, &mut HelloDecoder::default(), deadline, Some(abort)) {
+        match converse(&mut link, self.spoken.hello(), &mut HelloDecoder::new(self.spoken), deadline, Some(abort)) {
             Ok(()) => Ok(link),
             Err(failure) => Err(self.failed_start(link.process, &failure.kind)),
         }

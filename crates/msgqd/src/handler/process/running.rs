@@ -2,7 +2,7 @@
 
 use super::io::{after, poll_until, read_available};
 use super::stderr::{Stderr, StderrLog};
-use super::strays::try_reap;
+use super::strays::{leave_behind, try_reap};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid};
@@ -10,8 +10,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, ExitStatus};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long output is waited for after the process itself has exited, while something it started holds its stdout.
@@ -23,9 +23,6 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const HURRIED_GRACE: Duration = Duration::from_secs(1);
 /// How often it is looked whether the service ends.
 const HURRY_LOOK: Duration = Duration::from_millis(100);
-
-/// Processes that did not die of SIGKILL in time: reaped when they do.
-static LEFT_BEHIND: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
 /// A started process. Dropped, it is killed with its group, and reaped.
 #[derive(Debug)]
@@ -57,8 +54,8 @@ impl Process {
                 child: Some(child),
             }),
             Err(error) => {
-                let _ = kill_process_group(pid, Signal::KILL);
-                LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+                signal_group(pid, WaitId::Pid(pid), Signal::KILL);
+                leave_behind(child);
                 Err(error)
             }
         }
@@ -190,15 +187,9 @@ impl Process {
         read_available(&mut self.stdout, on_output);
     }
 
-    /// To the process and what it started. Once it is reaped its number, and so its group's, may be somebody else's. It is
-    /// reaped here only after the last signal; where a program that embeds the server ignores SIGCHLD the kernel does it
-    /// at its end, which shows in that there is nothing left to wait for.
+    /// To the process and what it started.
     fn signal_group(&self, signal: Signal) {
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let is_reaped = matches!(waitid(WaitId::PidFd(self.pidfd.as_fd()), look), Err(rustix::io::Errno::CHILD));
-        if !is_reaped {
-            let _ = kill_process_group(self.pid, signal);
-        }
+        signal_group(self.pid, WaitId::PidFd(self.pidfd.as_fd()), signal);
     }
 
     fn kill_and_reap(&mut self) -> Option<ExitStatus> {
@@ -210,7 +201,7 @@ impl Process {
             Ok(Some(status)) => return Some(status),
             Ok(None) => {
                 log::error!("PID {} does not die of SIGKILL; it is left alone until it does", self.pid());
-                LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+                leave_behind(child);
             }
             Err(error) => log::error!("cannot learn how PID {} ended: {error}", self.pid()),
         }
@@ -224,6 +215,16 @@ impl Drop for Process {
     }
 }
 
+/// Once a process is reaped its number, and so its group's, may be somebody else's. It is reaped here only after the last
+/// signal; where a program that embeds the server ignores SIGCHLD the kernel does it at its end, which shows in that there is
+/// nothing left to wait for.
+fn signal_group(pid: Pid, process: WaitId<'_>, signal: Signal) {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if !matches!(waitid(process, look), Err(rustix::io::Errno::CHILD)) {
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
 fn set_up(child: &Child) -> io::Result<OwnedFd> {
     if let Some(stdin) = &child.stdin {
         ioctl_fionbio(stdin, true)?;
@@ -232,12 +233,6 @@ fn set_up(child: &Child) -> io::Result<OwnedFd> {
         ioctl_fionbio(stdout, true)?;
     }
     Ok(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?)
-}
-
-/// Reaps processes that were stuck when they were killed.
-pub(in crate::handler) fn reap_left_behind() {
-    let mut left = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
-    left.retain_mut(|child| matches!(try_reap(child), Ok(None)));
 }
 
 /// How a process ended, to follow "the command": "ended with exit status 3", "was killed by signal SIGSEGV".
@@ -251,3 +246,6 @@ pub(in crate::handler) fn describe_exit(status: ExitStatus) -> String {
         _ => "ended".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! What programs write on stderr: line by line into the daemon's log, within bounds.
 
+use super::complaint::Complaint;
 use super::io::read_available;
 use crate::ratelimit::{INTERVAL, RateLimit};
 use msgq_core::escape::escape;
+use msgq_core::words::counted;
 use rustix::io::ioctl_fionbio;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ChildStderr;
@@ -53,7 +55,8 @@ impl StderrLog {
     }
 
     fn report_suppressed(&self, count: u64) {
-        log::warn!("{}: {count} lines on stderr were left out of the log", self.program);
+        let (lines, were) = (counted(count, "line"), if count == 1 { "was" } else { "were" });
+        log::warn!("{}: {lines} on stderr {were} left out of the log", self.program);
     }
 }
 
@@ -65,7 +68,7 @@ pub(in crate::handler) struct Stderr {
     log: Arc<StderrLog>,
     line: Vec<u8>,
     line_is_cut: bool,
-    first_line: Option<Vec<u8>>,
+    complaint: Complaint,
     lines_admitted: u32,
 }
 
@@ -74,7 +77,8 @@ impl Stderr {
         if let Some(pipe) = &pipe {
             ioctl_fionbio(pipe, true)?;
         }
-        Ok(Self { pipe, pid, log, line: Vec::new(), line_is_cut: false, first_line: None, lines_admitted: 0 })
+        let (line, complaint) = (Vec::new(), Complaint::default());
+        Ok(Self { pipe, pid, log, line, line_is_cut: false, complaint, lines_admitted: 0 })
     }
 
     /// To poll for reading; `None` after its end.
@@ -90,9 +94,9 @@ impl Stderr {
         self.pipe = pipe;
     }
 
-    /// The first line that is not empty, so far, without its newline, cut at 1000 bytes.
-    pub(in crate::handler) fn first_line(&self) -> &[u8] {
-        self.first_line.as_deref().unwrap_or(&self.line)
+    /// The line that says what failed, so far, without its newline, cut at 1000 bytes.
+    pub(in crate::handler) fn complaint(&self) -> &[u8] {
+        self.complaint.text(&self.line)
     }
 
     fn add_bytes(&mut self, bytes: &[u8]) {
@@ -118,7 +122,7 @@ impl Stderr {
             let mark = if is_cut { " [cut at 1000 bytes]" } else { "" };
             log::warn!("{} (PID {}): {}{mark}", self.log.program, self.pid, escape(&line));
         }
-        self.first_line.get_or_insert(line);
+        self.complaint.add(&line);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Processes that become children of this one because it is PID 1 of a container: they are reaped, and those that were
-//! started here are left to whoever waits for them.
+//! started here are left to whoever waits for them. Also those that are slow to die, which nobody waits for.
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use std::collections::HashSet;
@@ -40,6 +40,20 @@ pub(super) fn try_reap(child: &mut Child) -> io::Result<Option<ExitStatus>> {
         own.get_or_insert_default().remove(&child.id());
     }
     ended
+}
+
+/// Processes that did not die of SIGKILL in time: reaped when they do.
+static LEFT_BEHIND: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Leaves a killed child for [`reap_left_behind`].
+pub(super) fn leave_behind(child: Child) {
+    LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+}
+
+/// Reaps processes that were stuck when they were killed.
+pub(in crate::handler) fn reap_left_behind() {
+    let mut left = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain_mut(|child| matches!(try_reap(child), Ok(None)));
 }
 
 /// Reaps what others have left to this process. Does not wait; what is behind an own child that has just ended is left

@@ -64,18 +64,56 @@ fn a_daemon_that_is_stopping_is_a_warning_and_its_shut_door_is_none() {
     drop(client);
 }
 
+/// Nothing is wrong with a queue that msgqd neither serves nor served, whatever it looks like, and nothing is to be done.
+#[track_caller]
+fn is_none_of_msgqds_business(diagnosis: &Diagnosis, words: &[&str]) {
+    diagnosis.finds(&[]);
+    let words = [&["is not known to be msgqd's", "no msgqd holds a lock", "no table names it"], words].concat();
+    diagnosis.says("daemon", "not_applicable", &words);
+    assert_eq!(diagnosis.mend("daemon"), "");
+}
+
 #[test]
-fn a_queue_of_another_program_is_told_and_who_received_last() {
+fn a_queue_of_another_program_is_no_problem_and_who_received_last_is_told() {
     let mut other = PlainServer::start();
     ends_with(OK, other.key(), &["send", "x"]);
     let diagnosis = Diagnosis::of(&mut msgqctl(other.key(), &["--json", "doctor"]));
-    diagnosis.says("daemon", "problem", &["no msgqd holds a lock", "another program made it", "received from it last"]);
-    let msqid = Queue::open(other.key()).unwrap().id();
-    assert_eq!(diagnosis.mend("daemon"), format!("ipcs -q -i {msqid}"));
-    if is_root() {
-        let pid = other.process().pid().to_string();
-        diagnosis.says("other_programs", "problem", &[&pid, "(server)", "takes requests"]);
+    is_none_of_msgqds_business(&diagnosis, &["received from it last"]);
+    diagnosis.says("other_programs", "not_applicable", &["may be its server"]);
+    other.process().signal(Signal::SIGKILL);
+}
+
+#[test]
+fn a_queue_of_another_program_may_have_any_size_mode_and_group_also_with_the_key_of_a_configuration() {
+    let builder = configured();
+    let queue = Queue::create(builder.key(), 0o666).unwrap();
+    queue.set(&QueueSettings { max_bytes: Some(200), ..QueueSettings::default() }).unwrap();
+    for diagnosis in [doctor(&builder), Diagnosis::of(&mut msgqctl(builder.key(), &["--json", "doctor"]))] {
+        is_none_of_msgqds_business(&diagnosis, &["nobody that can be seen"]);
+        for name in ["queue_size", "queue_mode"] {
+            diagnosis.says(name, "not_applicable", &["what it should be knows its own program"]);
+        }
     }
+    doctor(&builder).says("queue_group", "not_applicable", &["knows its own program"]);
+}
+
+#[test]
+fn a_daemon_that_lost_its_queue_to_another_program_is_not_said_to_serve_it() {
+    if !is_root() {
+        eprintln!("not run: only root can make a queue of another user");
+        return;
+    }
+    let mut daemon = configured().set("queue", "takeover = \"refuse\"").start();
+    daemon.freeze();
+    daemon.queue().remove().unwrap();
+    let queue = Queue::create(daemon.key(), 0o666).unwrap();
+    queue.set(&QueueSettings { uid: Some(STRANGER), ..QueueSettings::default() }).unwrap();
+    daemon.thaw();
+    daemon.wait_for_log("cannot make the queue anew");
+    let diagnosis = doctor(daemon.builder());
+    diagnosis.finds(&["table"]);
+    diagnosis.says("daemon", "not_applicable", &["lost its queue", &daemon.pid().to_string()]);
+    assert_eq!(diagnosis.mend("table"), format!("ipcs -q -i {}", queue.id()));
 }
 
 #[test]
@@ -98,8 +136,11 @@ fn a_second_server_on_the_queue_of_a_daemon_is_found_and_clients_are_not_taken_f
     let diagnosis = doctor(daemon.builder());
     diagnosis.finds(&["other_programs"]);
     diagnosis.says("other_programs", "problem", &[&other.pid().to_string(), "(perl)", "part of the requests"]);
-    let _ = Process::run(Command::new("sh").args(["-c", &diagnosis.mend("other_programs")])).succeeded();
-    wait_until("the command ended it", || !other.is_running());
+    // Which of the two should serve is not known: it is only shown who they are.
+    let shown = Process::run(Command::new("sh").args(["-c", diagnosis.mend("other_programs").lines().next().unwrap()]));
+    assert!(shown.stdout.contains("msgrcv($queue"), "{shown:?}");
+    assert!(other.is_running());
+    drop(other);
     doctor(daemon.builder()).finds(&[]);
 }
 
@@ -150,7 +191,10 @@ fn from_another_ipc_namespace_the_daemon_is_found_and_the_command_leads_there() 
     let mut shell = Command::new("unshare");
     shell.args(["--ipc", "--", "sh", "-c", command]).env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory());
     let there = Process::run(shell.env("PATH", format!("{directory}:{}", std::env::var("PATH").unwrap())));
-    assert!(there.stdout.contains("0 problems") && there.stdout.contains("fine          daemon"), "{there:?}");
+    assert!(
+        there.stdout.contains("0 problems") && there.stdout.contains("fine          calls on queues, daemon"),
+        "{there:?}"
+    );
     daemon.stop();
 }
 

@@ -10,7 +10,7 @@ fn a_daemon_whose_program_was_replaced_on_disk_is_told() {
     let daemon = builder.program(program.clone()).start();
     doctor(daemon.builder()).says("replaced_program", "fine", &[&program.display().to_string()]);
     // As a package manager does it: a new file under the old name.
-    std::fs::copy(msgqd_system_tests::msgqd(), program.with_extension("new")).unwrap();
+    msgqd_system_tests::copy_program(&msgqd_system_tests::msgqd(), &program.with_extension("new"));
     std::fs::rename(program.with_extension("new"), &program).unwrap();
     let diagnosis = doctor(daemon.builder());
     diagnosis.finds(&["replaced_program"]);

@@ -9,7 +9,7 @@ fn a_queue_that_somebody_changed_differs_from_its_configuration_in_size_mode_and
     daemon.queue().set(&changed).unwrap();
     let diagnosis = doctor(daemon.builder());
     diagnosis.finds(&["queue_size", "queue_mode"]);
-    diagnosis.says("queue_size", "warning", &["takes 8000 bytes", "16000 are configured", "kill"]);
+    diagnosis.says("queue_size", "warning", &["takes 8000 bytes", "16000 are configured", "ps -f -p"]);
     diagnosis.says("queue_mode", "problem", &["has mode 0600", "says 0660", "EACCES"]);
     if is_root() {
         let changed = QueueSettings { gid: Some(OTHER_GROUP), mode: Some(0o666), ..QueueSettings::default() };
@@ -20,11 +20,17 @@ fn a_queue_that_somebody_changed_differs_from_its_configuration_in_size_mode_and
     }
 }
 
+#[track_caller]
+fn without_configuration(builder: &DaemonBuilder) -> Diagnosis {
+    let mut command = msgqctl(builder.key(), &["--json", "doctor"]);
+    Diagnosis::of(command.env("RUNTIME_DIRECTORY", builder.runtime_directory()))
+}
+
 #[test]
 fn a_queue_open_to_all_is_a_warning_only_where_it_was_not_asked_for() {
-    let (key, queue) = idle_queue();
+    let (builder, queue) = queue_of_dead_msgqd();
     queue.set(&QueueSettings { mode: Some(0o666), ..QueueSettings::default() }).unwrap();
-    let diagnosis = Diagnosis::of(&mut msgqctl(key.key(), &["--json", "doctor"]));
+    let diagnosis = without_configuration(&builder);
     diagnosis.says("queue_mode", "warning", &["every user may write", "0666"]);
     let daemon = DaemonBuilder::new().set("queue", "mode = \"0666\"").start();
     doctor(daemon.builder()).says("queue_mode", "fine", &["0666, as configured"]);
@@ -33,9 +39,9 @@ fn a_queue_open_to_all_is_a_warning_only_where_it_was_not_asked_for() {
 
 #[test]
 fn a_queue_too_small_for_one_message_is_a_problem_without_a_configuration_too() {
-    let (key, queue) = idle_queue();
+    let (builder, queue) = queue_of_dead_msgqd();
     queue.set(&QueueSettings { max_bytes: Some(200), ..QueueSettings::default() }).unwrap();
-    let diagnosis = Diagnosis::of(&mut msgqctl(key.key(), &["--json", "doctor"]));
+    let diagnosis = without_configuration(&builder);
     diagnosis.says("queue_size", "problem", &["takes 200 bytes", "264", "for ever"]);
 }
 
@@ -105,13 +111,14 @@ fn who_is_locked_out_by_a_wrong_mode_still_reads_that_it_is_wrong() {
         eprintln!("not run: only root can become another user");
         return;
     }
-    let (key, queue) = idle_queue();
+    let (builder, queue) = queue_of_dead_msgqd();
     queue.set(&QueueSettings { mode: Some(0o600), ..QueueSettings::default() }).unwrap();
     let (directory, program) = surroundings::for_everybody();
     let config = directory.path().join("msgqd.toml");
     std::fs::write(&config, "[queue]\nmode = \"0666\"\n").unwrap();
     let mut command = as_user(STRANGER, &program);
-    command.env_remove("RUNTIME_DIRECTORY").args(["--json", "--key", &key.key().to_string(), "doctor", "--config"]);
+    command.env("RUNTIME_DIRECTORY", builder.runtime_directory());
+    command.args(["--json", "--key", &builder.key().to_string(), "doctor", "--config"]);
     let diagnosis = Diagnosis::of(command.arg(&config));
     diagnosis.says("queue_mode", "problem", &["has mode 0600", "says 0666", "EACCES"]);
 }

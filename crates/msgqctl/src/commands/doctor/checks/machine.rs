@@ -1,14 +1,12 @@
 //! Limits and features of the kernel, and whether the wall clock can be right.
 
+use super::configuration::{known_protocol, longest_message};
 use super::mend::sysctl;
 use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
-use crate::output::utc;
-use crate::system::sysvipc::listed_queues;
-use msgq_core::layout::BODY_LEN_LP64;
+use crate::output::moment;
 use msgq_core::limits;
-use msgq_core::queue::{MessageBuffer, Queue};
-use nix::errno::Errno;
+use msgq_core::queue::{MessageBuffer, Queue, listed_queues};
 use std::time::UNIX_EPOCH;
 
 /// Share of `kernel.msgmni`, in percent, from which on it is nearly reached.
@@ -16,15 +14,20 @@ const CROWDED_PERCENT: u64 = 90;
 /// Clocks of one machine differ by less.
 const TOLERANCE_S: i64 = 2;
 
-pub(super) fn check_msgmax(_: &Facts) -> CheckOutcome {
-    let limit = limits::msgmax();
-    if limit >= BODY_LEN_LP64 {
-        return CheckOutcome::fine(format!("{limit} bytes; a request has at most {BODY_LEN_LP64}"));
+pub(super) fn check_msgmax(facts: &Facts) -> CheckOutcome {
+    if facts.is_unknown_queue() {
+        return CheckOutcome::not_applicable("how long the messages of the queue are knows its own program");
     }
+    let (limit, protocol, longest) = (limits::msgmax(), known_protocol(facts), longest_message(facts));
+    if limit >= longest {
+        let request = protocol.longest_request(limit);
+        return CheckOutcome::fine(format!("{limit} bytes; a request has at most {request}"));
+    }
+    let what = if protocol.longest_request(0) >= longest { "a request" } else { "an answer" };
     CheckOutcome::problem(
-        format!("kernel.msgmax = {limit} is below the {BODY_LEN_LP64} bytes of a request"),
-        "the kernel refuses every request and every answer (EINVAL)",
-        sysctl("kernel.msgmax", u64::try_from(limits::DEFAULT_MSGMAX).unwrap_or(u64::MAX)),
+        format!("kernel.msgmax = {limit} is below the {longest} bytes of {what}"),
+        "the kernel refuses every message that is as long (EINVAL)",
+        sysctl("kernel.msgmax", u64::try_from(longest.max(limits::DEFAULT_MSGMAX)).unwrap_or(u64::MAX)),
     )
 }
 
@@ -49,7 +52,7 @@ pub(super) fn check_msgmni(facts: &Facts) -> CheckOutcome {
 /// The kernel looks for the feature before it looks for the queue (`do_msgrcv` in `ipc/msg.c`), so none is needed.
 pub(super) fn check_msg_copy(_: &Facts) -> CheckOutcome {
     match Queue::from_msqid(i32::MAX).peek(0, &mut MessageBuffer::new()) {
-        Err(error) if error.errno() == Errno::ENOSYS => CheckOutcome::warning(
+        Err(error) if error.is_without_msg_copy() => CheckOutcome::warning(
             "this kernel has no MSG_COPY",
             "nobody can look at messages without taking them: `peek` shows nothing, and answers of clients that msgqd \
              never saw stay in the queue for ever",
@@ -75,9 +78,9 @@ pub(super) fn check_clock(facts: &Facts) -> CheckOutcome {
     ];
     let latest = moments.into_iter().max_by_key(|(_, at_s)| *at_s);
     match latest.filter(|(_, at_s)| *at_s > facts.now_s.saturating_add(TOLERANCE_S)) {
-        None => CheckOutcome::fine(utc(facts.now_s)),
+        None => CheckOutcome::fine(moment(facts.now_s)),
         Some((event, at_s)) => CheckOutcome::problem(
-            format!("the clock says {}, but {event} at {}", utc(facts.now_s), utc(at_s)),
+            format!("the clock says {}, but {event} at {}", moment(facts.now_s), moment(at_s)),
             "ages and times of all reports are wrong, and certificates and timers elsewhere too",
             vec!["timedatectl set-ntp true".to_owned(), "timedatectl status".to_owned()],
         ),

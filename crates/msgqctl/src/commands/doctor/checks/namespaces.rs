@@ -11,11 +11,13 @@ pub(super) fn check_ipc_namespace(facts: &Facts) -> CheckOutcome {
     if own == 0 {
         return CheckOutcome::not_checked("/proc does not show this process's IPC namespace");
     }
-    match (facts.daemon.lock(), facts.daemon.elsewhere) {
+    match (facts.daemon.lock(), facts.misplaced_daemon(), facts.daemon.elsewhere) {
         // The name of the lock file holds the namespace.
-        (LockState::Held(_), _) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
-        (_, Some(elsewhere)) => other_ipc(facts, elsewhere, own),
-        (LockState::Hidden | LockState::Free, None) => no_daemon_seen(facts),
+        (LockState::Held(_), ..) => CheckOutcome::fine(format!("ipc:[{own}], as the daemon's")),
+        (_, Some(misplaced), _) => other_ipc(facts, misplaced, own),
+        (LockState::Free, None, Some(elsewhere)) if facts.is_unknown_queue() => not_known_to_be_meant(elsewhere),
+        (LockState::Free, None, Some(elsewhere)) => not_of_the_unit(facts, elsewhere),
+        (LockState::Hidden | LockState::Free, None, _) => no_daemon_seen(facts),
     }
 }
 
@@ -37,10 +39,31 @@ fn other_ipc(facts: &Facts, elsewhere: DaemonElsewhere, own: u64) -> CheckOutcom
     )
 }
 
+fn not_of_the_unit(facts: &Facts, elsewhere: DaemonElsewhere) -> CheckOutcome {
+    CheckOutcome::not_applicable(format!(
+        "the daemon of {} does not run; another msgqd (PID {} for itself) serves a queue with this key in ipc:[{}], which \
+         nobody finds from here",
+        facts.unit_name().unwrap_or("the unit"),
+        elsewhere.pid,
+        elsewhere.namespace
+    ))
+}
+
+fn not_known_to_be_meant(elsewhere: DaemonElsewhere) -> CheckOutcome {
+    CheckOutcome::not_applicable(format!(
+        "a msgqd (PID {} for itself) serves a queue with this key in ipc:[{}], and nothing tells that it should serve the one \
+         that is here",
+        elsewhere.pid, elsewhere.namespace
+    ))
+}
+
 pub(super) fn check_pid_namespace(facts: &Facts) -> CheckOutcome {
     match facts.daemon.identification {
         Identification::NoDaemon => no_daemon_seen(facts),
         Identification::Other(pid) => other_pid(pid, "here that number means nobody, or another process"),
+        Identification::Unknown => CheckOutcome::not_checked(
+            "the daemon's files name no process of the user to whom they belong, so which one it is is not known",
+        ),
         Identification::Unproven(pid) => CheckOutcome::not_checked(format!(
             "whether PID {pid} is the daemon here too is hidden from this user; root sees it"
         )),

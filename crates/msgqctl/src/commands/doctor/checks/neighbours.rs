@@ -1,12 +1,13 @@
 //! Other programs that take requests off the queue while a msgqd serves it.
 
+use super::mend::look_at_process;
 use super::outcome::CheckOutcome;
 use super::queue::no_queue;
 use crate::commands::doctor::facts::{Facts, Identification};
 use crate::output::counted;
-use crate::system::procfs::{RequestTaking, process_namespace, request_taking};
-use msgq_core::instance::ipc_namespace;
-use msgq_core::process::{ClientPid, process_name};
+use msgq_core::process::{ClientNumber, process_name};
+use msgq_core::queue_call::{RequestTaking, request_taking};
+use msgq_core::waiters::visible_processes;
 use std::time::{Duration, Instant};
 
 /// A server that is not waiting at the moment of one look is seen by another.
@@ -23,10 +24,19 @@ struct RequestTakers {
 
 pub(super) fn check_other_programs(facts: &Facts) -> CheckOutcome {
     let Some(queue) = facts.queue else { return no_queue() };
+    match facts.is_queue_of_msgqd() {
+        Some(true) => {}
+        Some(false) => {
+            return CheckOutcome::not_applicable(
+                "no msgqd is known to serve it, so who takes its messages may be its server",
+            );
+        }
+        None => return CheckOutcome::not_checked("who serves it is hidden from this user; root sees it"),
+    }
     let daemon = match facts.daemon.identification {
         Identification::Same(pid) => Some(pid),
         Identification::NoDaemon => None,
-        Identification::Other(_) | Identification::Unproven(_) => {
+        Identification::Other(_) | Identification::Unproven(_) | Identification::Unknown => {
             return CheckOutcome::not_checked("the daemon could not be told from others: its number here is not known");
         }
     };
@@ -34,12 +44,20 @@ pub(super) fn check_other_programs(facts: &Facts) -> CheckOutcome {
     let key = facts.key_name();
     match seen.takers.first() {
         Some(pid) => {
-            let name = ClientPid::new(*pid).and_then(process_name).unwrap_or_else(|| "name hidden".to_owned());
-            CheckOutcome::problem(
-                format!("PID {pid} ({name}) takes requests from queue {key}, and is not the msgqd that holds its lock"),
-                "each of two servers gets a part of the requests, and whichever stops first may remove the queue",
-                vec![format!("ps -f -p {pid}"), format!("kill {pid}")],
-            )
+            let name = ClientNumber::new(*pid).and_then(process_name).unwrap_or_else(|| "name hidden".to_owned());
+            let (whose, why) = match daemon {
+                Some(_) => (
+                    "and is not the msgqd that holds its lock",
+                    "each of two servers gets a part of the requests, and whichever stops first may remove the queue; \
+                     which of them should serve know those who started them",
+                ),
+                None => (
+                    "and no msgqd that can be seen from here holds its lock",
+                    "it may be the queue's own server: until that is known nothing is to be started or ended",
+                ),
+            };
+            let what = format!("PID {pid} ({name}) takes requests from queue {key}, {whose}");
+            CheckOutcome::problem(what, why, look_at_process(*pid))
         }
         // What is hidden from root too, such as the init of some containers, nobody can look at.
         None if seen.hidden > 0 && !nix::unistd::geteuid().is_root() => CheckOutcome::not_checked(format!(
@@ -65,13 +83,8 @@ fn watch(msqid: i64, daemon: Option<i32>) -> RequestTakers {
 
 fn look_once(msqid: i64, daemon: Option<i32>, deadline: Instant) -> RequestTakers {
     let mut seen = RequestTakers::default();
-    let names = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let pids = names.filter_map(|name| name.to_str()?.parse::<i32>().ok());
-    for pid in pids.filter(|pid| Some(*pid) != daemon) {
+    for pid in visible_processes().filter(|pid| Some(*pid) != daemon) {
         match request_taking(pid, msqid) {
-            // Another namespace has other queues with the same numbers.
-            RequestTaking::Yes
-                if process_namespace(&pid.to_string(), "ipc").is_ok_and(|theirs| theirs != ipc_namespace()) => {}
             RequestTaking::Yes => seen.takers.push(pid),
             RequestTaking::No => {}
             RequestTaking::Hidden => seen.hidden += 1,

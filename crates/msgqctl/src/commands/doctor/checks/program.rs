@@ -3,7 +3,7 @@
 use super::daemon::no_daemon_seen;
 use super::mend::restart_command;
 use super::outcome::CheckOutcome;
-use crate::commands::doctor::facts::{CommandError, Facts, ask_program};
+use crate::commands::doctor::facts::{CommandError, FILES_LIMIT, Facts, ask_program};
 use msgq_core::escape::escape;
 use msgq_core::table::TableError;
 use std::os::unix::ffi::OsStrExt;
@@ -48,7 +48,7 @@ fn running_version(facts: &Facts) -> Option<String> {
     facts.daemon.pid()?;
     match facts.daemon.table.as_ref()? {
         Ok(table) => Some(table.header().about().version),
-        Err(TableError::OtherLayout { version }) => Some(version.clone()),
+        Err(TableError::OtherLayout { version, .. }) => Some(version.clone()),
         Err(_) => None,
     }
 }
@@ -71,16 +71,16 @@ pub(super) fn check_versions(facts: &Facts) -> CheckOutcome {
 }
 
 pub(super) fn check_package(facts: &Facts) -> CheckOutcome {
-    let packaged =
-        match ask_program("dpkg-query", &["--show", "--showformat", "${db:Status-Status} ${Version}", PACKAGE]) {
-            Ok(answer) => answer,
-            Err(CommandError::Missing) => return CheckOutcome::not_applicable("there is no dpkg-query here"),
-            // It ends so when it knows no such package (dpkg-query(1)).
-            Err(CommandError::Failed { status, .. }) if status.code() == Some(1) => {
-                return CheckOutcome::not_applicable(format!("the package {PACKAGE} is not installed"));
-            }
-            Err(error) => return CheckOutcome::not_checked(error.to_string()),
-        };
+    let query = ["--show", "--showformat", "${db:Status-Status} ${Version}", PACKAGE];
+    let packaged = match ask_program("dpkg-query", &query, FILES_LIMIT) {
+        Ok(answer) => answer,
+        Err(CommandError::Missing) => return CheckOutcome::not_applicable("there is no dpkg-query here"),
+        // It ends so when it knows no such package (dpkg-query(1)).
+        Err(CommandError::Failed { status, .. }) if status.code() == Some(1) => {
+            return CheckOutcome::not_applicable(format!("the package {PACKAGE} is not installed"));
+        }
+        Err(error) => return CheckOutcome::not_checked(error.to_string()),
+    };
     let Some(("installed", package)) = packaged.trim().split_once(' ') else {
         return CheckOutcome::not_applicable(format!("the package {PACKAGE} is not installed"));
     };

@@ -1,6 +1,6 @@
 //! Whether the queue looks as it was configured.
 
-use super::configuration::known_settings;
+use super::configuration::{known_settings, longest_in_queue};
 use super::mend::{restart_command, shell_word, sysctl};
 use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
@@ -8,7 +8,6 @@ use crate::daemon::{ServerPhase, closing_note, closing_sentence};
 use crate::output::shown_path;
 use crate::system::names::Named;
 use crate::system::permission::permission_advice;
-use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use nix::unistd::Group;
 
@@ -18,6 +17,11 @@ const OTHERS_WRITE: u32 = 0o002;
 /// How a check of the queue ends when there is none.
 pub(super) fn no_queue() -> CheckOutcome {
     CheckOutcome::not_applicable("there is no queue")
+}
+
+/// How a check of the queue ends that is another program's.
+pub(super) fn foreign_queue() -> CheckOutcome {
+    CheckOutcome::not_applicable("the queue is not known to be msgqd's, so what it should be knows its own program")
 }
 
 pub(super) fn check_queue_size(facts: &Facts) -> CheckOutcome {
@@ -32,14 +36,20 @@ pub(super) fn check_queue_size(facts: &Facts) -> CheckOutcome {
             [sysctl("kernel.msgmnb", *wanted), vec![restart_command(facts)]].concat(),
         );
     }
+    if facts.is_foreign_queue() {
+        return foreign_queue();
+    }
     let actual = match (&facts.stat, facts.key) {
         (Some(Ok(stat)), _) => stat.max_bytes,
-        (Some(Err(error)), Some(key)) if error.is_permission() => {
-            return CheckOutcome::not_checked(format!("{error}; {}", permission_advice(key)));
+        (Some(Err(error)), _) if error.is_permission() => {
+            return CheckOutcome::not_checked(format!(
+                "{error}; {}",
+                permission_advice(facts.queue, error.is_of_sending())
+            ));
         }
         _ => return no_queue(),
     };
-    if actual < u64::try_from(BODY_LEN_LP64).unwrap_or(u64::MAX) {
+    if actual < u64::try_from(longest_in_queue(facts)).unwrap_or(u64::MAX) {
         return too_small(facts, actual);
     }
     let (expected, source) = match settings {
@@ -64,8 +74,9 @@ fn too_small(facts: &Facts, actual: u64) -> CheckOutcome {
         mend = sysctl("kernel.msgmnb", limits::DEFAULT_MSGMNB);
     }
     mend.push(restart_command(facts));
+    let longest = longest_in_queue(facts);
     CheckOutcome::problem(
-        format!("the queue takes {actual} bytes, and one message of the protocol has {BODY_LEN_LP64}"),
+        format!("the queue takes {actual} bytes, and one message of the protocol has {longest}"),
         "every client waits for room for ever",
         mend,
     )
@@ -73,6 +84,9 @@ fn too_small(facts: &Facts, actual: u64) -> CheckOutcome {
 
 pub(super) fn check_queue_mode(facts: &Facts) -> CheckOutcome {
     let Some(queue) = facts.queue else { return no_queue() };
+    if facts.is_foreign_queue() {
+        return foreign_queue();
+    }
     let actual = queue.mode;
     if facts.daemon.phase() == Some(ServerPhase::Draining) {
         return CheckOutcome::not_applicable("a daemon that is stopping shuts writers out");
@@ -132,6 +146,9 @@ pub(super) fn check_queue_group(facts: &Facts) -> CheckOutcome {
             vec![format!("groupadd --system {}", shell_word(name.as_ref())), restart_command(facts)],
         );
     };
+    if facts.is_foreign_queue() {
+        return foreign_queue();
+    }
     if wanted == queue.gid {
         return CheckOutcome::fine(format!("{shown_name}, as configured"));
     }

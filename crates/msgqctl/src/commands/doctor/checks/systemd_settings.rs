@@ -1,7 +1,7 @@
 //! Whether settings of logind or of the unit would take the queue away, or hide it.
 
 use super::outcome::CheckOutcome;
-use super::queue::no_queue;
+use super::queue::{foreign_queue, no_queue};
 use crate::commands::doctor::facts::{Facts, SystemdUnit, effective_setting, files_of_logind};
 use crate::output::shown_path;
 use crate::system::names::Named;
@@ -19,6 +19,9 @@ pub(super) fn check_logind(facts: &Facts) -> CheckOutcome {
     let Some(uid) = facts.queue.map(|queue| queue.uid).or_else(of_daemon) else {
         return no_queue();
     };
+    if facts.is_foreign_queue() {
+        return foreign_queue();
+    }
     let user = Named::user(uid).label();
     if uid <= sys_uid_max() {
         return CheckOutcome::not_applicable(format!(

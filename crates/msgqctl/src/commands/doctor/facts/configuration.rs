@@ -1,8 +1,8 @@
 //! The settings of the daemon that should serve the queue, as far as a file tells them.
 
 use crate::output::shown_path;
-use crate::target::{QueueOptions, SYSTEM_CONFIG};
-use msgq_core::config::Config;
+use crate::target::QueueOptions;
+use msgq_core::config::{Config, SYSTEM_CONFIG};
 use msgq_core::queue::QueueKey;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -14,8 +14,8 @@ pub(crate) enum Configuration {
     Known { path: PathBuf, config: Box<Config> },
     /// No file is about this queue; the sentence says why.
     Unknown(String),
-    /// This user may not read it.
-    Hidden { path: PathBuf },
+    /// This user may not read `hidden`, one of its files.
+    Hidden { path: PathBuf, hidden: PathBuf },
     /// It cannot be used; the sentence says why.
     Wrong { path: PathBuf, reason: String },
 }
@@ -23,20 +23,25 @@ pub(crate) enum Configuration {
 impl Configuration {
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Known { path, .. } | Self::Hidden { path } | Self::Wrong { path, .. } => Some(path),
+            Self::Known { path, .. } | Self::Hidden { path, .. } | Self::Wrong { path, .. } => Some(path),
             Self::Unknown(_) => None,
         }
     }
 }
 
-/// The key, where it is known, and the settings.
-pub(crate) fn read_configuration(options: &QueueOptions) -> (Option<QueueKey>, Configuration) {
+/// The key, where it is known, and the settings, for a queue that `options` names by its key, if it does.
+pub(super) fn read_configuration(options: &QueueOptions) -> (Option<QueueKey>, Configuration) {
     let path = options.config.clone().unwrap_or_else(|| PathBuf::from(SYSTEM_CONFIG));
     if let Err(error) = File::open(&path) {
         return not_opened(options, path, &error);
     }
     match Config::load(&path) {
         Ok(config) => loaded(options, path, config),
+        // The key may stand in that file.
+        Err(error) if error.is_permission() => {
+            let hidden = PathBuf::from(error.file());
+            (options.key, Configuration::Hidden { path, hidden })
+        }
         Err(error) => {
             let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
             (options.key, Configuration::Wrong { path, reason })
@@ -51,7 +56,7 @@ fn not_opened(options: &QueueOptions, path: PathBuf, error: &io::Error) -> (Opti
             let reason = format!("there is no {SYSTEM_CONFIG}; --config FILE names another");
             (options.key.or(default), Configuration::Unknown(reason))
         }
-        ErrorKind::PermissionDenied => (options.key.or(default), Configuration::Hidden { path }),
+        ErrorKind::PermissionDenied => (options.key.or(default), Configuration::Hidden { hidden: path.clone(), path }),
         _ => {
             let reason = format!("cannot read the configuration {}: {error}", shown_path(&path));
             (options.key, Configuration::Wrong { path, reason })

@@ -2,9 +2,10 @@
 
 use crate::daemon::{DaemonFiles, ServerPhase};
 use crate::system::procfs::has_file_open;
-use msgq_core::instance::{LockState, candidate_directories, ipc_namespace, lock_state};
-use msgq_core::process::{ClientHandle, ClientPid};
+use msgq_core::instance::{LockState, ipc_namespace, lock_state};
+use msgq_core::process::{ClientHandle, ClientNumber};
 use msgq_core::queue::QueueKey;
+use msgq_core::serving::{ServerDirectory, believed_directories};
 use msgq_core::table::{Table, TableError};
 use std::fs::read_dir;
 use std::io::ErrorKind;
@@ -36,6 +37,8 @@ pub(crate) enum Identification {
     Other(i32),
     /// Nothing that this user may see proves or contradicts it.
     Unproven(i32),
+    /// A daemon lives, and what its files say of its number cannot be: it is that of another user's process.
+    Unknown,
     /// No daemon holds a lock that can be seen here.
     NoDaemon,
 }
@@ -48,7 +51,7 @@ impl DaemonFacts {
 
     pub(crate) fn gather(key: QueueKey, owner_uid: u32) -> Self {
         let files = DaemonFiles::find(key, owner_uid);
-        let table = files.as_ref().and_then(|files| match Table::read(&files.table_path) {
+        let table = files.as_ref().and_then(|files| match files.read_any_table() {
             Err(TableError::Io(error)) if error.kind() == ErrorKind::NotFound => None,
             read => Some(read),
         });
@@ -75,16 +78,28 @@ impl DaemonFacts {
     pub(crate) fn pid(&self) -> Option<i32> {
         match self.identification {
             Identification::Same(pid) | Identification::Unproven(pid) => Some(pid),
-            Identification::Other(_) | Identification::NoDaemon => None,
+            Identification::Other(_) | Identification::Unknown | Identification::NoDaemon => None,
+        }
+    }
+
+    /// The daemon's PID here, where it is proven to be the daemon's.
+    pub(crate) fn proven_pid(&self) -> Option<i32> {
+        match self.identification {
+            Identification::Same(pid) => Some(pid),
+            _ => None,
         }
     }
 }
 
 /// Whether the process with the daemon's number is the daemon, as seen from here.
 fn identify(files: &DaemonFiles, table: Option<&Table>) -> Identification {
-    let LockState::Held(pid) = files.lock else { return Identification::NoDaemon };
+    let pid = match files.lock {
+        LockState::Held(0) => return Identification::Unknown,
+        LockState::Held(pid) => pid,
+        LockState::Free | LockState::Hidden => return Identification::NoDaemon,
+    };
     let written = table.map(|table| table.header().about()).filter(|about| about.owner == pid);
-    let now = match ClientPid::new(pid).map(ClientHandle::open) {
+    let now = match ClientNumber::new(pid).map(ClientHandle::open) {
         Some(Ok(None)) => return Identification::Other(pid),
         Some(Ok(Some(handle))) => handle.identity(),
         _ => None,
@@ -105,12 +120,13 @@ fn identify(files: &DaemonFiles, table: Option<&Table>) -> Identification {
 fn find_elsewhere(key: QueueKey, owner_uid: u32) -> Option<DaemonElsewhere> {
     let prefix = format!("queue-{key}-ipc");
     let own = ipc_namespace();
-    let directories = candidate_directories(owner_uid).into_iter().filter_map(|directory| read_dir(directory).ok());
-    let mut files = directories.flatten().flatten().map(|entry| entry.path());
-    files.find_map(|path| {
+    let mut files = believed_directories(owner_uid).into_iter().flat_map(|ServerDirectory { path, users }| {
+        read_dir(path).into_iter().flatten().flatten().map(move |entry| (entry.path(), users))
+    });
+    files.find_map(|(path, users)| {
         let name = path.file_name()?.to_str()?;
         let namespace: u64 = name.strip_prefix(&prefix)?.strip_suffix(".lock")?.parse().ok()?;
-        match lock_state(&path) {
+        match lock_state(&path, users) {
             LockState::Held(pid) if namespace != own => Some(DaemonElsewhere { pid, namespace }),
             _ => None,
         }

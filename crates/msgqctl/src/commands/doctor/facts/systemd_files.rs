@@ -42,9 +42,12 @@ impl FileSetting {
 /// The files of a unit in the order in which they count; none when it is not installed.
 pub(crate) fn files_of_unit(name: &str) -> Vec<PathBuf> {
     let directories = UNIT_DIRECTORIES.map(Path::new);
-    let Some(main) = main_file(&directories, name) else { return Vec::new() };
     let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
-    let drop_ins = [format!("{kind}.d"), format!("{name}.d")];
+    let template = name.split_once('@').map(|(template, _)| format!("{template}@.{kind}"));
+    let of_template = || template.as_deref().and_then(|template| main_file(&directories, template));
+    let Some(main) = main_file(&directories, name).or_else(of_template) else { return Vec::new() };
+    let of_template = template.map(|template| format!("{template}.d"));
+    let drop_ins: Vec<_> = [format!("{kind}.d")].into_iter().chain(of_template).chain([format!("{name}.d")]).collect();
     std::iter::once(main).chain(drop_ins_of(&directories, &drop_ins)).collect()
 }
 

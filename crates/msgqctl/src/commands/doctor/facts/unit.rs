@@ -1,15 +1,19 @@
 //! The unit of systemd that runs the daemon: which it is, its files, and what systemd says of it.
 
-use super::daemon::DaemonFacts;
-use super::programs::{CommandError, ask_program};
+use super::daemon::{DaemonElsewhere, DaemonFacts};
+use super::programs::{CommandError, SERVICE_LIMIT, ask_program};
 use super::systemd_files::files_of_unit;
+use crate::system::procfs::process_namespace;
 use msgq_core::escape::escape;
 use msgq_core::instance::LockState;
+use msgq_core::process::{ClientNumber, process_name};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The unit that the package brings.
-const PACKAGED: &str = "msgqd.service";
+pub(super) const PACKAGED: &str = "msgqd.service";
+/// The daemon's name as a process.
+const DAEMON: &str = "msgqd";
 /// There while systemd is the init (sd_booted(3)).
 const SYSTEMD: &str = "/run/systemd/system";
 const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload,PrivateIPC,\
@@ -23,26 +27,48 @@ pub(crate) struct SystemdUnit {
     pub(crate) properties: Option<Result<HashMap<String, String>, String>>,
 }
 
-/// That of the daemon which runs, or else the one that should; `is_packaged` when that is the unit of the package. The
+/// True where systemctl can be asked.
+pub(crate) fn is_systemd_init() -> bool {
+    Path::new(SYSTEMD).is_dir()
+}
+
+/// That of the daemon which runs, or else the one that should, which is `packaged` where that is one of the package. The
 /// error is a sentence that says why there is none to look at.
-pub(crate) fn find_unit(daemon: &DaemonFacts, is_packaged: bool) -> Result<SystemdUnit, String> {
+pub(crate) fn find_unit(daemon: &DaemonFacts, packaged: Option<String>) -> Result<SystemdUnit, String> {
     let name = match (daemon.pid(), daemon.lock()) {
+        // The number may be that of another service's process.
+        (Some(pid), _) if daemon.proven_pid().is_none() && name_of(pid).as_deref() != Some(DAEMON) => {
+            return Err(format!("it is not known whether PID {pid} is the daemon"));
+        }
         (Some(pid), _) => unit_of_process(pid).ok_or_else(|| format!("systemd does not run the daemon (PID {pid})"))?,
         (None, LockState::Held(_)) => return Err("the daemon lives in another PID namespace".to_owned()),
         (None, _) => {
-            let of_other = daemon.elsewhere.and_then(|elsewhere| unit_of_process(elsewhere.pid));
-            let packaged = is_packaged.then(|| PACKAGED.to_owned());
+            let of_other = daemon.elsewhere.and_then(unit_of_daemon_elsewhere);
             of_other.or(packaged).ok_or("it is not known which unit should serve this queue")?
         }
     };
     let files = files_of_unit(&name);
-    let properties = Path::new(SYSTEMD).is_dir().then(|| properties_of_unit(&name));
+    let properties = is_systemd_init().then(|| properties_of_unit(&name));
     let is_loaded =
         matches!(&properties, Some(Ok(known)) if known.get("LoadState").is_some_and(|it| it != "not-found"));
     if files.is_empty() && !is_loaded {
         return Err(format!("no unit {name} is installed"));
     }
     Ok(SystemdUnit { name, files, properties })
+}
+
+/// The number is one of the PID namespace of that daemon, and may be anybody's here. Who may not look at the namespaces of
+/// others goes by the name.
+pub(super) fn unit_of_daemon_elsewhere(DaemonElsewhere { pid, namespace }: DaemonElsewhere) -> Option<String> {
+    let is_it = match process_namespace(&pid.to_string(), "ipc") {
+        Ok(inode) => inode == namespace,
+        Err(_) => name_of(pid).as_deref() == Some(DAEMON),
+    };
+    is_it.then(|| unit_of_process(pid)).flatten()
+}
+
+fn name_of(pid: i32) -> Option<String> {
+    ClientNumber::new(pid).and_then(process_name)
 }
 
 /// From the control group (cgroups(7)), which shows for every process to everybody.
@@ -59,7 +85,8 @@ fn unit_of_group(line: &str) -> Option<String> {
 }
 
 fn properties_of_unit(name: &str) -> Result<HashMap<String, String>, String> {
-    let answer = ask_program("systemctl", &["show", PROPERTIES, "--", name]).map_err(|error| match error {
+    let answer = ask_program("systemctl", &["show", PROPERTIES, "--", name], SERVICE_LIMIT);
+    let answer = answer.map_err(|error| match error {
         CommandError::Missing => "systemd runs, but there is no systemctl".to_owned(),
         other => other.to_string(),
     })?;

@@ -1,22 +1,50 @@
+use super::rounds::SILENT_TURN;
 use super::*;
+use std::time::Duration;
 
-fn client(raw: i32) -> ClientPid {
-    ClientPid::new(raw).unwrap()
+fn client(raw: i32) -> ClientNumber {
+    ClientNumber::new(raw).unwrap()
+}
+
+/// A process of its own, all of one user.
+fn process(process: i32) -> ClientOwner {
+    owner(process, 1000)
+}
+
+fn owner(process: i32, uid: u32) -> ClientOwner {
+    ClientOwner { process: process.into(), uid: Some(uid), is_kernel_thread: false }
 }
 
 fn put(outbox: &mut Lines, raw: i32, sequence: u64) -> SlotGrant {
-    let admission = outbox.admit(client(raw));
+    put_of(outbox, raw, process(raw), sequence)
+}
+
+fn put_of(outbox: &mut Lines, raw: i32, owner: ClientOwner, sequence: u64) -> SlotGrant {
+    let admission = outbox.admit(client(raw), owner);
     if let SlotGrant::Slot(slot) | SlotGrant::Instead { slot, .. } = admission {
-        outbox.insert(client(raw), slot, sequence);
+        outbox.insert(client(raw), owner, slot, sequence, true);
     }
     admission
 }
 
-fn take(outbox: &mut Lines) -> Option<(ClientPid, u32)> {
-    outbox.take_next(|_, _| true, Instant::now())
+/// Has the client never have read an answer, and leave its first ones unread.
+fn leave_unread(outbox: &mut Lines, raw: i32, owner: ClientOwner, start: Instant) {
+    let SlotGrant::Slot(slot) = outbox.admit(client(raw), owner) else { panic!("no room") };
+    outbox.insert(client(raw), owner, slot, 1, false);
+    for _ in 0..2 {
+        let (who, slot) = take(outbox).unwrap();
+        assert_eq!(who, client(raw));
+        outbox.offered(who, slot, start);
+        outbox.taken_back(who, slot, 1, start);
+        outbox.wake_parked(start + Duration::from_secs(2));
+    }
 }
 
-fn send_all(outbox: &mut Lines) -> Vec<(i32, u64)> {
+fn take(outbox: &mut Lines) -> Option<(ClientNumber, u32)> {
+    outbox.take_next(|_| true, |_, _| true, Instant::now())
+}
+
+fn send_all(outbox: &mut Lines) -> Vec<(i64, u64)> {
     let mut sent = Vec::new();
     while let Some((client, slot)) = take(outbox) {
         sent.push((client.get(), outbox.links.sequence(slot)));
@@ -72,7 +100,7 @@ fn a_client_with_one_answer_is_never_the_victim_while_another_holds_more() {
     for round in 0..2000 {
         sequence += 1;
         let raw = if round % 3 == 0 { 10 } else { 100 + round };
-        let before: HashMap<ClientPid, u32> = outbox.lines().map(|(client, held, _)| (client, held)).collect();
+        let before: HashMap<ClientNumber, u32> = outbox.lines().map(|(client, held, _)| (client, held)).collect();
         let most = before.values().copied().max().unwrap_or(0);
         match put(&mut outbox, raw, sequence) {
             SlotGrant::Instead { victim, .. } => assert!(before[&victim] > 1 && before[&victim] == most),
@@ -92,7 +120,7 @@ fn nothing_of_a_client_is_sent_while_its_offer_rests() {
     outbox.offered(who, slot, Instant::now());
     put(&mut outbox, 10, 3);
     assert_eq!(take(&mut outbox), None);
-    assert_eq!(outbox.offers().len(), 1);
+    assert_eq!(outbox.offer_count(), 1);
     outbox.delivered(who, slot);
     assert_eq!(send_all(&mut outbox), [(10, 2), (10, 3)]);
 }
@@ -121,10 +149,10 @@ fn a_line_whose_earlier_request_is_still_with_a_worker_is_set_aside() {
     put(&mut outbox, 10, 2);
     put(&mut outbox, 20, 3);
     let later = Instant::now() + Duration::from_millis(2);
-    let taken = outbox.take_next(|who, _| who != client(10), later).unwrap();
+    let taken = outbox.take_next(|_| true, |who, _| who != client(10), later).unwrap();
     assert_eq!(taken.0, client(20));
     outbox.delivered(taken.0, taken.1);
-    assert_eq!(outbox.take_next(|_, _| false, later), None);
+    assert_eq!(outbox.take_next(|_| true, |_, _| false, later), None);
     put(&mut outbox, 10, 1);
     assert_eq!(send_all(&mut outbox), [(10, 1), (10, 2)]);
 }
@@ -153,7 +181,7 @@ fn random_histories_keep_count_of_every_slot() {
         random % below
     };
     let mut outbox = Lines::new(32);
-    let mut out: Option<(ClientPid, u32, bool)> = None;
+    let mut out: Option<(ClientNumber, u32, bool)> = None;
     let start = Instant::now();
     for sequence in 1..200_000_u64 {
         let raw = 10 + i32::try_from(next(9)).unwrap();
@@ -171,7 +199,7 @@ fn random_histories_keep_count_of_every_slot() {
                 }
             }
             5 => {
-                for (who, slot, _) in outbox.offers() {
+                for (who, slot, _) in outbox.next_offers(32) {
                     if next(2) == 0 { _ = outbox.delivered(who, slot) } else { outbox.taken_back(who, slot, 0, start) }
                 }
                 outbox.wake_parked(start + Duration::from_secs(2));
@@ -185,7 +213,111 @@ fn random_histories_keep_count_of_every_slot() {
         for (who, held, phase) in outbox.lines() {
             let outside = matches!(phase, LinePhase::Sending(_) | LinePhase::Offered { .. });
             assert_eq!(outbox.waiting(who).len() + usize::from(outside), usize::try_from(held).unwrap());
-            assert_eq!(phase == LinePhase::Ready, outbox.round.contains(&who));
+            assert_eq!(phase == LinePhase::Ready, outbox.rounds.contains(who));
         }
     }
+}
+
+#[test]
+fn who_leaves_its_first_answers_unread_has_only_a_turn_now_and_then() {
+    let mut outbox = Lines::new(64);
+    let start = Instant::now();
+    leave_unread(&mut outbox, 10, process(10), start);
+    for sequence in 2..=40 {
+        put(&mut outbox, 20, sequence);
+    }
+    let mut turns = 0;
+    let mut silent_turns = 0;
+    while let Some((who, slot)) = take(&mut outbox) {
+        turns += 1;
+        if who == client(10) {
+            silent_turns += 1;
+            break;
+        }
+        outbox.delivered(who, slot);
+    }
+    assert_eq!(silent_turns, 1);
+    assert!((2..=SILENT_TURN).contains(&turns), "{turns} turns");
+    assert_eq!(
+        outbox.take_next(|standing| standing != Standing::Silent, |_, _| true, start).map(|(who, _)| who),
+        Some(client(20))
+    );
+}
+
+#[test]
+fn a_new_request_does_not_shorten_the_pause_after_an_unread_answer() {
+    let mut outbox = Lines::new(8);
+    put(&mut outbox, 10, 1);
+    let (who, slot) = take(&mut outbox).unwrap();
+    let start = Instant::now();
+    outbox.offered(who, slot, start);
+    outbox.taken_back(who, slot, 1, start);
+    put(&mut outbox, 10, 2);
+    assert_eq!(take(&mut outbox), None);
+}
+
+#[test]
+fn threads_that_hold_one_answer_each_answer_for_their_process() {
+    let mut outbox = Lines::new(8);
+    put_of(&mut outbox, 10, process(10), 1);
+    put_of(&mut outbox, 10, process(10), 2);
+    for raw in 100..106 {
+        put_of(&mut outbox, raw, process(99), 1);
+    }
+    let admission = put(&mut outbox, 20, 3);
+    assert!(matches!(admission, SlotGrant::Instead { victim, .. } if victim.get() >= 100), "{admission:?}");
+    assert!(matches!(put_of(&mut outbox, 106, process(99), 9), SlotGrant::Refused { .. }));
+}
+
+#[test]
+fn processes_that_hold_one_answer_each_answer_for_their_user() {
+    let mut outbox = Lines::new(8);
+    put_of(&mut outbox, 10, owner(10, 1), 1);
+    put_of(&mut outbox, 11, owner(11, 1), 2);
+    for raw in 100..106 {
+        put_of(&mut outbox, raw, owner(raw, 2), 1);
+    }
+    let admission = put_of(&mut outbox, 12, owner(12, 1), 3);
+    assert!(matches!(admission, SlotGrant::Instead { victim, .. } if victim.get() >= 100), "{admission:?}");
+    assert!(matches!(put_of(&mut outbox, 106, owner(106, 2), 9), SlotGrant::Refused { .. }));
+}
+
+#[test]
+fn of_two_that_hold_the_same_the_one_that_leaves_its_answers_unread_pays() {
+    let mut outbox = Lines::new(8);
+    leave_unread(&mut outbox, 20, process(20), Instant::now());
+    for sequence in 2..=4 {
+        put(&mut outbox, 20, sequence);
+    }
+    for sequence in 5..=8 {
+        put(&mut outbox, 30, sequence);
+    }
+    let admission = put(&mut outbox, 10, 9);
+    assert!(matches!(admission, SlotGrant::Instead { victim, .. } if victim == client(20)), "{admission:?}");
+}
+
+#[test]
+fn threads_of_one_process_have_one_turn_together() {
+    let mut outbox = Lines::new(64);
+    for raw in 100..120 {
+        put_of(&mut outbox, raw, process(99), 1);
+    }
+    put(&mut outbox, 10, 1);
+    put(&mut outbox, 20, 1);
+    let first: Vec<i64> = (0..3).map(|_| take(&mut outbox).unwrap().0.get()).collect();
+    assert_eq!(first, [100, 10, 20]);
+}
+
+#[test]
+fn who_reads_has_three_turns_of_four_before_newcomers() {
+    let mut outbox = Lines::new(64);
+    for raw in 100..110 {
+        let SlotGrant::Slot(slot) = outbox.admit(client(raw), process(raw)) else { panic!("no room") };
+        outbox.insert(client(raw), process(raw), slot, 1, false);
+    }
+    for raw in 10..40 {
+        put(&mut outbox, raw, 1);
+    }
+    let turns: Vec<bool> = (0..12).map(|_| take(&mut outbox).unwrap().0.get() < 100).collect();
+    assert_eq!(turns.iter().filter(|reads| **reads).count(), 9);
 }

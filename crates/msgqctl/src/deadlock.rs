@@ -1,0 +1,131 @@
+//! A deadlocked queue in words, and the command that lets it run on: for every command that gives a verdict on a queue.
+//! Changes nothing.
+
+use crate::output::{counted, program_label};
+use crate::target::Target;
+use msgq_core::escape::escape;
+use msgq_core::orphan::{Resting, Survey, SweepOptions, sweep};
+use msgq_core::process::{ClientNumber, Liveness, liveness};
+use msgq_core::queue::{BrowseLimits, QueueRole, QueueStat};
+use msgq_core::time::unix_time_s;
+use msgq_core::waiters::{Deadlock, Spare, Waiter, Waiters, deadlock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Senders that a sentence names.
+const NAMED: usize = 3;
+
+/// What is said of a deadlocked queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeadlockVerdict {
+    pub(crate) sentence: String,
+    /// The command that lets the server run on; `None` where nothing rests that could leave the queue.
+    pub(crate) cure: Option<String>,
+}
+
+/// The verdict where the queue is deadlocked: `waiters` were seen just now. The messages are looked at only where it may be.
+pub(crate) fn verdict_on_deadlock(target: &Target, waiters: &Waiters) -> Option<DeadlockVerdict> {
+    let of_queue = waiters.of(target.queue.id());
+    if !of_queue.iter().any(|waiter| waiter.call.is_send()) {
+        return None;
+    }
+    // Only a look after them tells whether they still stood then.
+    let stat = target.queue.stat().ok()?;
+    let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
+    let found = deadlock(&stat, of_queue, now_s, || messages_by_type(target))?;
+    let left_by_the_dead = left_by_the_dead(target, &stat);
+    let is_enough = |left: &Resting| u64::try_from(left.bytes).is_ok_and(|bytes| bytes >= found.missing_bytes);
+    let (cure, what_goes) = match left_by_the_dead.filter(is_enough) {
+        Some(left) => (Some(purge(target, "")), what_the_dead_left(left)),
+        None => match &found.spare {
+            Some(spare) => (Some(take_out(target, spare)), what_is_spared(spare)),
+            None => (None, String::new()),
+        },
+    };
+    let sentence = format!("deadlocked: {}; {}{what_goes}", stuck(&found.server), others(&found, &stat));
+    Some(DeadlockVerdict { sentence, cure })
+}
+
+fn messages_by_type(target: &Target) -> Option<BTreeMap<i64, Resting>> {
+    let survey = Survey::of_queue(&target.queue, &target.messages, BrowseLimits::default()).ok()?;
+    Some(survey.requests.into_iter().chain(survey.responses).collect())
+}
+
+/// Messages for dead clients, where it is known who is to read a message, and answers rest in this queue.
+fn left_by_the_dead(target: &Target, stat: &QueueStat) -> Option<Resting> {
+    if target.role != QueueRole::Both || target.why_unknown(stat).is_some() {
+        return None;
+    }
+    let protocol = Arc::clone(&target.messages);
+    let options = SweepOptions { protocol, dry_run: true, ..SweepOptions::default() };
+    let report = sweep(&target.queue, &options).ok()?;
+    let sum = |sum: Resting, it: Resting| Resting { messages: sum.messages + it.messages, bytes: sum.bytes + it.bytes };
+    let left = report.removed.iter().map(|removed| removed.resting).fold(Resting::default(), sum);
+    (left.messages > 0).then_some(left)
+}
+
+fn stuck(server: &Waiter) -> String {
+    let name = program_label(Some(&escape(server.command.as_bytes())));
+    format!(
+        "PID {} ({name}), which takes the messages of this queue, itself waits in msgsnd for room in it, so nobody makes room",
+        server.pid
+    )
+}
+
+/// Who of the senders lives.
+fn others(found: &Deadlock, stat: &QueueStat) -> String {
+    if found.senders.is_empty() {
+        let last = ClientNumber::new(stat.last_send_pid).filter(|last| last.pid() != Some(found.server.pid));
+        let last = match last.map(|last| (last, liveness(last))) {
+            Some((last, Ok(Liveness::Alive))) => format!(", and PID {last}, which sent last, lives"),
+            Some((last, Ok(_))) => format!(", and PID {last}, which sent last, is gone"),
+            _ => String::new(),
+        };
+        return format!("no other sender waits{last}");
+    }
+    let named = found.senders.iter().take(NAMED);
+    let named =
+        named.map(|sender| format!("{} ({})", sender.pid, program_label(Some(&escape(sender.command.as_bytes())))));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match found.senders.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match found.senders.len() {
+        1 => format!("1 other sender lives and waits for room too: PID {named}"),
+        senders => format!("{senders} other senders live and wait for room too: PIDs {named}{more}"),
+    }
+}
+
+fn what_the_dead_left(left: Resting) -> String {
+    format!("; it runs on once what dead clients left is removed: {}", counted(left.messages, "message"))
+}
+
+fn what_is_spared(spare: &Spare) -> String {
+    let Spare { mtype, messages, of } = spare;
+    let (they, them) = if *messages == 1 { ("is", "it") } else { ("are", "them") };
+    format!(
+        "; it runs on once {messages} of the {} of type {mtype} {they} out of the way, in a file from which \
+         `msgqctl restore` puts {them} back",
+        counted(*of, "message")
+    )
+}
+
+fn take_out(target: &Target, spare: &Spare) -> String {
+    let Spare { mtype, messages, .. } = spare;
+    let queue = target.queue.key().map_or_else(|| target.queue.id().to_string(), |key| key.to_string());
+    purge(target, &format!(" --type {mtype} --limit {messages} --save queue-{queue}-type-{mtype}.jsonl --append --yes"))
+}
+
+fn purge(target: &Target, options: &str) -> String {
+    let queue = match target.queue.key() {
+        Some(key) => format!("--key {key}"),
+        None => format!("--msqid {}", target.queue.id()),
+    };
+    // What told the protocol must tell it again; a declared one is in a configuration that the operator has named.
+    let protocol = match &target.known {
+        known if options.is_empty() && known.is_configured && known.protocol.is_plain() => " --protocol plain",
+        _ => "",
+    };
+    format!("msgqctl {queue}{protocol} purge{options}")
+}

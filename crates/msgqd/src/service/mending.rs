@@ -1,0 +1,67 @@
+//! What somebody did to a queue that is served, undone.
+
+use super::acquire::QueuePlan;
+use super::owners::default_group;
+use crate::alerts;
+use crate::ratelimit::RateLimit;
+use msgq_core::layout::BODY_LEN_LP64;
+use msgq_core::limits;
+use msgq_core::queue::{Queue, QueueError, QueueSettings, QueueStat};
+use nix::unistd::Uid;
+use std::time::Duration;
+
+impl QueuePlan {
+    /// Undoes what somebody did to the mode of the queue, or to its size where that holds no answer. A queue that cannot be
+    /// served would look as if it were.
+    pub(super) fn mend(&self, queue: &Queue) {
+        let (was, mended) = match settled_stat(queue) {
+            Ok(stat) if stat.mode == self.mode() && stat.max_bytes >= LEAST_SIZE => return,
+            Ok(stat) => (format!("mode {:04o}, {} bytes", stat.mode, stat.max_bytes), self.apply(queue).map(drop)),
+            Err(error) if error.is_permission() => {
+                ("a mode that shuts its owner out".to_owned(), self.apply_unseen(queue))
+            }
+            Err(_) => return,
+        };
+        match mended {
+            Ok(()) => {
+                if let Some(note) = CHANGES.admit_with_note("similar suppressed") {
+                    log::warn!(
+                        message_id = alerts::QUEUE_CHANGED;
+                        "somebody changed the {} ({was}); its mode and size are as configured again{note}",
+                        self.name()
+                    );
+                }
+            }
+            Err(reason) => {
+                log::debug!("somebody changed the {} ({was}), and it cannot be mended: {reason}", self.name());
+            }
+        }
+    }
+
+    /// As [`QueuePlan::apply`], where even the owner may not look at the queue.
+    fn apply_unseen(&self, queue: &Queue) -> Result<(), String> {
+        let settings = QueueSettings {
+            mode: Some(self.mode()),
+            gid: Some(self.group.unwrap_or_else(default_group).as_raw()),
+            uid: Some(Uid::effective().as_raw()),
+            max_bytes: Some(self.max_bytes.unwrap_or_else(limits::msgmnb).min(limits::msgmnb())),
+        };
+        queue.set(&settings).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// What the queue is when the engine does not narrow it, which it does for milliseconds.
+fn settled_stat(queue: &Queue) -> Result<QueueStat, QueueError> {
+    let stat = queue.stat()?;
+    if stat.max_bytes >= LEAST_SIZE {
+        return Ok(stat);
+    }
+    std::thread::sleep(NARROWING_TIME);
+    queue.stat()
+}
+
+static CHANGES: RateLimit = RateLimit::new("change of the queue by somebody");
+/// One answer.
+const LEAST_SIZE: u64 = BODY_LEN_LP64 as u64;
+/// Longer than the engine narrows a queue.
+const NARROWING_TIME: Duration = Duration::from_millis(50);

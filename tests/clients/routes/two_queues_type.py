@@ -1,0 +1,16 @@
+"""The client of two_queues_type.c in Python: KEY COUNT SECOND_KEY."""
+import os
+import sys
+
+import sysv_ipc
+
+# The library asks for permission to read and write, where no other mode is named, and a client may only write requests.
+requests, answers = (sysv_ipc.MessageQueue(int(sys.argv[at], 0), mode=0) for at in (1, 3))
+count, pid = int(sys.argv[2]), os.getpid()
+for number in range(1, count + 1):
+    text = f"question {number} of {pid}".encode()
+    requests.send(text.ljust(200, b"\0"), type=pid)
+    body, _ = answers.receive(type=pid)
+    if body.split(b"\0")[0] != b"Processed: " + text:
+        sys.exit(f"wrong answer to request {number}")
+print("ok", count)

@@ -1,0 +1,80 @@
+//! On a machine with a thousand queues, beside one with 16384 messages that is flooded, each command ends before a `sleep 1` that
+//! was started with it.
+
+use super::*;
+use msgqd_system_tests::{Until, in_an_ipc_namespace, set_kernel_limit};
+use nix::sys::signal::Signal;
+
+const QUEUES: i32 = 1000;
+/// The first time another program may have had the machine.
+const ATTEMPTS: usize = 10;
+
+fn commands(msqid: i32) -> Vec<Vec<String>> {
+    let (msqid, own) = (msqid.to_string(), std::process::id().to_string());
+    let of_queue: [&[&str]; 9] = [
+        &["stat"],
+        &["--json", "stat"],
+        &["peek", "--limit", "20"],
+        &["explain", &own],
+        &["doctor"],
+        &["purge"],
+        &["--protocol", "plain", "purge", "--dry-run"],
+        &["purge", "--type", "7", "--dry-run"],
+        &["remove", "--dry-run", "--force"],
+    ];
+    let of_queue = of_queue.iter().map(|arguments| [&["--msqid", &msqid], *arguments].concat());
+    let words = |arguments: Vec<&str>| arguments.into_iter().map(str::to_owned).collect();
+    of_queue.chain([vec!["list"], vec!["--json", "list"]]).map(words).collect()
+}
+
+fn ends_before_a_second_has_passed(arguments: &[String]) -> bool {
+    let mut second = Process::start(Command::new("sleep").arg("1"));
+    let mut command = Command::new(msgqd_system_tests::msgqctl());
+    let finished = Process::run(command.env_remove("RUNTIME_DIRECTORY").args(arguments));
+    assert_ne!(finished.code(), USAGE, "{arguments:?}: {}", finished.stderr);
+    let is_in_time = second.is_running();
+    second.signal(Signal::SIGKILL);
+    let _ = second.finish();
+    is_in_time
+}
+
+/// Whoever waits on it goes on.
+struct RemovedAtEnd(Queue);
+
+impl Drop for RemovedAtEnd {
+    fn drop(&mut self) {
+        let _ = self.0.remove();
+    }
+}
+
+#[test]
+fn each_command_ends_within_a_second_beside_a_thousand_queues_and_a_flood() {
+    in_an_ipc_namespace(
+        "within_a_second::each_command_ends_within_a_second_beside_a_thousand_queues_and_a_flood",
+        || {
+            set_kernel_limit("msgmni", QUEUES.unsigned_abs().into());
+            for number in 1..QUEUES {
+                let _ = Queue::create(QueueKey::new(0x4000_0000 + number).unwrap(), 0o600).unwrap();
+            }
+            let flooded = Queue::create_private(0o666).unwrap();
+            while flooded.try_send(7, b"x").is_ok() {}
+            assert_eq!(flooded.stat().unwrap().messages, 16_384);
+            let until = Until::default();
+            let slow: Vec<_> = std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| while flooded.send(7, b"x").is_ok() {});
+                }
+                scope.spawn(|| {
+                    let mut buffer = MessageBuffer::new();
+                    while !until.is_over() {
+                        let _ = flooded.receive(0, &mut buffer);
+                    }
+                });
+                let _end = (RemovedAtEnd(flooded), until.guard());
+                let commands = commands(flooded.id()).into_iter();
+                commands.filter(|it| !(0..ATTEMPTS).any(|_| ends_before_a_second_has_passed(it))).collect()
+            });
+            assert!(slow.is_empty(), "these take longer: {slow:?}");
+        },
+    );
+}
