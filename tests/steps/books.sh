@@ -7,9 +7,11 @@ not_run=()
 # step NAME COMMAND...: runs the command with its output in a log, and counts what the log counts: cargo's
 # `test result:` lines, else a closing `N passed, N failed`, else the command itself as one.
 step() {
-    local name=$1 log=$logs/$1.log begin=$SECONDS status=0 step_passed step_failed
+    local name=$1 log=$logs/$1.log begin=$SECONDS cpu_before status=0 step_passed step_failed took shell=$BASHPID
     shift
+    cpu_before=$(cpu_seconds_of_children "$shell")
     "$@" >"$log" 2>&1 </dev/null || status=$?
+    took="$((SECONDS - begin)) s, $(($(cpu_seconds_of_children "$shell") - cpu_before)) s of CPU"
     read -r step_passed step_failed < <(counts "$log")
     if [ "$status" -ne 0 ] && [ "$step_failed" -eq 0 ]; then
         step_failed=1
@@ -20,13 +22,18 @@ step() {
     failed=$((failed + step_failed))
     collect_not_run "$log"
     if [ "$step_failed" -eq 0 ]; then
-        echo "ok   $name: $step_passed passed ($((SECONDS - begin)) s)"
+        echo "ok   $name: $step_passed passed ($took)"
         return 0
     fi
-    echo "FAIL $name: $step_passed passed, $step_failed failed ($((SECONDS - begin)) s); from $log:"
+    echo "FAIL $name: $step_passed passed, $step_failed failed ($took); from $log:"
     grep -E '^(FAIL |test .* FAILED$)' "$log" | sed 's/^/    /'
     excerpt "$log" | sed 's/^/    /'
     return 1
+}
+
+# cpu_seconds_of_children PID: what those that it started and that have ended used of the CPUs.
+cpu_seconds_of_children() {
+    awk -v ticks="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($14 + $15) / ticks) }' "/proc/$1/stat"
 }
 
 # A test program that died has no result line: its failed tests count, at least one.
