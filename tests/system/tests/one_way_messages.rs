@@ -191,6 +191,33 @@ fn killed_at_each_step_it_handles_all_at_least_once_in_order_and_no_letter_is_wr
 }
 
 #[test]
+fn a_message_keeps_its_number_when_it_is_tried_again_and_no_other_gets_it_even_where_the_table_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbers = directory.path().join("numbers");
+    // The first try of each fails.
+    let script = format!("echo $MSGQ_REQUEST_ID >>{0}; [ $(grep -c $MSGQ_REQUEST_ID {0}) -ge 2 ]", numbers.display());
+    let builder = DaemonBuilder::new()
+        .set("protocol", PROTOCOL)
+        .set("service", "on_stop = \"remove\"")
+        .set("handler", &format!("kind = \"exec\"\ncommand = ['sh', '-c', '{script}']\nmax_concurrency = 1"))
+        .env("STATE_DIRECTORY", directory.path());
+    let seen = || std::fs::read_to_string(&numbers).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    for life in 1..=3 {
+        let daemon = builder.start();
+        for text in ["one", "two"] {
+            send(&daemon.queue(), text);
+        }
+        wait_until("each was tried twice", || seen().len() == 4 * life);
+        // The table goes with the queue.
+        daemon.stop();
+    }
+    let seen: Vec<u64> = seen().iter().map(|number| number.parse().unwrap()).collect();
+    let (first, second): (Vec<u64>, Vec<u64>) = seen.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+    assert_eq!(first, second);
+    assert!(first.is_sorted_by(|before, after| before < after), "{first:?}");
+}
+
+#[test]
 fn a_removed_queue_takes_no_message_along_that_was_in_hand() {
     let mut scene = Scene::new(1);
     drop(scene.service.take());

@@ -15,8 +15,9 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new() -> Self {
-        Self { turn: Turn::new(), sequence: AtomicU64::new(0) }
+    /// Requests are numbered from behind `sequence` on.
+    pub(super) fn new(sequence: u64) -> Self {
+        Self { turn: Turn::new(), sequence: AtomicU64::new(sequence) }
     }
 
     /// The right to receive, for one worker at a time; `None` when a signal ended the wait for it.

@@ -15,10 +15,11 @@ use super::reloadable::Reloadable;
 use super::served_queue::{OwnedQueue, ServedQueue};
 use super::settings::EngineSettings;
 use crate::handler::Handler;
-use msgq_core::layout::protocol::Protocol;
+use msgq_core::layout::protocol::{Protocol, ReplyRoute};
 use msgq_core::process::ClientNumber;
 use msgq_core::queue::{Queue, QueueError, QueueRole, QueueStat};
 use msgq_core::table::{Counters, Table};
+use msgq_core::time::unix_time_us;
 use std::io;
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ impl Shared {
             outbox: Outbox::new(parts, settings.outbox_capacity),
             reloadable: Reloadable::new(handler, settings),
             lifecycle: Lifecycle::new(),
-            intake: Intake::new(),
+            intake: Intake::new(first_sequence(settings)),
             heartbeat: Heartbeat::default(),
             one_way,
         };
@@ -154,4 +155,10 @@ impl Shared {
         self.outbox.wake_for_the_end();
         self.alarm.sound();
     }
+}
+
+/// Where the numbers of requests begin. One-way requests are given on under theirs: a handler that passes them to a store knows
+/// by it which it had before, and so none is used twice, whatever became of the table that the last ones stood in.
+fn first_sequence(settings: &EngineSettings) -> u64 {
+    if settings.protocol.route() == ReplyRoute::Nowhere { unix_time_us() } else { 0 }
 }
