@@ -2,9 +2,9 @@
  * Clients in closed loops that count what a server loses or sends twice. Every request has a number, and every answer
  * must be the one to it. While the server is away they wait, as their queue stays.
  *
- *     chaos KEY CLIENTS LIMIT_SECONDS
+ *     chaos KEY CLIENTS LIMIT_SECONDS [PAUSE_US]
  *
- * SIGTERM ends it: every client waits for its last answer and looks whether there is one too many. An answer that does
+ * Each sends its next request PAUSE_US after an answer, at once without it. SIGTERM ends it: every client waits for its last answer and looks whether there is one too many. An answer that does
  * not come within LIMIT_SECONDS is lost. Prints "requests N right N wrong N lost N extra N".
  */
 #include "wire.h"
@@ -74,7 +74,7 @@ static void make_text(char *text, int number, long i)
     text[length] = '\0';
 }
 
-static void client(int queue, int number, int limit)
+static void client(int queue, int number, int limit, int pause_us)
 {
     struct sigaction action = {.sa_handler = interrupt};
     sigaction(SIGALRM, &action, NULL);
@@ -86,6 +86,8 @@ static void client(int queue, int number, int limit)
             die("msgsnd");
         count(&shared->requests);
         fetch(queue, text, limit);
+        if (pause_us > 0)
+            usleep(pause_us);
     }
     struct response response;
     usleep(300000);
@@ -96,11 +98,12 @@ static void client(int queue, int number, int limit)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: %s KEY CLIENTS LIMIT_SECONDS\n", argv[0]);
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: %s KEY CLIENTS LIMIT_SECONDS [PAUSE_US]\n", argv[0]);
         return EXIT_BROKEN;
     }
     int queue = open_queue(argv[1]), clients = atoi(argv[2]), limit = atoi(argv[3]), status, broken = 0;
+    int pause_us = argc == 5 ? atoi(argv[4]) : 0;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         die("mmap");
@@ -111,7 +114,7 @@ int main(int argc, char **argv)
         if (pid < 0)
             die("fork");
         if (pid == 0)
-            client(queue, i, limit);
+            client(queue, i, limit, pause_us);
     }
     for (int left = clients; left > 0;)
         if (wait(&status) > 0) {

@@ -20,15 +20,14 @@ dependencies() {
     fi
 }
 
-programs_needed=(msgqd msgqctl msgqd-assets msgqd-rooms msgqd-picture)
-
-# The black-box tests use the programs that stand beside them.
+# What is shipped, which the black-box tests use; and what only helps here, which is not optimised.
 programs() {
     # With the features of the whole workspace, as the package has them.
-    step build reproducibly cargo build --release --workspace --locked "${programs_needed[@]/#/--bin=}" --examples
+    step build reproducibly cargo build --release --workspace --locked --bin=msgqd --bin=msgqctl
     step build-switches build_with_switches
-    step rooms target/release/msgqd-rooms .
-    step assets target/release/msgqd-assets target/assets docs/man
+    step build-tools cargo build --workspace --locked --bin=msgqd-assets --bin=msgqd-rooms --bin=msgqd-picture --examples
+    step rooms target/debug/msgqd-rooms .
+    step assets target/debug/msgqd-assets target/assets docs/man
     step flags flags_stand_in_the_man_pages
     step settings settings_stand_in_the_man_page
     step units systemd/make-templates --check

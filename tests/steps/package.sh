@@ -29,7 +29,7 @@ releases() {
 
 build_package() {
     rm -f target/debian/msgqd*deb
-    packaging/build-deb target/debian
+    packaging/build-deb --assets target/debug/msgqd-assets target/debian
 }
 
 # Overrides are in packaging/lintian-overrides, each with its reason.
@@ -72,7 +72,7 @@ packages_are_reproducible() (
     git_directory=$(git rev-parse --absolute-git-dir 2>/dev/null) && echo "gitdir: $git_directory" >"$second/source/.git"
     cd "$second/source" || exit 1
     CARGO_HOME=$second/home CARGO_TARGET_DIR=$second/target \
-        packaging/build-deb --assets "$first/target/release/msgqd-assets" "$second/debian" || exit 1
+        packaging/build-deb --assets "$first/target/debug/msgqd-assets" "$second/debian" || exit 1
     for package in "$second"/debian/*deb; do
         cmp "$package" "$first/target/debian/$(basename "$package")" || exit 1
     done
@@ -147,7 +147,7 @@ rust_has() {
 build_package_for_arm64() {
     local output=target/debian-arm64
     rm -rf "$output"
-    packaging/build-deb --target "$1" --profile quick --assets target/release/msgqd-assets "$output" || return 1
+    packaging/build-deb --target "$1" --profile quick --assets target/debug/msgqd-assets "$output" || return 1
     [ "$(dpkg-deb --field "$output"/msgqd_*.deb Architecture)" = arm64 ] || return 1
     qemu-aarch64 -L /usr/aarch64-linux-gnu "target/$1/quick/msgqd" --config /dev/null --check-config || return 1
     qemu-aarch64 -L /usr/aarch64-linux-gnu "target/$1/quick/msgqctl" --version || return 1

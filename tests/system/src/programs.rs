@@ -31,6 +31,13 @@ pub fn msgqctl() -> PathBuf {
     built("msgqctl")
 }
 
+/// A built example of the crates, not optimised: it stands beside the program of the test that asks.
+#[must_use]
+pub fn rust_example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(Path::parent).unwrap().join("examples").join(name)
+}
+
 /// The daemon with the places where a test may have it killed; see `engine::test_switches`. It is `$MSGQD_TEST_SWITCHES`, or
 /// is built.
 #[must_use]

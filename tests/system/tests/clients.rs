@@ -3,7 +3,7 @@
 
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Language, PlainServer, Process, STRANGER, ScratchKey, as_user, examples_dir, is_root,
-    load_client, msgqctl, test_client,
+    load_client, rust_example, test_client,
 };
 use std::process::Command;
 
@@ -60,7 +60,7 @@ fn every_example_of_the_documentation_prints_its_answer() {
 #[test]
 fn a_rust_program_is_a_client_by_msgq_core() {
     let daemon = Daemon::start();
-    let ask = msgqctl().with_file_name("examples").join("ask");
+    let ask = rust_example("ask");
     let key = daemon.key().to_string();
     let finished = Process::run(Command::new(&ask).args([key.as_str(), "hëllo"])).succeeded();
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("Processed: hëllo\n", ""));

@@ -258,7 +258,7 @@ fn a_service_behind_a_socket_is_restarted_under_load_and_its_clients_hear_of_it_
 
 #[test]
 fn a_rust_program_brings_its_own_handler() {
-    let shout = msgqd_system_tests::msgqd().with_file_name("examples").join("shout");
+    let shout = msgqd_system_tests::rust_example("shout");
     let mut daemon = DaemonBuilder::new().program(shout).without_key_argument().without_config_argument();
     daemon = daemon.clone().arg(daemon.key().to_string());
     let mut daemon = daemon.start();
