@@ -107,11 +107,15 @@ end_beside() {
 trap end_beside EXIT
 trap 'exit 130' INT TERM
 
-# Waits for all that runs beside, shows its steps and takes over what they counted.
+# join [NAME]: waits for what runs beside under this name, or for all; shows its steps and takes over what they counted.
 join() {
-    local entry name books line
+    local entry name books line others=()
     for entry in "${beside[@]}"; do
         name=${entry%:*}
+        if [ -n "${1:-}" ] && [ "$name" != "$1" ]; then
+            others+=("$entry")
+            continue
+        fi
         wait "${entry##*:}"
         books=$logs/$name.books
         sed '/^[0-9]* [0-9]*$/,$d' "$books"
@@ -125,7 +129,7 @@ join() {
             not_run+=("$line")
         done < <(sed '1,/^[0-9]* [0-9]*$/d' "$books")
     done
-    beside=()
+    beside=("${others[@]}")
 }
 
 close_books() {

@@ -57,6 +57,7 @@ tests_of_the_programs() {
     mapfile -t others < <(names_of_tests | grep -vxE "msgqctl|$(IFS='|'; echo "${tests_of_speed[*]}")")
     beside msgqctl black_box msgqctl-tests "$(nproc)" --test=msgqctl
     black_box system-tests $(($(nproc) * 3)) --lib "${others[@]/#/--test=}"
+    join msgqctl
 }
 
 # A file, or a directory with its main.rs.
@@ -133,7 +134,7 @@ build_fuzz_targets() (
 fuzz() (
     cd tests/fuzz || exit 1
     mkdir -p "corpus/$1" "artifacts/$1"
-    timeout $((60 + $2)) "../../target/fuzz/$(rustc --print host-tuple)/release/$1" \
+    timeout $((300 + $2)) "../../target/fuzz/$(rustc --print host-tuple)/release/$1" \
         -artifact_prefix="artifacts/$1/" -max_total_time="$2" "${@:3}" "corpus/$1"
 )
 
