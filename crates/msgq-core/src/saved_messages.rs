@@ -27,6 +27,7 @@
 //! ```
 
 mod copying;
+mod earlier;
 mod error;
 mod file;
 mod line;

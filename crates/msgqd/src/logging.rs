@@ -10,7 +10,7 @@ use entry::Entry;
 use line_queue::LineQueue;
 use log::{Level, LevelFilter, Record};
 use msgq_core::words::counted;
-use output::{COMMON_FIELDS, Output, StandardError};
+use output::{COMMON_FIELDS, JOURNAL_KNOWS_US_SINCE, Output, StandardError};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -79,13 +79,20 @@ fn set_common_field(name: &'static str, value: String) {
 }
 
 /// Waits until the lines so far are written, but not for long: nobody may read them.
+///
+/// A process that ends with its first entry waits a moment more: the journal asks /proc for the unit of an entry when it reads
+/// it, and keeps that of a process it knows. Of one that has ended it knows none, and `systemctl status` would not show why.
 pub fn flush() {
     if let Some(lines) = LINES.get() {
         lines.await_written(FLUSH_LIMIT);
     }
+    if let Some(since) = JOURNAL_KNOWS_US_SINCE.get() {
+        std::thread::sleep(UNIT_LOOKUP_TIME.saturating_sub(since.elapsed()));
+    }
 }
 
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+const UNIT_LOOKUP_TIME: Duration = Duration::from_millis(200);
 
 /// How many lines were lost since nobody read them.
 pub(crate) fn lost_lines() -> u64 {

@@ -170,7 +170,7 @@ an_instance_that_fails_for_good_lets_its_own_clients_know_and_nobody_else() {
     wait_until 30 inside systemctl is-failed msgqd@9
     wait_until 10 refute has_key 0x6e000009
     has_key 0x6e000008
-    journal --unit=msgqd-failed@9 --output=cat | tee /dev/stderr | grep -q 'the service failed: removed queue 0x6e000009'
+    journal --output=cat SYSLOG_IDENTIFIER=msgqd | tee /dev/stderr | grep -q 'the service failed: removed queue 0x6e000009'
     configure 9 0x6e000009
     inside systemctl reset-failed msgqd@9
     inside systemctl start msgqd@9

@@ -240,7 +240,7 @@ with_one_group_another_group_is_refused_with_what_to_do() {
     shipped_drop_in one-group
     inside sed -i 's/^group = .*/group = "users"/' /etc/msgqd/msgqd.toml
     refute inside systemctl restart msgqd
-    journal --unit=msgqd --output=cat --lines=20 | tee /dev/stderr |
+    journal --output=cat --lines=20 SYSLOG_IDENTIFIER=msgqd | tee /dev/stderr |
         grep 'cannot be given to group users (100)' | grep -q 'PrivateUsers=no'
 }
 

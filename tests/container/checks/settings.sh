@@ -39,7 +39,7 @@ an_error_in_such_a_file_fails_the_reload_and_names_the_file() {
     own_settings '[queue]\nmode = "0660"\nno_such_setting = 1\n'
     refute inside systemctl reload msgqd
     own_settings
-    journal --unit=msgqd --output=cat | grep -q '/etc/msgqd/msgqd.d/50-own.toml:3:1'
+    journal --output=cat SYSLOG_IDENTIFIER=msgqd | grep -q '/etc/msgqd/msgqd.d/50-own.toml:3:1'
     is_answered
     inside systemctl reload msgqd
 }

@@ -136,6 +136,19 @@ fn an_entry_of_the_journal_has_its_priority_the_queue_and_the_id_of_its_event() 
     assert_eq!(rest, "", "nothing is said twice");
 }
 
+/// It asks /proc, after it has read the entry.
+#[test]
+fn a_process_that_ends_at_once_lives_until_the_journal_can_have_asked_whose_it_is() {
+    let outlives_its_entry = || {
+        let broken = DaemonBuilder::new().set("service", "no_such_setting = 1");
+        let (mut journal, mut daemon) = Journal::start(&broken, "socket");
+        journal.entry("no_such_setting");
+        std::thread::sleep(Duration::from_millis(50));
+        daemon.is_running()
+    };
+    assert!((0..20).any(|_| outlives_its_entry()));
+}
+
 #[test]
 fn an_entry_about_a_client_names_it_in_a_field() {
     let builder = DaemonBuilder::new();

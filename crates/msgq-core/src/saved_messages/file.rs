@@ -1,5 +1,6 @@
 //! The file: made with care, locked while somebody works with it, and written.
 
+use super::earlier::EarlierLines;
 use super::error::SaveError;
 use super::line::{SavedFrom, SavedMessage, SavedState};
 use super::reading::{SavedLines, read_first_line};
@@ -20,6 +21,7 @@ pub struct SaveFile {
     from: SavedFrom,
     /// Where the next line begins.
     end: u64,
+    earlier: EarlierLines,
 }
 
 impl SaveFile {
@@ -38,7 +40,7 @@ impl SaveFile {
             Ok(file)
         };
         let file = create().map_err(|error| SaveError::of_file(path, error))?;
-        let mut created = Self { file, path: path.to_owned(), from, end: 0 };
+        let mut created = Self { file, path: path.to_owned(), from, end: 0, earlier: EarlierLines::default() };
         created.write_first_line().inspect_err(|_| {
             // It was made here, and has nothing in it.
             let _ = std::fs::remove_file(path);
@@ -60,13 +62,14 @@ impl SaveFile {
             Err(SaveError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Self::create(path, queue),
             Err(SaveError::Empty { .. }) => {
                 let file = open_existing(path).map_err(|error| SaveError::of_file(path, error))?;
-                let mut begun = Self { file, path: path.to_owned(), from: SavedFrom::of_queue(queue)?, end: 0 };
+                let (from, earlier) = (SavedFrom::of_queue(queue)?, EarlierLines::default());
+                let mut begun = Self { file, path: path.to_owned(), from, end: 0, earlier };
                 begun.write_first_line().map(|()| begun)
             }
             opened => {
                 let mut opened = opened?;
                 opened.check_queue(&SavedFrom::of_queue(queue)?)?;
-                opened.end = opened.whole_lines_end()?;
+                opened.note_earlier_lines()?;
                 opened.file.set_len(opened.end).map_err(|error| SaveError::of_file(path, error))?;
                 Ok(opened)
             }
@@ -89,7 +92,7 @@ impl SaveFile {
             return Err(SaveError::Empty { path: path.to_owned() });
         }
         let from = read_first_line(&file, path)?;
-        Ok(Self { file, path: path.to_owned(), from, end })
+        Ok(Self { file, path: path.to_owned(), from, end, earlier: EarlierLines::default() })
     }
 
     /// The queue that its messages are of.
@@ -125,18 +128,23 @@ impl SaveFile {
             .map_err(|error| SaveError::of_file(&self.path, error))
     }
 
-    /// What a writer left unfinished was never taken out of a queue.
-    fn whole_lines_end(&self) -> Result<u64, SaveError> {
-        let mut lines = self.lines()?;
-        while lines.next_line()?.is_some() {}
-        Ok(lines.end_of_whole_lines())
+    /// What a writer left unfinished was never taken out of a queue, so the next line begins there.
+    fn note_earlier_lines(&mut self) -> Result<(), SaveError> {
+        let (mut earlier, mut lines) = (Vec::new(), self.lines()?);
+        while let Some(line) = lines.next_line()? {
+            earlier.push(line);
+        }
+        self.end = lines.end_of_whole_lines();
+        self.earlier = EarlierLines::of(earlier);
+        Ok(())
     }
 
     /// Writes these messages behind all others and returns where each line begins. When it returns they are on the disk; where
     /// it fails the file is as it was.
-    pub(super) fn add(&mut self, messages: &[SavedMessage]) -> io::Result<Vec<u64>> {
+    pub(super) fn add(&mut self, messages: &mut [SavedMessage]) -> io::Result<Vec<u64>> {
         let (mut bytes, mut offsets) = (Vec::new(), Vec::with_capacity(messages.len()));
         for message in messages {
+            message.instead_of = self.earlier.take(message);
             offsets.push(self.end.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX)));
             bytes.extend_from_slice(&message.to_line()?);
         }

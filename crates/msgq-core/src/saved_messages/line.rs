@@ -60,6 +60,9 @@ pub struct SavedMessage {
     pub state: SavedState,
     /// Its type.
     pub mtype: i64,
+    /// Where the line of the file begins that this one takes the place of: it told of the same message, or of an equal one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<u64>,
     /// All bytes behind the type.
     #[serde(rename = "body_hex", with = "bytes_as_hex")]
     pub body: Vec<u8>,
@@ -124,7 +127,7 @@ impl SavedFrom {
 
 impl SavedMessage {
     pub(super) fn new(state: SavedState, mtype: i64, body: &[u8]) -> Self {
-        Self { state, mtype, body: body.to_vec(), text: readable_text(body) }
+        Self { state, mtype, instead_of: None, body: body.to_vec(), text: readable_text(body) }
     }
 
     /// The line, with its newline.

@@ -1,5 +1,6 @@
 //! Putting messages back into a queue, in their order, each once.
 
+use super::earlier::{is_in_queue, replaced_lines};
 use super::error::SaveError;
 use super::file::SaveFile;
 use super::line::SavedState;
@@ -152,8 +153,8 @@ impl SaveFile {
         }
         let (mut resting, is_complete) = contents_of(queue)?;
         // Those that are in the queue for certain are not the ones that are looked for.
-        let is_in_queue = |line: &&SavedLine| matches!(line.message.state, SavedState::Saved | SavedState::Restored);
-        for line in lines.iter().filter(is_in_queue) {
+        let replaced = replaced_lines(lines);
+        for line in lines.iter().filter(|line| is_in_queue(line.message.state) && !replaced.contains(&line.offset)) {
             let _ = take_one(&mut resting, line);
         }
         for line in doubtful {

@@ -78,7 +78,7 @@ impl Run<'_, '_> {
     /// Why it was the last one.
     fn take_batch(&mut self) -> Result<Option<TakingEnd>, SaveError> {
         self.look_from_the_head_if_others_took()?;
-        let (messages, looked_at) = self.copy_batch()?;
+        let (mut messages, looked_at) = self.copy_batch()?;
         if messages.is_empty() {
             if self.staying == 0 || self.taking.at_most == 0 || !self.is_any_wanted() {
                 return Ok(Some(TakingEnd::Complete));
@@ -86,7 +86,7 @@ impl Run<'_, '_> {
             self.staying = 0;
             return Ok(None);
         }
-        let lines = self.file.add(&messages).map_err(|error| SaveError::of_file(self.file.path(), error))?;
+        let lines = self.file.add(&mut messages).map_err(|error| SaveError::of_file(self.file.path(), error))?;
         let mut copies: Vec<Copy> =
             lines.into_iter().zip(messages).map(|(line, message)| Copy { line, message, is_settled: false }).collect();
         for place in 0..copies.len() {
@@ -182,8 +182,8 @@ impl Run<'_, '_> {
     /// A message came out that was not copied: it stood behind those that somebody else received.
     fn save_unexpected(&mut self) -> Result<(), SaveError> {
         let (mtype, body) = (self.buffer.mtype(), self.buffer.body());
-        let message = SavedMessage::new(SavedState::Removed, mtype, body);
-        let Err(error) = self.file.add(std::slice::from_ref(&message)) else {
+        let mut message = SavedMessage::new(SavedState::Removed, mtype, body);
+        let Err(error) = self.file.add(std::slice::from_mut(&mut message)) else {
             self.taken.count(mtype, body.len());
             (self.taking.on_taken)(mtype, body);
             return Ok(());

@@ -282,6 +282,30 @@ fn a_kill_while_putting_back_doubles_nothing_and_what_is_in_doubt_waits_for_cons
 }
 
 #[test]
+fn a_message_that_was_saved_and_put_back_before_counts_once_where_the_file_is_appended_to() {
+    let place = Place::with(&[(7, b"a"), (7, b"a"), (8, b"b")]);
+    place.take(Taking::of_types([(7, 2)]));
+    let _ = place.restore(false);
+    // Of the two equal ones, the one that stays is still told by its earlier line.
+    place.take(Taking::of_types([(7, 1), (8, 1)]));
+    assert_eq!(place.states(), [Back, Back, Removed, Removed]);
+    // As a kill leaves it that comes behind msgsnd(2).
+    place.queue.try_send(7, b"a").unwrap();
+    place.set_state(5, Sending);
+    let restored = place.restore(false);
+    assert_eq!((restored.sent.messages, restored.back_before), (1, 3), "{restored:?}");
+    assert_eq!(messages_of(&place.queue), [(7, b"a".to_vec()), (7, b"a".to_vec()), (8, b"b".to_vec())]);
+    // As a kill leaves it that comes before the first message is taken out.
+    place.set_state(4, SavedState::Saved);
+    place.take(Taking::of_types([(8, 1)]));
+    place.queue.try_send(8, b"b").unwrap();
+    place.set_state(6, Sending);
+    assert_eq!(place.restore(false).sent.messages, 0);
+    assert_eq!(messages_of(&place.queue).len(), 3);
+    assert_eq!(place.states(), [Back, Back, SavedState::Saved, Back, Back]);
+}
+
+#[test]
 fn what_finds_no_room_in_time_stays_in_the_file_and_the_next_run_puts_it_back() {
     let place = Place::with(&[(7, &[1; 6000]), (8, &[2; 6000])]);
     place.queue.set(&QueueSettings { max_bytes: Some(16_384), ..QueueSettings::default() }).unwrap();

@@ -64,7 +64,7 @@ impl SaveFile {
             saved.messages += 1;
             saved.bytes += buffer.body().len();
         }
-        let added = self.add(&messages).map_err(|error| SaveError::of_file(self.path(), error))?;
+        let added = self.add(&mut messages).map_err(|error| SaveError::of_file(self.path(), error))?;
         lines.extend(added);
         Ok(messages.len() == BATCH_MESSAGES)
     }

@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
 use systemd_journal_logger::JournalLog;
 
 /// What takes entries, one after the other.
@@ -19,6 +20,9 @@ pub(super) trait Output {
 
 /// Fields that every entry in the journal has.
 pub(super) static COMMON_FIELDS: Mutex<Vec<(&'static str, String)>> = Mutex::new(Vec::new());
+
+/// When this process sent its first entry to the journal.
+pub(super) static JOURNAL_KNOWS_US_SINCE: OnceLock<Instant> = OnceLock::new();
 
 /// Standard error, and what it is connected to.
 pub(super) struct StandardError<W> {
@@ -92,7 +96,9 @@ fn send(journal: &mut Option<JournalLog>, entry: &Entry) -> io::Result<()> {
             .args(format_args!("{}", entry.text))
             .key_values(&fields)
             .build(),
-    )
+    )?;
+    JOURNAL_KNOWS_US_SINCE.get_or_init(Instant::now);
+    Ok(())
 }
 
 /// The crate gives what is `Info` to `log` the priority of a notice (5), and what is `Debug` that of information (6).
