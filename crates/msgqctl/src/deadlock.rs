@@ -122,10 +122,7 @@ fn purge(target: &Target, options: &str) -> String {
         Some(key) => format!("--key {key}"),
         None => format!("--msqid {}", target.queue.id()),
     };
-    // What told the protocol must tell it again; a declared one is in a configuration that the operator has named.
-    let protocol = match &target.known {
-        known if options.is_empty() && known.is_configured && known.protocol.is_plain() => " --protocol plain",
-        _ => "",
-    };
+    // What told the protocol must tell it again. Where a type is named it is not asked for.
+    let protocol = if options.is_empty() { target.known.retold.as_str() } else { "" };
     format!("msgqctl {queue}{protocol} purge{options}")
 }

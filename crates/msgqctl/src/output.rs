@@ -13,5 +13,5 @@ pub(crate) use moment::{moment, show_moments_in};
 pub(crate) use report::{Report, Style, Text, complain, print_report, write_text};
 pub(crate) use styled::{Colour, StyledText};
 pub(crate) use words::{
-    counted, fill_bar, moment_with_age, program_label, rough_age, rough_age_s, short_span, shown_path,
+    counted, fill_bar, moment_with_age, program_label, rough_age, rough_age_s, shell_word, short_span, shown_path,
 };

@@ -3,7 +3,7 @@
 use crate::daemon::{DaemonFiles, KnownProtocol, LockSight, foreign_queue, reply_key_of_daemon};
 use crate::failure::{Failure, Status};
 use crate::instances::{instance_candidates, known_instances_in_words};
-use crate::output::shown_path;
+use crate::output::{shell_word, shown_path};
 use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::ArgValueCandidates;
 use msgq_core::config::{Config, SYSTEM_CONFIG};
@@ -129,10 +129,16 @@ impl QueueOptions {
     /// The protocol of the queue with this key, where a configuration is about that, or the command line names it; else the
     /// plain one.
     pub(crate) fn known_protocol(&self, key: Option<QueueKey>) -> KnownProtocol {
-        let plain =
-            |source: String| KnownProtocol { protocol: Arc::default(), source, is_configured: false, reply_key: None };
+        let plain = |source: String| KnownProtocol {
+            protocol: Arc::default(),
+            source,
+            is_configured: false,
+            retold: String::new(),
+            reply_key: None,
+        };
         if let Some(NamedProtocol::Plain) = self.protocol {
-            return KnownProtocol { is_configured: true, ..plain("the plain one, as --protocol says".to_owned()) };
+            let known = plain("the plain one, as --protocol says".to_owned());
+            return KnownProtocol { is_configured: true, retold: " --protocol plain".to_owned(), ..known };
         }
         let Some(key) = key else {
             return plain("the plain one, since no configuration is about a queue without a key".to_owned());
@@ -146,6 +152,7 @@ impl QueueOptions {
                 protocol: config.protocol,
                 source: format!("that of {name}; --config FILE names another"),
                 is_configured: true,
+                retold: self.config.as_deref().map_or_else(String::new, retold_config),
                 reply_key: config.reply_queue.and_then(|queue| queue.key.resolve().ok()),
             },
             Ok(_) => plain(format!("the plain one, since {name} is about another queue; --config FILE names another")),
@@ -276,6 +283,11 @@ impl Target {
     pub(crate) fn failure(&self, error: &QueueError) -> Failure {
         Failure::of_queue(error)
     }
+}
+
+/// Absolute, as a command is not always given where msgqctl ran.
+fn retold_config(path: &Path) -> String {
+    format!(" --config {}", shell_word(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned())))
 }
 
 /// The queue with this number, and with its key where it has one.

@@ -13,6 +13,8 @@ pub(crate) struct KnownProtocol {
     pub(crate) source: String,
     /// A configuration about this queue says so; else it is a guess.
     pub(crate) is_configured: bool,
+    /// The option that tells another call of msgqctl the same, with a space before it; empty where it finds it by itself.
+    pub(crate) retold: String,
     /// Of the second queue, where answers go to one.
     pub(crate) reply_key: Option<QueueKey>,
 }

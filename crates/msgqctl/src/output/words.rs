@@ -20,6 +20,17 @@ pub(crate) fn shown_path(path: &Path) -> String {
     escape(path.as_os_str().as_bytes())
 }
 
+/// A path as a word of a shell's command line.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-./:@%+=,".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.into_owned();
+    }
+    let safe: String = text.chars().filter(|character| !character.is_control()).collect();
+    format!("'{}'", safe.replace('\'', r"'\''"))
+}
+
 /// A span of time, in milliseconds, in the unit that fits: `7 ms`, `35 s`, `2 min`.
 pub(crate) fn rough_age(milliseconds: u64) -> String {
     if milliseconds < 10_000 { format!("{milliseconds} ms") } else { rough_age_s(milliseconds / 1000) }

@@ -60,6 +60,23 @@ fn seconds_since_it_moved(queue: &Queue) -> i64 {
 
 #[test]
 fn where_the_protocol_is_known_only_what_dead_clients_left_goes() {
+    only_what_dead_clients_left_goes(|_| ["--protocol", "plain"].map(str::to_owned));
+}
+
+#[test]
+fn where_a_configuration_tells_the_protocol_the_command_names_it() {
+    let directory = TempDir::with_prefix("a name with spaces").unwrap();
+    only_what_dead_clients_left_goes(|key| {
+        let file = directory.path().join("declared.toml");
+        let protocol = "request = 'struct { long mtype; pid_t pid; char text[256]; }'\n\
+                        response = 'struct { long mtype; int status; char text[256]; }'\nstatus = 'status'";
+        std::fs::write(&file, format!("[queue]\nkey = {key}\n[protocol]\n{protocol}\n")).unwrap();
+        ["--config".to_owned(), file.display().to_string()]
+    });
+}
+
+/// `told` are the options that tell the protocol of the queue with this key.
+fn only_what_dead_clients_left_goes(told: impl Fn(QueueKey) -> [String; 2]) {
     let mut server = PlainServer::with_work(WORK * 5);
     let queue = Queue::open(server.key()).unwrap();
     let dead = Process::start(&mut Command::new("true"));
@@ -72,14 +89,16 @@ fn where_the_protocol_is_known_only_what_dead_clients_left_goes() {
     let pid = server.process().pid();
     wait_until("the server waits for room", || is_blocked_in(pid, ClientCall::Send));
     let key = server.key();
-    let report = deadlocked(key, &["--protocol", "plain"]);
+    let [option, value] = told(key);
+    let report = deadlocked(key, &[&option, &value]);
     let verdict = report["verdict"].as_str().unwrap();
     assert!(verdict.ends_with("once what dead clients left is removed: 62 messages"), "{verdict}");
     let unknown = deadlocked(key, &[]);
     let verdict = unknown["verdict"].as_str().unwrap();
     assert!(!verdict.contains("client"), "a type is no client where nobody knows: {verdict}");
     let command = cure(&report, &TempDir::new().unwrap());
-    assert_eq!(command, format!("msgqctl --key {key} --protocol plain purge"));
+    let value = if value.contains(' ') { format!("'{value}'") } else { value };
+    assert_eq!(command, format!("msgqctl --key {key} {option} {value} purge"));
     assert!(client.finish().succeeded().stdout.contains("ok 1"));
     wait_until("the server runs on", || is_blocked_in(pid, ClientCall::Receive));
 }

@@ -1,10 +1,10 @@
 //! The queue into which answers go, where they have one of their own, and who may do what where answers go elsewhere.
 
 use super::configuration::{known_protocol, known_settings};
-use super::mend::{restart_command, shell_word};
+use super::mend::restart_command;
 use super::outcome::{Check, CheckOutcome};
 use crate::commands::doctor::facts::Facts;
-use crate::output::shown_path;
+use crate::output::{shell_word, shown_path};
 use crate::system::names::Named;
 use msgq_core::config::QueueConfig;
 use msgq_core::layout::protocol::ReplyRoute;

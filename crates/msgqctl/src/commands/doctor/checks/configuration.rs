@@ -1,9 +1,8 @@
 //! Whether the daemon's configuration can be used, and the settings for checks that compare with them.
 
-use super::mend::shell_word;
 use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::{Configuration, Facts};
-use crate::output::shown_path;
+use crate::output::{shell_word, shown_path};
 use msgq_core::config::Config;
 use msgq_core::layout::protocol::{Protocol, ReplyRoute};
 use std::path::Path;

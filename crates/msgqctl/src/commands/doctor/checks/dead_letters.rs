@@ -2,7 +2,7 @@
 
 use super::outcome::{Check, CheckOutcome};
 use crate::commands::doctor::facts::Facts;
-use crate::output::{counted, moment_with_age, shown_path};
+use crate::output::{counted, moment_with_age, shell_word, shown_path};
 use msgq_core::dead_letters::{DeadLetters, MAX_FILE_LEN, files_of_queue};
 use msgq_core::queue::QueueKey;
 use std::io;
@@ -64,6 +64,6 @@ fn of_bad_file(file: &DeadLetters, error: &io::Error) -> CheckOutcome {
     CheckOutcome::warning(
         format!("the dead letters cannot be used: {error}"),
         "a message that no handler takes stays with the server while they cannot be written",
-        vec![format!("ls -l {}", super::mend::shell_word(file.path()))],
+        vec![format!("ls -l {}", shell_word(file.path()))],
     )
 }

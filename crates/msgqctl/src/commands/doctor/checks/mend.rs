@@ -1,6 +1,7 @@
 //! Commands that mend what a check found, each in one line for root's shell. They are only shown, never run.
 
 use crate::commands::doctor::facts::{Facts, is_systemd_init};
+use crate::output::shell_word;
 use crate::system::procfs::command_of_process;
 use msgq_core::limits::LimitPlace;
 use msgq_core::process::effective_user;
@@ -40,17 +41,6 @@ pub(super) fn restart_command(facts: &Facts) -> String {
 pub(super) fn look_at_process(pid: i32) -> Vec<String> {
     let status = is_systemd_init().then(|| format!("systemctl status --no-pager {pid}"));
     [format!("ps -f -p {pid}")].into_iter().chain(status).collect()
-}
-
-/// A path as a word of a shell's command line.
-pub(super) fn shell_word(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-./:@%+=,".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.into_owned();
-    }
-    let safe: String = text.chars().filter(|character| !character.is_control()).collect();
-    format!("'{}'", safe.replace('\'', r"'\''"))
 }
 
 /// Sets a setting of the kernel, now and for every boot, or has the container's runtime set it.

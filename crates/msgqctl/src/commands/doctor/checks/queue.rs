@@ -1,11 +1,11 @@
 //! Whether the queue looks as it was configured.
 
 use super::configuration::{known_settings, longest_in_queue};
-use super::mend::{restart_command, shell_word, sysctl};
+use super::mend::{restart_command, sysctl};
 use super::outcome::CheckOutcome;
 use crate::commands::doctor::facts::Facts;
 use crate::daemon::{ServerPhase, closing_note, closing_sentence};
-use crate::output::shown_path;
+use crate::output::{shell_word, shown_path};
 use crate::system::names::Named;
 use crate::system::permission::permission_advice;
 use msgq_core::limits;

@@ -1,10 +1,9 @@
 //! Whether the queue belongs to the user as whom its service runs: a client that starts before the server owns it.
 
 use super::configuration::known_settings;
-use super::mend::shell_word;
 use super::outcome::{Check, CheckOutcome};
 use crate::commands::doctor::facts::{Facts, SystemdUnit, effective_setting};
-use crate::output::shown_path;
+use crate::output::{shell_word, shown_path};
 use crate::system::names::Named;
 use msgq_core::config::{Config, Takeover};
 use msgq_core::instance::LockState;
