@@ -52,20 +52,12 @@ tests_of_programs_alone() {
 
 tests_of_speed=(flood hot_path cost cost_of_handlers)
 
-# Two files at a time, so that the longest test of one is not waited for by all others.
 tests_of_the_programs() {
-    local odd even
-    mapfile -t odd < <(other_tests | sed -n 'p;n')
-    mapfile -t even < <(other_tests | sed -n 'n;p')
+    local others
+    mapfile -t others < <(names_of_tests | grep -vxE "msgqctl|$(IFS='|'; echo "${tests_of_speed[*]}")")
     beside msgqctl black_box msgqctl-tests "$(nproc)" --test=msgqctl
-    beside even black_box system-tests-2 $(($(nproc) * 2)) "${even[@]/#/--test=}"
-    black_box system-tests-1 $(($(nproc) * 2)) --lib "${odd[@]/#/--test=}"
-    join even
+    black_box system-tests $(($(nproc) * 3)) --lib "${others[@]/#/--test=}"
     join msgqctl
-}
-
-other_tests() {
-    names_of_tests | grep -vxE "msgqctl|$(IFS='|'; echo "${tests_of_speed[*]}")"
 }
 
 # A file, or a directory with its main.rs.
