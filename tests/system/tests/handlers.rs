@@ -15,9 +15,13 @@ const ECHO: &str = r#"command = ["/bin/sed", "s/^/Processed: /"]"#;
 /// The same after a while.
 const SLOW_ECHO: &str = r#"command = ["/bin/sh", "-c", "sleep 0.05; exec sed 's/^/Processed: /'"]"#;
 
+/// Longer than any test: on a busy machine a command takes its time.
+const PATIENT: &str = "timeout_ms = 170000";
+
 fn exec(command: &str, concurrency: usize) -> DaemonBuilder {
     DaemonBuilder::new()
         .set("handler", "kind = \"exec\"")
+        .set("handler", PATIENT)
         .set("handler", command)
         .set("handler", &format!("max_concurrency = {concurrency}"))
 }
@@ -42,7 +46,7 @@ fn totals(mut clients: Process) -> Finished {
 
 fn counting_clients(daemon: &Daemon, clients: usize) -> Process {
     let mut command = Command::new(test_client("chaos"));
-    Process::start(command.args([&daemon.key().to_string(), &clients.to_string(), "60"]))
+    Process::start(command.args([&daemon.key().to_string(), &clients.to_string(), "170"]))
 }
 
 #[test]
@@ -66,7 +70,7 @@ fn clients_in_every_language_get_right_answers_from_a_command() {
 #[test]
 fn hundreds_of_clients_wait_for_a_slow_command_and_all_are_answered() {
     let daemon = exec(SLOW_ECHO, 4).set("queue", "max_bytes = 16384").start();
-    let finished = Process::run(&mut crowd(daemon.key(), 500, 1, 60_000)).succeeded();
+    let finished = Process::run(&mut crowd(daemon.key(), 500, 1, 170_000)).succeeded();
     assert!(finished.stdout.contains("500"), "{finished:?}");
     daemon.stop();
 }
@@ -124,8 +128,8 @@ fn a_thousand_reloads_under_load_lose_no_request() {
     for number in 1..=1000 {
         match number % 3 {
             0 => write_handler(&path, "kind = \"echo\""),
-            1 => write_handler(&path, &format!("kind = \"exec\"\n{ECHO}\nmax_concurrency = 3")),
-            _ => write_handler(&path, &format!("kind = \"exec\"\n{ECHO}\nmax_concurrency = 2")),
+            1 => write_handler(&path, &format!("kind = \"exec\"\n{ECHO}\n{PATIENT}\nmax_concurrency = 3")),
+            _ => write_handler(&path, &format!("kind = \"exec\"\n{ECHO}\n{PATIENT}\nmax_concurrency = 2")),
         }
         reload(&mut daemon, number);
     }
@@ -221,6 +225,7 @@ fn sigterm_ends_within_the_drain_timeout_while_every_worker_hangs_and_none_is_le
 fn killed_in_the_middle_of_requests_to_workers_the_server_answers_everybody_after_its_return() {
     let command = format!("command = [{:?}]", test_client("worker"));
     let builder = DaemonBuilder::new().set("handler", "kind = \"worker\"").set("handler", &command);
+    let builder = builder.set("handler", PATIENT);
     let mut daemon = builder.start();
     let clients = counting_clients(&daemon, 40);
     for _ in 0..10 {
