@@ -153,13 +153,11 @@ fn a_queue_of_msgqd_is_said_to_be_served_and_its_second_one_too_until_it_dies() 
         let mut command = list_command(queue, &["--json"]);
         row_of(command.env("RUNTIME_DIRECTORY", builder.runtime_directory()))
     };
+    // On a busy machine its signs of life may be late at first.
+    let is_served = |row: &Value| row["verdict"] == "in_use" && row["server"]["state"] == "serving";
+    wait_until("it is served", || is_served(&look(&queue)));
     let (requests, second) = (look(&queue), look(&answers));
-    assert_eq!(
-        (&requests["verdict"], &requests["server"]["pid"]),
-        (&"in_use".into(), &daemon.pid().into()),
-        "{requests}"
-    );
-    assert_eq!(requests["server"]["state"], "serving", "{requests}");
+    assert_eq!(requests["server"]["pid"], daemon.pid(), "{requests}");
     assert_eq!(second["server"]["answers_of"], daemon.key().to_string(), "{second}");
     // Its process tells where its files are.
     let unnamed = row(&queue, &[]);
