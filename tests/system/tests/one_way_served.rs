@@ -167,7 +167,11 @@ fn first_jobs_are_dead(jobs: &OneWayProgram, builder: &DaemonBuilder, producers:
     all.into_iter().for_each(|producer| producer.says("ok 3\n"));
     let of_each = |numbers: &[usize]| (0..producers).map(|number| (format!("p{number}"), numbers.into())).collect();
     wait_until("the others are taken", || jobs.numbers("took") == of_each(&[2, 3]));
-    assert_eq!(jobs.numbers(did), of_each(&[1, 1, 1]));
+    // On a busy machine a command is at its time limit before it says that it hangs.
+    let least = if did == "hangs" { 1 } else { 3 };
+    let tries = jobs.numbers(did);
+    let is_right = |numbers: &Vec<usize>| numbers.iter().all(|it| *it == 1) && (least..=3).contains(&numbers.len());
+    assert!(tries.len() == producers && tries.values().all(is_right), "{tries:?}");
     stopped(daemon);
     let report = jobs.dead(&["list"]);
     let letters = report["letters"].as_array().unwrap();
