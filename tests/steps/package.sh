@@ -29,6 +29,7 @@ releases() {
 
 build_package() {
     rm -f target/debian/msgqd*deb
+    cargo build --workspace --locked --bin=msgqd-assets || return 1
     packaging/build-deb --assets target/debug/msgqd-assets target/debian
 }
 
