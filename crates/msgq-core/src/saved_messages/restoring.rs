@@ -8,12 +8,18 @@ use super::reading::SavedLine;
 use crate::limits::msgmax;
 use crate::orphan::Resting;
 use crate::queue::{Browse, BrowseLimits, MessageBuffer, Queue, QueueError, QueueStat};
+use crate::time::unix_time_s;
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// Between two looks whether there is room. Not a wait in msgsnd(2): a kill there would leave a message in doubt.
 const ROOM_POLL_PAUSE: Duration = Duration::from_millis(2);
+
+/// Should the clock stand still, or have been set back.
+const SECOND_LIMIT: Duration = Duration::from_millis(1100);
+/// More than the ticks by which the file system's clock is behind.
+const SECOND_POLL_PAUSE: Duration = Duration::from_millis(20);
 
 /// How messages are put back.
 pub struct Restore<'a> {
@@ -77,6 +83,9 @@ impl SaveFile {
     pub fn restore(&self, queue: &Queue, how: &Restore<'_>) -> Result<Restored, SaveError> {
         let stat = queue.stat()?;
         let (missing, mut restored) = self.find_missing(queue, &stat, how.with_doubtful)?;
+        if !missing.is_empty() {
+            await_the_second_behind(stat.last_receive_time);
+        }
         let start = Instant::now();
         let mut missing = missing.into_iter();
         for line in missing.by_ref() {
@@ -200,6 +209,16 @@ impl SaveFile {
             }
             std::thread::sleep(ROOM_POLL_PAUSE);
         }
+    }
+}
+
+/// A mark shows that nobody received since only where it is of a later second than the last msgrcv(2): whoever has just taken
+/// the messages out would leave each kill in doubt.
+fn await_the_second_behind(last_receive_time: i64) {
+    let begin = Instant::now();
+    let is_behind = || i64::try_from(unix_time_s()).is_ok_and(|now_s| now_s > last_receive_time);
+    while !is_behind() && begin.elapsed() < SECOND_LIMIT {
+        std::thread::sleep(SECOND_POLL_PAUSE);
     }
 }
 

@@ -104,7 +104,11 @@ impl Servers {
             let of_answers = QueueServer { answers_of: queue.key.map(|key| key.to_string()), ..server.clone() };
             self.by_msqid.insert(answers.msqid, of_answers);
         }
-        self.by_msqid.insert(queue.msqid, server);
+        // It holds the lock of its second queue too, which may come before or behind the first in the kernel's list.
+        let is_told = |known: &QueueServer| known.answers_of.is_some() && known.pid == server.pid;
+        if !self.by_msqid.get(&queue.msqid).is_some_and(is_told) {
+            self.by_msqid.insert(queue.msqid, server);
+        }
     }
 
     pub(super) fn of(&self, msqid: i32) -> QueueServer {

@@ -176,6 +176,25 @@ fn a_queue_of_msgqd_is_said_to_be_served_and_its_second_one_too_until_it_dies() 
 }
 
 #[test]
+fn the_queue_of_the_answers_is_told_in_whatever_order_the_kernel_lists_both() {
+    for is_second_first in [false, true] {
+        let builder = DaemonBuilder::new().second_queue();
+        let mut keys = [builder.key(), builder.second_key()];
+        if is_second_first {
+            keys.reverse();
+        }
+        // The server takes over what is there.
+        let [_, _] = keys.map(|key| Queue::create(key, 0o600).unwrap());
+        let daemon = builder.start();
+        let answers = Queue::open(builder.second_key()).unwrap();
+        let mut command = list_command(&answers, &["--json"]);
+        let row = row_of(command.env("RUNTIME_DIRECTORY", builder.runtime_directory()));
+        assert_eq!(row["server"]["answers_of"], builder.key().to_string(), "{row}");
+        daemon.stop();
+    }
+}
+
+#[test]
 fn rows_are_chosen_by_user_and_verdict_and_sorted_as_asked() {
     let (users, [one, other]) = (QueueUser::new(), [PrivateQueue::new(), PrivateQueue::new()]);
     users.run("worker", &one, "send 5 10 1");

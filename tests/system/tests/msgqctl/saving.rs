@@ -189,7 +189,10 @@ fn killed_anywhere_nothing_is_lost_and_nothing_is_there_twice() {
         let before = messages_of(&saving.queue);
         let file = saving.file();
         let ways = [&["purge", "--type", "7", "--yes", "--append", "--save", &file][..], &["restore", &file]];
+        // Restoring waits for the second behind that of the last msgrcv, and is to be killed behind that.
+        let let_the_second_pass = || std::thread::sleep(Duration::from_millis(1050));
         let spans = ways.map(|arguments| {
+            let_the_second_pass();
             let start = Instant::now();
             let _ = saving.run(arguments).succeeded();
             start.elapsed()
@@ -197,6 +200,7 @@ fn killed_anywhere_nothing_is_lost_and_nothing_is_there_twice() {
         let mut kills = 0;
         for round in 1..=12_u32 {
             for (arguments, span) in ways.iter().zip(spans) {
+                let_the_second_pass();
                 kills += usize::from(killed_after(msgqctl(saving.key.key(), arguments), span * round / 12));
             }
             let _ = saving.run(ways[1]).succeeded();
