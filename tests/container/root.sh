@@ -10,6 +10,8 @@ machine_root() {
     local release=$1
     # Ubuntu does not count apt among its essential packages.
     [ "$release" != noble ] || machine_packages+=,apt
+    # For the room `gateway`.
+    [ "$release" != bookworm ] || machine_packages+=,nats-server
     machine_cache="$target/container/$release-$(echo "$machine_packages" | cksum | cut -d ' ' -f 1)"
     mkdir -p "$target/container"
     # Two runs beside each other make it once.

@@ -20,10 +20,12 @@ dependencies() {
     fi
 }
 
+programs_shipped=(msgqd msgqctl)
+
 # What is shipped, which the black-box tests use; and what only helps here, which is not optimised.
 programs() {
     # With the features of the whole workspace, as the package has them.
-    step build reproducibly cargo build --release --workspace --locked --bin=msgqd --bin=msgqctl
+    step build reproducibly cargo build --release --workspace --locked "${programs_shipped[@]/#/--bin=}"
     step build-switches build_with_switches
     step build-tools cargo build --workspace --locked --bin=msgqd-assets --bin=msgqd-rooms --bin=msgqd-picture --examples
     step rooms target/debug/msgqd-rooms .
@@ -46,7 +48,9 @@ build_with_switches() {
 # programs are what the black-box tests start. Nothing else runs while rates and costs are compared.
 tests_of_programs_alone() {
     in_a_namespace tests timeout 2400 \
-        cargo test --workspace --exclude msgqd-system-tests --locked --no-fail-fast -- --show-output
+        cargo test --workspace --exclude msgqd-system-tests --exclude msgqd-gateway-tests --exclude msgq-nats \
+        --locked --no-fail-fast -- --show-output
+    step tests-in-the-gateway cargo test --package msgq-nats --lib --locked -- --show-output
     black_box tests-of-speed $(($(nproc) * 3)) "${tests_of_speed[@]/#/--test=}"
 }
 

@@ -12,7 +12,9 @@ package() {
         skip "lintian" "lintian is missing"
     fi
     step package-contents tests/package/contents target/debian
-    step sbom bill_of_materials_is_true
+    step package-contents-of-the-gateway tests/package/contents_of_gateway target/debian
+    step set-ups tests/package/set_ups target/release
+    step sbom bills_of_materials_are_true
 }
 
 # What is released besides the package of this machine, and that it can be made again.
@@ -44,7 +46,7 @@ lintian_is_silent() {
 }
 
 # The schemas come with the package cyclonedx-python-lib, which the checksum names.
-bill_of_materials_is_true() (
+bills_of_materials_are_true() (
     checksum=0e807521a921a5c3cb8ce1153f8a61d29eedfe76a46aac2796b7c6b573391a54
     wheel=target/tools/cyclonedx
     if [ ! -d "$wheel/cyclonedx" ]; then
@@ -57,12 +59,16 @@ bill_of_materials_is_true() (
         python3 -m zipfile --extract "$wheel"/*.whl "$wheel" || exit 1
     fi
     # Debian's Python, which has jsonschema.
-    /usr/bin/python3 tests/package/check_sbom.py target/assets/sbom.cdx.json "$wheel/cyclonedx/schema/_res"
+    /usr/bin/python3 tests/package/check_sbom.py target/assets/sbom.cdx.json "$wheel/cyclonedx/schema/_res" msgqd msgqctl &&
+        /usr/bin/python3 tests/package/check_sbom.py target/assets/gateway/sbom.cdx.json "$wheel/cyclonedx/schema/_res" msgq-nats
 )
 
 # Another directory, another CARGO_HOME, another day. What cargo downloaded before is used again, and so is the program
-# that writes the pages; it runs in the other directory.
+# that writes the pages; it runs in the other directory. The gateway, whose crates take as long as all others together, only where
+# `tests/run release` asks for it.
 packages_are_reproducible() (
+    only=()
+    [ "$chosen" = release ] || only=(--only msgqd)
     first=$PWD
     second=$PWD/target/second-build
     downloads=${CARGO_HOME:-$HOME/.cargo}
@@ -73,7 +79,7 @@ packages_are_reproducible() (
     git_directory=$(git rev-parse --absolute-git-dir 2>/dev/null) && echo "gitdir: $git_directory" >"$second/source/.git"
     cd "$second/source" || exit 1
     CARGO_HOME=$second/home CARGO_TARGET_DIR=$second/target \
-        packaging/build-deb --assets "$first/target/debug/msgqd-assets" "$second/debian" || exit 1
+        packaging/build-deb --assets "$first/target/debug/msgqd-assets" "${only[@]}" "$second/debian" || exit 1
     for package in "$second"/debian/*deb; do
         cmp "$package" "$first/target/debian/$(basename "$package")" || exit 1
     done
@@ -93,8 +99,10 @@ container() {
 }
 
 # The crates as cargo would publish them: packed, unpacked, and each built from there with the others as a registry has
-# them. Then the two programs are installed from what was unpacked.
+# them. Then the two programs are installed from what was unpacked. The gateway's crate is only packed: to build its runtime and
+# TLS once more would take minutes.
 crates_as_packaged() {
+    step crate-of-the-gateway cargo package --locked --allow-dirty --no-verify --package msgq-core --package msgq-nats
     step crates cargo package --locked --allow-dirty --package msgq-core --package msgqd --package msgqctl || return 0
     step crates-install programs_install_from_their_crates
 }
@@ -122,7 +130,8 @@ programs_install_from_their_crates() (
 )
 
 # arm64 from here: what depends on sizes and alignment is tried under an emulator, and the package is made. Not optimised,
-# as what differs is the machine.
+# as what differs is the machine. Without the package of the gateway, which has nothing of that kind, and whose crates would
+# take minutes: packaging/release builds it.
 arm64() {
     local target=aarch64-unknown-linux-gnu
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-12
@@ -148,7 +157,7 @@ rust_has() {
 build_package_for_arm64() {
     local output=target/debian-arm64
     rm -rf "$output"
-    packaging/build-deb --target "$1" --profile quick --assets target/debug/msgqd-assets "$output" || return 1
+    packaging/build-deb --target "$1" --profile quick --assets target/debug/msgqd-assets --only msgqd "$output" || return 1
     [ "$(dpkg-deb --field "$output"/msgqd_*.deb Architecture)" = arm64 ] || return 1
     qemu-aarch64 -L /usr/aarch64-linux-gnu "target/$1/quick/msgqd" --config /dev/null --check-config || return 1
     qemu-aarch64 -L /usr/aarch64-linux-gnu "target/$1/quick/msgqctl" --version || return 1

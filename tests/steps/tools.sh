@@ -29,7 +29,7 @@ debian_packages() {
     local missing
     mapfile -t missing < <(missing_packages)
     if [ "${#missing[@]}" -eq 0 ]; then
-        promtool_program
+        unpacked_programs
         return 0
     fi
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
@@ -37,7 +37,13 @@ debian_packages() {
     else
         skip "what needs ${missing[*]}" "missing, and only root can install; apt-get install ${missing[*]}"
     fi
+    unpacked_programs
+}
+
+# Of packages that would start a server, where only a program is wanted.
+unpacked_programs() {
     promtool_program
+    nats_server_program
 }
 
 install_packages() {
@@ -57,6 +63,20 @@ unpack_promtool() (
     apt-get download --quiet prometheus || { echo "not run: promtool: the package prometheus cannot be had"; exit 0; }
     dpkg-deb --fsys-tarfile prometheus_*.deb | tar --extract --directory ../bin --strip-components 3 ./usr/bin/promtool
     rm -f prometheus_*.deb
+)
+
+# The package would start a server; only the program is wanted.
+nats_server_program() {
+    command -v nats-server >/dev/null && return 0
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    step install-nats-server unpack_nats_server || return 0
+}
+
+unpack_nats_server() (
+    mkdir -p target/tools/bin target/tools/nats && cd target/tools/nats || exit 1
+    apt-get download --quiet nats-server || { echo "not run: nats-server: the package cannot be had"; exit 0; }
+    dpkg-deb --fsys-tarfile nats-server_*.deb | tar --extract --directory ../bin --strip-components 3 ./usr/sbin/nats-server
+    rm -f nats-server_*.deb
 )
 
 # cargo_tool NAME VERSION: the program, from where it is or else built into target/tools.

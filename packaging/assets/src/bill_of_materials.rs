@@ -3,36 +3,36 @@
 //! cargo-cyclonedx would write the build's directory and a random number into it; the package must not differ between
 //! two builds of the same source.
 
-use crate::components::{Component, NameAndVersion, PROGRAMS, name_and_version};
+use crate::components::{Component, NameAndVersion, name_and_version};
 use serde_json::{Value, json};
 use std::io;
 use std::process::Command;
 
-/// The document for all programs.
+/// The document for the programs of one package, of which the first is what the document is about.
 ///
 /// # Errors
 /// When the compiler does not tell its version.
-pub fn document(components: &[Component]) -> io::Result<Value> {
+pub fn document(programs: &[&str], components: &[Component]) -> io::Result<Value> {
     let (main, others): (Vec<&Component>, Vec<&Component>) =
-        components.iter().partition(|component| component.package.name.as_str() == PROGRAMS[0]);
+        components.iter().partition(|component| programs.first() == Some(&component.package.name.as_str()));
     let rust = standard_library()?;
-    let mut listed: Vec<Value> = others.iter().map(|component| describe(component)).collect();
+    let mut listed: Vec<Value> = others.iter().map(|component| describe(programs, component)).collect();
     listed.push(rust.clone());
     Ok(json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": { "component": main.first().map(|component| describe(component)) },
+        "metadata": { "component": main.first().map(|component| describe(programs, component)) },
         "components": listed,
         "dependencies": components.iter().map(|component| needs(component, &rust["bom-ref"])).collect::<Vec<_>>(),
     }))
 }
 
-fn describe(component: &Component) -> Value {
+fn describe(programs: &[&str], component: &Component) -> Value {
     let package = &component.package;
     let reference = package_url(&name_and_version(package));
-    let is_program = PROGRAMS.contains(&package.name.as_str());
+    let is_program = programs.contains(&package.name.as_str());
     let mut described = json!({
         "type": if is_program { "application" } else { "library" },
         "bom-ref": reference,

@@ -8,8 +8,11 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// The programs that are shipped.
-pub const PROGRAMS: [&str; 2] = ["msgqd", "msgqctl"];
+/// The programs of the package msgqd; the package is called as the first.
+pub const SERVER: &[&str] = &["msgqd", "msgqctl"];
+
+/// The program of the package msgqd-nats.
+pub const GATEWAY: &[&str] = &["msgq-nats"];
 
 /// The architectures that packages are made for.
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
@@ -23,7 +26,7 @@ pub struct Component {
     pub package: Package,
     /// SHA-256 of what the registry gave; none for the crates of this workspace.
     pub checksum: Option<String>,
-    /// True when its code is in a program that is shipped; the others are macros and what build scripts use.
+    /// True when its code is in one of the programs; the others are macros and what build scripts use.
     pub is_linked: bool,
     /// The crates that it needs itself.
     pub needs: BTreeSet<NameAndVersion>,
@@ -45,15 +48,15 @@ impl Component {
 ///
 /// # Errors
 /// When cargo cannot be run in this directory, or when its answer is not understood.
-pub fn read() -> io::Result<Vec<Component>> {
+pub fn read(programs: &[&str]) -> io::Result<Vec<Component>> {
     let mut options = vec!["--locked".to_owned()];
     options.extend(TARGETS.iter().flat_map(|target| ["--filter-platform".to_owned(), (*target).to_owned()]));
     let metadata = MetadataCommand::new().other_options(options).exec().map_err(io::Error::other)?;
     let resolve = metadata.resolve.ok_or_else(|| io::Error::other("cargo metadata does not tell the dependencies"))?;
     let checksums = checksums(metadata.workspace_root.join("Cargo.lock").as_std_path())?;
-    let graph = Graph::new(metadata.packages, resolve, &built_crates()?);
-    let linked = graph.reachable(|package, kind| kind == DependencyKind::Normal && !is_macro(package));
-    let all = graph.reachable(|_, kind| kind != DependencyKind::Development);
+    let graph = Graph::new(metadata.packages, resolve, &built_crates(programs)?);
+    let linked = graph.reachable(programs, |package, kind| kind == DependencyKind::Normal && !is_macro(package));
+    let all = graph.reachable(programs, |_, kind| kind != DependencyKind::Development);
     let component = |id: &PackageId| {
         let package = graph.packages[id].clone();
         let needs =
@@ -94,8 +97,12 @@ impl Graph {
     }
 
     /// The programs and what they need by dependencies that `is_followed`.
-    fn reachable(&self, is_followed: impl Fn(&Package, DependencyKind) -> bool) -> HashSet<&PackageId> {
-        let is_program = |package: &&Package| PROGRAMS.contains(&package.name.as_str());
+    fn reachable(
+        &self,
+        programs: &[&str],
+        is_followed: impl Fn(&Package, DependencyKind) -> bool,
+    ) -> HashSet<&PackageId> {
+        let is_program = |package: &&Package| programs.contains(&package.name.as_str());
         let mut left: Vec<&PackageId> = self.packages.values().filter(is_program).map(|package| &package.id).collect();
         let mut reached = HashSet::new();
         while let Some(id) = left.pop() {
@@ -119,11 +126,11 @@ fn is_macro(package: &Package) -> bool {
 }
 
 /// What a build of the programs has, without what only tests need.
-fn built_crates() -> io::Result<HashSet<NameAndVersion>> {
+fn built_crates(programs: &[&str]) -> io::Result<HashSet<NameAndVersion>> {
     let mut command = Command::new("cargo");
     command.args(["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
     command.args(TARGETS.iter().flat_map(|target| ["--target", target]));
-    command.args(PROGRAMS.iter().flat_map(|program| ["--package", program]));
+    command.args(programs.iter().flat_map(|program| ["--package", program]));
     let output = command.output()?;
     if !output.status.success() {
         return Err(io::Error::other(format!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr))));

@@ -10,6 +10,7 @@ mod bill_of_materials;
 mod catalog;
 mod completions;
 mod components;
+mod gateway;
 mod man;
 mod markdown_page;
 mod news;
@@ -62,8 +63,8 @@ fn write_all(output: &Path, written: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => fs::create_dir_all(&man_pages)?,
     }
-    man::write(msgqd::cli::command(), "8", "System Administration", &man_pages)?;
-    man::write(msgqctl::command(), "1", "User Commands", &man_pages)?;
+    man::write(msgqd::cli::command(), "8", "System Administration", man::OF_SERVER, &man_pages)?;
+    man::write(msgqctl::command(), "1", "User Commands", man::OF_SERVER, &man_pages)?;
     let directory = output.join("completions");
     completions::write("msgqd", |shell| completions::of_command(shell, msgqd::cli::command()), &directory)?;
     completions::write("msgqctl", msgqctl::completion_script, &directory)?;
@@ -73,17 +74,23 @@ fn write_all(output: &Path, written: &Path) -> io::Result<()> {
     news::write(output)?;
     let handler = markdown_page::man_page(HANDLER_PROTOCOL, &HANDLER_PAGE);
     fs::write(man_pages.join("msgqd-handler.7"), handler)?;
-    copy_pages(written, &man_pages)?;
-    let components = components::read()?;
-    fs::write(output.join("third-party-notices"), notices::text(&components)?)?;
-    let document = serde_json::to_string_pretty(&bill_of_materials::document(&components)?)?;
+    copy_pages(written, &man_pages, |page| !gateway::is_page_of_it(page))?;
+    write_origins(components::SERVER, output)?;
+    gateway::write(&output.join("gateway"), written)
+}
+
+/// What the programs of a package are made of.
+fn write_origins(programs: &[&str], output: &Path) -> io::Result<()> {
+    let components = components::read(programs)?;
+    fs::write(output.join("third-party-notices"), notices::text(programs, &components)?)?;
+    let document = serde_json::to_string_pretty(&bill_of_materials::document(programs, &components)?)?;
     fs::write(output.join("sbom.cdx.json"), document + "\n")
 }
 
-fn copy_pages(from: &Path, to: &Path) -> io::Result<()> {
+fn copy_pages(from: &Path, to: &Path, is_wanted: impl Fn(&Path) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        if is_page(&entry.path()) {
+        if is_page(&entry.path()) && is_wanted(&entry.path()) {
             fs::copy(entry.path(), to.join(entry.file_name()))?;
         }
     }

@@ -6,11 +6,29 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes the page of a program, and one for each of its subcommands and theirs, to `directory`.
+/// Names and sections of pages.
+pub type Pages<'a> = &'a [(&'a str, &'a str)];
+
+/// The pages to which those of msgqd and msgqctl lead.
+pub const OF_SERVER: Pages<'_> = &[
+    ("msgqctl", "1"),
+    ("msgqd.toml", "5"),
+    ("msgqd-handler", "7"),
+    ("msgqd-protocol", "7"),
+    ("sysvipc", "7"),
+    ("msgqd", "8"),
+];
+
+/// The pages to which those of msgq-nats lead.
+pub const OF_GATEWAY: Pages<'_> =
+    &[("msgqd.toml", "5"), ("nats.toml", "5"), ("msgqd-handler", "7"), ("msgqd-protocol", "7"), ("msgqd", "8")];
+
+/// Writes the page of a program, and one for each of its subcommands and theirs, to `directory`; they lead to each other and to
+/// `others`.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write(mut command: Command, section: &str, manual: &str, directory: &Path) -> io::Result<()> {
+pub fn write(mut command: Command, section: &str, manual: &str, others: Pages<'_>, directory: &Path) -> io::Result<()> {
     command.build();
     let program = command.get_name().to_owned();
     let version = command.get_version().unwrap_or_default().to_owned();
@@ -18,7 +36,7 @@ pub fn write(mut command: Command, section: &str, manual: &str, directory: &Path
     collect_subcommands(&program, &command, &mut pages);
     let names: Vec<String> = pages.iter().map(|(name, _)| name.clone()).collect();
     for (name, definition) in pages {
-        let see_also = see_also(&name, &names, section);
+        let see_also = see_also(&name, &names, section, others);
         let after_help = definition.get_after_long_help().or(definition.get_after_help()).map(ToString::to_string);
         let sections = sections(&after_help.unwrap_or_default(), &program, section);
         let commands = commands(&definition);
@@ -118,17 +136,10 @@ pub fn escaped(line: &str) -> String {
     if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
 }
 
-fn see_also(name: &str, names: &[String], section: &str) -> String {
-    const OTHERS: [(&str, &str); 6] = [
-        ("msgqctl", "1"),
-        ("msgqd.toml", "5"),
-        ("msgqd-handler", "7"),
-        ("msgqd-protocol", "7"),
-        ("sysvipc", "7"),
-        ("msgqd", "8"),
-    ];
+fn see_also(name: &str, names: &[String], section: &str, others: Pages<'_>) -> String {
     let own = names.iter().map(|name| (name.as_str(), section));
-    let mut pages: Vec<(&str, &str)> = own.chain(OTHERS).filter(|(other, _)| *other != name).collect();
+    let all = own.chain(others.iter().copied());
+    let mut pages: Vec<(&str, &str)> = all.filter(|(other, _)| *other != name).collect();
     pages.sort_by_key(|(name, section)| (*section, *name));
     pages.dedup();
     let entries: Vec<String> =
@@ -155,8 +166,8 @@ mod tests {
     #[test]
     fn the_pages_of_the_programs_have_commands_examples_files_and_environment() {
         let directory = tempfile::tempdir().unwrap();
-        write(msgqctl::command(), "1", "User Commands", directory.path()).unwrap();
-        write(msgqd::cli::command(), "8", "System Administration", directory.path()).unwrap();
+        write(msgqctl::command(), "1", "User Commands", OF_SERVER, directory.path()).unwrap();
+        write(msgqd::cli::command(), "8", "System Administration", OF_SERVER, directory.path()).unwrap();
         let page = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
         let of_msgqctl = page("msgqctl.1");
         for heading in ["COMMANDS", "OPTIONS", "\"EXIT STATUS\"", "\"EXAMPLES\"", "\"FILES\"", "\"ENVIRONMENT\""] {
@@ -177,7 +188,7 @@ mod tests {
     #[test]
     fn a_page_names_the_others_and_not_itself() {
         let names = vec!["msgqctl".to_owned(), "msgqctl-stat".to_owned()];
-        let list = see_also("msgqctl", &names, "1");
+        let list = see_also("msgqctl", &names, "1", OF_SERVER);
         assert!(!list.contains(".BR msgqctl (1)"), "{list}");
         assert!(list.starts_with(".BR msgqctl\\-stat (1),\n.BR msgqd.toml (5),\n"), "{list}");
         assert!(list.ends_with(".BR msgqd (8)"), "{list}");

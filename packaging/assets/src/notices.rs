@@ -8,11 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-const HEAD: &str = "\
-Third-party software in msgqd and msgqctl
-=========================================
-
-The programs are linked with the crates below. Where a crate offers a choice of
+const HEAD: &str = "
+What is shipped is linked with the crates below. Where a crate offers a choice of
 licences that has the MIT licence in it, msgqd uses it under that one.
 
 The Rust standard library is linked as well. It is copyright The Rust Project
@@ -20,22 +17,25 @@ contributors, under the MIT licence or the Apache License, Version 2.0, at your
 choice; https://www.rust-lang.org/policies/licenses.
 ";
 
+const APACHE: &str = include_str!("../../../LICENSE-APACHE");
+
 /// The text of `third-party-notices`: each licence text once, below the crates that it belongs to.
 ///
 /// # Errors
 /// When a crate has no licence text, or when it cannot be read.
-pub fn text(components: &[Component]) -> io::Result<String> {
+pub fn text(programs: &[&str], components: &[Component]) -> io::Result<String> {
     let mut crates_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for component in components.iter().filter(|component| component.is_linked && !component.is_ours()) {
         let (name, version) = name_and_version(&component.package);
         let line = format!("{name} {version} ({})", component.license());
-        for file in license_files(component)? {
-            crates_of.entry(fs::read_to_string(file)?.trim().to_owned()).or_default().push(line.clone());
+        for text in license_texts(component)? {
+            crates_of.entry(text.trim().to_owned()).or_default().push(line.clone());
         }
     }
     let mut texts: Vec<_> = crates_of.into_iter().collect();
     texts.sort_by(|(_, one), (_, other)| one.cmp(other));
-    let mut notices = HEAD.to_owned();
+    let title = format!("Third-party software in {}", programs.join(" and "));
+    let mut notices = format!("{title}\n{}\n{HEAD}", "=".repeat(title.len()));
     for (license, crates) in texts {
         let rule = "-".repeat(79);
         let _ = write!(notices, "\n{rule}\n{}\n{rule}\n\n{license}\n", crates.join("\n"));
@@ -44,6 +44,18 @@ pub fn text(components: &[Component]) -> io::Result<String> {
 }
 
 /// The licence that is chosen, and what has to be said whatever is chosen.
+fn license_texts(component: &Component) -> io::Result<Vec<String>> {
+    let files = license_files(component)?;
+    if !files.is_empty() {
+        return files.iter().map(fs::read_to_string).collect();
+    }
+    // Its text is the same for whoever uses it; of other licences the text names whose the crate is.
+    if component.license() == "Apache-2.0" {
+        return Ok(vec![APACHE.to_owned()]);
+    }
+    Err(io::Error::other(format!("the crate {} has no licence text", component.package.name)))
+}
+
 fn license_files(component: &Component) -> io::Result<Vec<PathBuf>> {
     let directory = component.package.manifest_path.parent().map_or(Path::new("."), Utf8Path::as_std_path);
     let mut files = Vec::new();
@@ -53,15 +65,11 @@ fn license_files(component: &Component) -> io::Result<Vec<PathBuf>> {
     files.sort();
     let (mit, others): (Vec<_>, Vec<_>) =
         files.into_iter().filter(|file| is_legal(file)).partition(|file| ends_in_mit(file));
-    let chosen: Vec<PathBuf> = if mit.is_empty() {
+    Ok(if mit.is_empty() {
         others
     } else {
         mit.into_iter().chain(others.into_iter().filter(|file| is_needed_beside_mit(file))).collect()
-    };
-    if chosen.is_empty() {
-        return Err(io::Error::other(format!("the crate {} has no licence text", component.package.name)));
-    }
-    Ok(chosen)
+    })
 }
 
 fn upper_case_name(file: &Path) -> String {

@@ -15,8 +15,8 @@ fn pages() -> (tempfile::TempDir, Vec<PathBuf>) {
     let directory = tempfile::tempdir().unwrap();
     let output = directory.path().join("assets");
     write_all(&output, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/man")).unwrap();
-    let mut pages: Vec<PathBuf> =
-        fs::read_dir(output.join("man")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let of_packages = ["man", "gateway/man"].map(|pages| fs::read_dir(output.join(pages)).unwrap());
+    let mut pages: Vec<PathBuf> = of_packages.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     pages.sort();
     (directory, pages)
 }

@@ -4,6 +4,7 @@
 //! roles of their fields ([`ProtocolPlan`]).
 
 mod declared;
+mod from_json;
 mod parts;
 mod plan;
 mod raw;

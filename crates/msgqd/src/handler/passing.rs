@@ -1,9 +1,7 @@
 //! `handler.pass`: the handler gets whole bodies, or fields as JSON, in the place of text, and answers with the same.
 
 use super::{Handler, HandlerRequest, Outcome, Reply};
-use msgq_core::layout::protocol::{Answer, Protocol, ReplyRoute, RequestView};
-use msgq_core::layout::shape::Shape;
-use serde_json::{Map, Value};
+use msgq_core::layout::protocol::ReplyRoute;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,7 +46,7 @@ impl PassesJson {
 
     fn answer(&self, request: &HandlerRequest<'_>) -> Reply {
         let (protocol, view) = (request.protocol(), request.view());
-        let Some((request_shape, response_shape)) = protocol.shapes(view.form) else {
+        let Some((request_shape, _)) = protocol.shapes(view.form) else {
             return Reply::failure(Outcome::Broken, "the plain protocol has no fields");
         };
         let json = match serde_json::to_vec(&request_shape.body_as_json(request.body())) {
@@ -59,7 +57,7 @@ impl PassesJson {
         if reply.status() != 0 || protocol.route() == ReplyRoute::Nowhere {
             return reply;
         }
-        match body_from_json(protocol, view, response_shape, reply.text()) {
+        match protocol.response_from_json(view, reply.text()) {
             Ok(body) => {
                 reply.set_body(body);
                 reply
@@ -67,28 +65,6 @@ impl PassesJson {
             Err(fault) => Reply::failure(Outcome::Broken, &format!("the handler's answer cannot be sent: {fault}")),
         }
     }
-}
-
-/// Fields of the object over those that the request and the answer share. An empty text sets none.
-fn body_from_json(protocol: &Protocol, view: &RequestView<'_>, shape: &Shape, text: &[u8]) -> Result<Vec<u8>, String> {
-    let object = match text.trim_ascii() {
-        [] => Map::new(),
-        text => serde_json::from_slice::<Map<String, Value>>(text)
-            .map_err(|error| format!("it is no JSON object: {error}"))?,
-    };
-    let least = shape.body_from_json(&object).map_err(|error| error.to_string())?.len();
-    let mut body = vec![0; protocol.longest_response(least)];
-    let base = protocol.write_response(view, &Answer::default(), &mut body);
-    body.truncate(if shape.is_open() { least.max(base) } else { base });
-    if body.len() < least {
-        // As short as its request was; the fields behind the end are not there.
-        body.resize(least, 0);
-        shape.write_json(&object, &mut body).map_err(|error| error.to_string())?;
-        body.truncate(base);
-    } else {
-        shape.write_json(&object, &mut body).map_err(|error| error.to_string())?;
-    }
-    Ok(body)
 }
 
 /// What a handler that passes something else shares with the one that it asks.

@@ -1,0 +1,187 @@
+//! Requests: from the subscription to a thread, and its answer back.
+
+use super::clients::Clients;
+use super::local_queue::Unanswered;
+use super::route::Route;
+use crate::connection::{Denial, DenialKind};
+use crate::metrics::{InFlight, Outcome};
+use crate::stop::Stop;
+use crate::wire::{Reply, RequestHead, budget, wire_len};
+use async_nats::{Message, Subscriber};
+use futures_util::StreamExt;
+use msgq_core::client::Received;
+use msgq_core::escape::escape;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::{sleep, timeout};
+
+/// Whoever asks says how long it waits; a thread is not kept for ever all the same.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// For a reply, where the connection takes nothing.
+const REPLY_LIMIT: Duration = Duration::from_secs(5);
+/// For the word of the server that nothing more comes.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// Until a subscription that was refused is tried again.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A request that waits for a thread, or is with one.
+struct Job {
+    message: Message,
+    head: RequestHead,
+    limit: Duration,
+    deadline: Instant,
+    counted: InFlight,
+}
+
+/// Serves the route until the gateway ends, and returns when all requests are answered.
+pub(super) async fn serve(route: &Arc<Route>, mut stop: Stop) -> Result<(), String> {
+    let settings = &route.settings;
+    let (worker, runtime) = (Arc::clone(route), Handle::current());
+    let work = move |job: Job| work(&worker, &runtime, job);
+    let clients = Clients::start(&settings.name, settings.clients, settings.max_pending, work)?;
+    let mut denials = route.gateway.denials();
+    let mut subscription = subscribe(route).await?;
+    loop {
+        tokio::select! {
+            () = stop.requested() => break,
+            () = denied(&mut denials, &settings.subject) => {
+                log::error!(
+                    "route {}: no permission to subscribe to subject {}; trying again in {} s",
+                    settings.name, settings.subject, PAUSE.as_secs()
+                );
+                tokio::select! {
+                    () = stop.requested() => break,
+                    () = sleep(PAUSE) => {}
+                }
+                subscription = subscribe(route).await?;
+            }
+            message = subscription.next() => match message {
+                Some(message) => take(route, &clients, message).await,
+                None => subscription = subscribe(route).await?,
+            },
+        }
+    }
+    drain(route, &clients, subscription).await;
+    clients.finish().await;
+    Ok(())
+}
+
+async fn subscribe(route: &Route) -> Result<Subscriber, String> {
+    let (subject, group) = (route.settings.subject.clone(), route.settings.queue_group.clone());
+    let subscribed = route.gateway.client().queue_subscribe(subject.clone(), group).await;
+    subscribed.map_err(|error| format!("route {}: cannot subscribe to subject {subject}: {error}", route.name()))
+}
+
+/// No more is sent to this gateway, and what is on its way already is taken.
+async fn drain(route: &Arc<Route>, clients: &Clients<Job>, mut subscription: Subscriber) {
+    if subscription.drain().await.is_err() {
+        return;
+    }
+    let rest = async {
+        while let Some(message) = subscription.next().await {
+            take(route, clients, message).await;
+        }
+    };
+    if timeout(DRAIN_LIMIT, rest).await.is_err() && route.gateway.trouble().is_none() {
+        log::warn!("route {}: the server of NATS did not confirm the end of the subscription", route.name());
+    }
+}
+
+/// Waits until the server says that the gateway may not subscribe there.
+async fn denied(denials: &mut Receiver<Denial>, subject: &str) {
+    loop {
+        match denials.recv().await {
+            Ok(denial) if denial.kind == DenialKind::Subscribe && denial.subject == subject => return,
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+async fn take(route: &Arc<Route>, clients: &Clients<Job>, message: Message) {
+    let head = RequestHead::read(message.headers.as_ref());
+    // The sentence about a limit comes before whoever asks has given up.
+    let limit = budget(head.deadline.unwrap_or(route.settings.timeout).min(LONGEST));
+    let counted = route.metrics.begin();
+    let job = Job { message, head, limit, deadline: Instant::now() + limit, counted };
+    if let Err(job) = clients.give(job) {
+        let (waiting, host) = (route.settings.max_pending, route.gateway.host());
+        let reason = format!("{waiting} requests wait already (max_pending) on host {host}");
+        let answer = (Reply::not_run(&reason), Outcome::NotRun);
+        finish(route, job, answer).await;
+    }
+}
+
+/// In a thread of the route.
+fn work(route: &Route, runtime: &Handle, job: Job) {
+    let answer = answer(route, &job);
+    runtime.block_on(finish(route, job, answer));
+}
+
+fn answer(route: &Route, job: &Job) -> (Reply, Outcome) {
+    let not_run = |reason: String| (Reply::not_run(&reason), Outcome::NotRun);
+    let mtype = match route.mtype(&job.head) {
+        Ok(mtype) => mtype,
+        Err(reason) => return not_run(reason),
+    };
+    let body = match route.codec.request_to_queue(&job.message.payload) {
+        Ok(body) => body,
+        Err(error) => return not_run(format!("{error} (host {})", route.gateway.host())),
+    };
+    if Instant::now() >= job.deadline {
+        let (limit, clients) = (job.limit.as_millis(), route.settings.clients);
+        let host = route.gateway.host();
+        return not_run(format!("none of the {clients} clients of host {host} was free within {limit} ms"));
+    }
+    match route.queue.exchange(mtype, &body, job.deadline) {
+        Ok(received) => reply(route, received),
+        Err(Unanswered::NotRun(reason)) => not_run(reason),
+        Err(Unanswered::Timeout(reason)) => (Reply::unknown(&reason), Outcome::Timeout),
+        Err(Unanswered::Unknown(reason)) => (Reply::unknown(&reason), Outcome::Unknown),
+    }
+}
+
+/// What is replied for what came out of the queue.
+fn reply(route: &Route, received: Received) -> (Reply, Outcome) {
+    let unknown = |reason: &str| (Reply::unknown(reason), Outcome::Unknown);
+    let mut reply = match route.codec.reply_from_queue(received.body) {
+        Ok(reply) => reply,
+        Err(error) => return unknown(&format!("{error} (host {})", route.gateway.host())),
+    };
+    for part in received.more_parts {
+        match route.codec.reply_from_queue(part) {
+            Ok(more) if !more.is_whole => reply.payload.extend(more.payload),
+            _ => return unknown("the request was run, and its answer came in parts; a reply has one body"),
+        }
+    }
+    if received.is_error && reply.status == 0 {
+        reply.status = -1;
+    }
+    let (len, most) = (wire_len(&reply.to_headers(), reply.payload.len()), route.gateway.client().max_payload());
+    if len > most {
+        return unknown(&format!("the request was run, but its answer has {len} bytes, and NATS takes {most}"));
+    }
+    let outcome = if reply.status == 0 { Outcome::Answered } else { Outcome::Failed };
+    (reply, outcome)
+}
+
+async fn finish(route: &Route, job: Job, (reply, outcome): (Reply, Outcome)) {
+    if reply.failure.is_some()
+        && let Some(more) = route.failures.admit()
+    {
+        let id = job.head.request_id.map_or_else(|| "a request".to_owned(), |id| format!("request {id}"));
+        let host = job.head.host.as_ref().map(|host| format!(" of host {}", escape(host.as_bytes())));
+        let (name, host, text) = (route.name(), host.unwrap_or_default(), escape(&reply.payload));
+        log::warn!("route {name}: {id}{host}: {text}{more}");
+    }
+    if let Some(subject) = job.message.reply {
+        let headers = reply.to_headers();
+        let published = route.gateway.client().publish_with_headers(subject, headers, reply.payload.into());
+        if !matches!(timeout(REPLY_LIMIT, published).await, Ok(Ok(()))) {
+            log::debug!("route {}: a reply could not be sent", route.name());
+        }
+    }
+    job.counted.end(outcome);
+}
