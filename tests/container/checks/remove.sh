@@ -60,7 +60,7 @@ note_the_machine() {
         grep -v -e '-$' -e '^/etc/\.pwd\.lock$' | sort
     inside find /etc/ld.so.cache /etc/passwd /etc/group /etc/shadow /etc/gshadow -printf '%p\n'
     inside cat /proc/sysvipc/msg | tail -n +2
-    inside find /run /dev/shm -maxdepth 1
+    inside find /run /dev/shm -maxdepth 1 | sort
     inside systemctl list-units --all --plain --no-legend 'msgqd*'
     inside systemctl list-unit-files --no-legend 'msgqd*'
     inside dpkg-query --list | awk '$2 ~ /msgq/'
