@@ -1,6 +1,7 @@
 //! A real terminal for a command that wants one.
 
 use super::*;
+use msgqd_system_tests::{LIMIT, eventually};
 
 /// A terminal of its own with a shell that runs one command; ended when dropped.
 pub(crate) struct Terminal {
@@ -40,7 +41,18 @@ impl Terminal {
 
     #[track_caller]
     pub(crate) fn shows(&self, text: &str) {
-        wait_until(&format!("the screen shows {text:?}"), || self.screen().contains(text));
+        let is_shown = eventually(LIMIT, || self.screen().contains(text));
+        assert!(is_shown, "waited in vain until the screen shows {text:?}; it shows:\n{}", self.screen());
+    }
+
+    /// False when the program ended without it.
+    #[track_caller]
+    pub(crate) fn shows_before_the_end(&self, text: &str) -> bool {
+        wait_until("the screen shows what is asked, or the end", || {
+            let screen = self.screen();
+            screen.contains(text) || screen.contains("ended with")
+        });
+        self.screen().contains(text)
     }
 
     #[track_caller]
