@@ -158,7 +158,8 @@ fn a_service_that_does_not_answer_costs_the_watchdog_nothing() {
 #[test]
 fn a_queue_that_is_full_of_answers_nobody_reads_costs_the_watchdog_nothing() {
     let (mut manager, daemon) = watched(DaemonBuilder::new().set("queue", "max_bytes = 2640"));
-    let clients: Vec<_> = (0..3).map(|_| Process::start(&mut hostile(daemon.key(), &["never_read", "100"]))).collect();
+    // More of them than places: one answer of each rests in any case.
+    let clients: Vec<_> = (0..12).map(|_| Process::start(&mut hostile(daemon.key(), &["never_read", "100"]))).collect();
     let queue = daemon.queue();
     wait_until("the queue is full", || queue.stat().unwrap().bytes + 264 > 2640);
     let before = manager.feeds();
