@@ -18,4 +18,5 @@ pub mod service_manager;
 pub mod stop;
 pub mod subject;
 pub mod throttle;
+mod unix_socket;
 pub mod wire;

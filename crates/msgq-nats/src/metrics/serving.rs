@@ -6,11 +6,8 @@
 use super::Metrics;
 use crate::config::GatewayConfig;
 use crate::stop::Stop;
-use std::fs::Permissions;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream as StdStream;
-use std::path::{Path, PathBuf};
+use crate::unix_socket::{SocketFile, bind_socket};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,8 +15,6 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Owner and group, as for the sockets of routes.
-const MODE: u32 = 0o660;
 /// Connections at a time.
 const CONNECTIONS: usize = 32;
 /// For one connection.
@@ -35,9 +30,9 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 /// # Errors
 /// A sentence where a socket cannot be bound.
 pub async fn serve(config: &GatewayConfig, metrics: &Metrics, stop: &Stop) -> Result<(), String> {
-    let path = config.metrics_socket.clone();
+    let path = &config.metrics_socket;
     let failed = |reason| format!("cannot listen on {} (gateway.metrics_socket): {reason}", path.display());
-    let socket = bind(&path).map_err(failed)?;
+    let (socket, file) = bind_socket(path).map_err(failed)?;
     let tcp = match config.metrics {
         Some(address) => {
             let failed = |error| format!("cannot listen on {address} (gateway.metrics): {error}");
@@ -45,7 +40,7 @@ pub async fn serve(config: &GatewayConfig, metrics: &Metrics, stop: &Stop) -> Re
         }
         None => None,
     };
-    let unix = UnixSocket { socket, _file: SocketFile(path) };
+    let unix = UnixSocket { socket, _file: file };
     tokio::spawn(serve_until_stop(unix, metrics.clone(), Protocol::Plain, stop.clone()));
     if let Some(tcp) = tcp {
         tokio::spawn(serve_until_stop(tcp, metrics.clone(), Protocol::Http, stop.clone()));
@@ -56,16 +51,6 @@ pub async fn serve(config: &GatewayConfig, metrics: &Metrics, stop: &Stop) -> Re
 struct UnixSocket {
     socket: UnixListener,
     _file: SocketFile,
-}
-
-/// Removed with its listener.
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // It may be gone with its directory.
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,30 +147,4 @@ pub(super) fn response(head: &[u8], render: impl FnOnce() -> String) -> String {
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
     )
-}
-
-fn bind(path: &Path) -> Result<UnixListener, String> {
-    remove_stale(path)?;
-    let explain = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => "its directory is not there; the unit makes /run/msgqd-nats".to_owned(),
-        _ => error.to_string(),
-    };
-    let socket = UnixListener::bind(path).map_err(explain)?;
-    std::fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(explain)?;
-    Ok(socket)
-}
-
-/// Of a gateway that was killed.
-fn remove_stale(path: &Path) -> Result<(), String> {
-    let Ok(found) = path.symlink_metadata() else { return Ok(()) };
-    if !found.file_type().is_socket() {
-        return Err("something else is there, which is no socket; remove it, or write another path".to_owned());
-    }
-    match StdStream::connect(path) {
-        Ok(_) => Err("somebody listens there already; is a second gateway running?".to_owned()),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(|error| format!("the old socket cannot be removed: {error}"))
-        }
-        Err(error) => Err(format!("the socket that is there cannot be tried: {error}")),
-    }
 }

@@ -1,18 +1,13 @@
 //! The socket of a route: bound here, or passed by systemd.
 
 use crate::config::OutRoute;
+use crate::unix_socket::{SocketFile, bind_socket, listening};
 use listenfd::ListenFd;
 use std::collections::BTreeMap;
-use std::fs::Permissions;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixListener as StdListener;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 
-/// Group and owner; whoever connects is checked besides.
-const MODE: u32 = 0o660;
 /// Until there may be a descriptor again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -48,8 +43,8 @@ impl PassedSockets {
 #[derive(Debug)]
 pub struct Listener {
     socket: UnixListener,
-    /// To be removed at the end; one that systemd passed stays.
-    path: Option<PathBuf>,
+    /// One that systemd passed stays.
+    _file: Option<SocketFile>,
 }
 
 impl Listener {
@@ -59,16 +54,18 @@ impl Listener {
     /// A sentence with route and path.
     pub fn open(route: &OutRoute, passed: &mut PassedSockets) -> Result<Self, String> {
         let name = &route.name;
-        let (socket, path) = match passed.by_name.remove(name) {
-            Some(socket) => (socket, None),
+        let (socket, file) = match passed.by_name.remove(name) {
+            Some(socket) => {
+                let failed = |error| format!("route {name}: cannot use the socket that systemd passed: {error}");
+                (listening(socket).map_err(failed)?, None)
+            }
             None => {
                 let failed = |reason| format!("route {name}: cannot listen on {}: {reason}", route.socket.display());
-                (bind(&route.socket).map_err(failed)?, Some(route.socket.clone()))
+                let (socket, file) = bind_socket(&route.socket).map_err(failed)?;
+                (socket, Some(file))
             }
         };
-        let socket = socket.set_nonblocking(true).and_then(|()| UnixListener::from_std(socket));
-        let socket = socket.map_err(|error| format!("route {name}: cannot use its socket: {error}"))?;
-        Ok(Self { socket, path })
+        Ok(Self { socket, _file: file })
     }
 
     /// The next connection.
@@ -82,64 +79,5 @@ impl Listener {
                 }
             }
         }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // It may be gone with its directory.
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-fn bind(path: &Path) -> Result<StdListener, String> {
-    remove_stale(path)?;
-    let explain = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => "its directory is not there; the unit makes /run/msgqd-nats".to_owned(),
-        _ => error.to_string(),
-    };
-    let socket = StdListener::bind(path).map_err(explain)?;
-    std::fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(explain)?;
-    Ok(socket)
-}
-
-/// Of a gateway that was killed. A socket on which somebody listens stays.
-fn remove_stale(path: &Path) -> Result<(), String> {
-    let Ok(found) = path.symlink_metadata() else { return Ok(()) };
-    if !found.file_type().is_socket() {
-        return Err("something else is there, which is no socket; remove it, or write another path".to_owned());
-    }
-    match StdStream::connect(path) {
-        Ok(_) => Err("somebody listens there already; is a second gateway running?".to_owned()),
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(|error| format!("the old socket cannot be removed: {error}"))
-        }
-        Err(error) => Err(format!("the socket that is there cannot be tried: {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_socket_that_nobody_listens_on_is_replaced() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("s");
-        let first = bind(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, MODE);
-        let error = bind(&path).unwrap_err();
-        assert!(error.contains("listens there already"), "{error}");
-        drop(first);
-        drop(bind(&path).unwrap());
-        std::fs::remove_file(&path).unwrap();
-        std::fs::write(&path, "kept").unwrap();
-        let error = bind(&path).unwrap_err();
-        assert!(error.contains("no socket"), "{error}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
-        let error = bind(&directory.path().join("missing/s")).unwrap_err();
-        assert!(error.contains("directory is not there"), "{error}");
     }
 }
