@@ -8,32 +8,7 @@
  * not come within LIMIT_SECONDS is lost. Prints "requests N right N wrong N lost N extra N".
  */
 #include "wire.h"
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-
-struct shared {
-    int stop;
-    long requests, right, wrong, lost, extra;
-};
-
-static struct shared *shared;
-
-static void stop(int signal)
-{
-    (void)signal;
-    __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
-}
-
-static void interrupt(int signal)
-{
-    (void)signal;
-}
-
-static void count(long *counter)
-{
-    __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
-}
+#include "chaos.h"
 
 static int is_right(const struct response *response, const char *text)
 {
@@ -74,26 +49,22 @@ static void make_text(char *text, int number, long i)
     text[length] = '\0';
 }
 
-static void client(int queue, int number, int limit, int pause_us)
+static void client(int number, const struct loop *loop)
 {
-    struct sigaction action = {.sa_handler = interrupt};
-    sigaction(SIGALRM, &action, NULL);
-    signal(SIGTERM, SIG_IGN);
-    for (long i = 1; !__atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST); i++) {
+    for (long i = 1; !is_stopped(); i++) {
         char text[TEXT_LEN];
         make_text(text, number, i);
-        if ((errno = send_request(queue, getpid(), text, 0)) != 0)
+        if ((errno = send_request(loop->queue, getpid(), text, 0)) != 0)
             die("msgsnd");
         count(&shared->requests);
-        fetch(queue, text, limit);
-        if (pause_us > 0)
-            usleep(pause_us);
+        fetch(loop->queue, text, loop->limit_s);
+        if (loop->pause_us > 0)
+            usleep(loop->pause_us);
     }
     struct response response;
     usleep(300000);
-    while (receive_response(queue, getpid(), &response, IPC_NOWAIT) == 0)
+    while (receive_response(loop->queue, getpid(), &response, IPC_NOWAIT) == 0)
         count(&shared->extra);
-    _exit(0);
 }
 
 int main(int argc, char **argv)
@@ -102,26 +73,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s KEY CLIENTS LIMIT_SECONDS [PAUSE_US]\n", argv[0]);
         return EXIT_BROKEN;
     }
-    int queue = open_queue(argv[1]), clients = atoi(argv[2]), limit = atoi(argv[3]), status, broken = 0;
-    int pause_us = argc == 5 ? atoi(argv[4]) : 0;
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        die("mmap");
-    struct sigaction action = {.sa_handler = stop};
-    sigaction(SIGTERM, &action, NULL);
-    for (int i = 0; i < clients; i++) {
-        pid_t pid = fork();
-        if (pid < 0)
-            die("fork");
-        if (pid == 0)
-            client(queue, i, limit, pause_us);
-    }
-    for (int left = clients; left > 0;)
-        if (wait(&status) > 0) {
-            left--;
-            broken |= status != 0;
-        }
-    printf("requests %ld right %ld wrong %ld lost %ld extra %ld\n", shared->requests, shared->right, shared->wrong,
-           shared->lost, shared->extra);
-    return broken ? EXIT_BROKEN : 0;
+    struct loop loop = {open_queue(argv[1]), atoi(argv[3]), argc == 5 ? atoi(argv[4]) : 0};
+    return run_clients(atoi(argv[2]), client, &loop) ? EXIT_BROKEN : 0;
 }

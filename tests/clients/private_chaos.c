@@ -9,15 +9,11 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/msg.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define BODY_LEN(message) (sizeof(message) - sizeof(long))
 
@@ -34,34 +30,13 @@ struct response {
     char text[64];
 };
 
-struct shared {
-    int stop;
-    long requests, right, wrong, lost, extra;
-};
-
-static struct shared *shared;
-
-static void stop(int signal)
-{
-    (void)signal;
-    __atomic_store_n(&shared->stop, 1, __ATOMIC_SEQ_CST);
-}
-
-static void interrupt(int signal)
-{
-    (void)signal;
-}
-
-static void count(long *counter)
-{
-    __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
-}
-
 static void die(const char *what)
 {
     perror(what);
     exit(2);
 }
+
+#include "chaos.h"
 
 /* Reads until the right answer comes or the limit has passed. */
 static void fetch(int own, const char *text, int limit)
@@ -89,61 +64,35 @@ static void fetch(int own, const char *text, int limit)
     }
 }
 
-static void client(int queue, int number, int limit)
+static void client(int number, const struct loop *loop)
 {
-    struct sigaction action = {.sa_handler = interrupt};
     struct request request = {.mtype = 1, .pid = getpid(), .to = msgget(IPC_PRIVATE, 0600)};
     struct response response;
     int own = request.to;
     if (own < 0)
         die("msgget");
-    sigaction(SIGALRM, &action, NULL);
-    signal(SIGTERM, SIG_IGN);
-    for (long i = 1; !__atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST); i++) {
+    for (long i = 1; !is_stopped(); i++) {
         snprintf(request.text, sizeof request.text, "%d-%ld", number, i);
-        while (msgsnd(queue, &request, BODY_LEN(request), 0) < 0)
+        while (msgsnd(loop->queue, &request, BODY_LEN(request), 0) < 0)
             if (errno != EINTR)
                 die("msgsnd");
         count(&shared->requests);
-        fetch(own, request.text, limit);
+        fetch(own, request.text, loop->limit_s);
     }
     usleep(300000);
     while (msgrcv(own, &response, BODY_LEN(response), 0, IPC_NOWAIT) >= 0)
         count(&shared->extra);
     msgctl(own, IPC_RMID, NULL);
-    _exit(0);
 }
 
 int main(int argc, char **argv)
 {
-    struct sigaction action = {.sa_handler = stop};
-    int queue, clients, limit, status, broken = 0;
     if (argc != 4) {
         fprintf(stderr, "usage: %s KEY CLIENTS LIMIT_SECONDS\n", argv[0]);
         return 2;
     }
-    queue = msgget((key_t)strtoul(argv[1], NULL, 0), 0);
-    clients = atoi(argv[2]);
-    limit = atoi(argv[3]);
-    if (queue < 0)
+    struct loop loop = {.queue = msgget((key_t)strtoul(argv[1], NULL, 0), 0), .limit_s = atoi(argv[3])};
+    if (loop.queue < 0)
         die("msgget");
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        die("mmap");
-    sigaction(SIGTERM, &action, NULL);
-    for (int i = 0; i < clients; i++) {
-        pid_t pid = fork();
-        if (pid < 0)
-            die("fork");
-        if (pid == 0)
-            client(queue, i, limit);
-    }
-    for (int left = clients; left > 0;)
-        if (wait(&status) > 0) {
-            left--;
-            broken |= status != 0;
-        }
-    printf("requests %ld right %ld wrong %ld lost %ld extra %ld\n", shared->requests, shared->right, shared->wrong,
-           shared->lost, shared->extra);
-    return broken ? 2 : 0;
+    return run_clients(atoi(argv[2]), client, &loop) ? 2 : 0;
 }

@@ -222,7 +222,7 @@ fn compile(source: &Path, name: &str, flags: &[&str]) -> Result<(), String> {
     static COMPILING: Mutex<()> = Mutex::new(());
     let _guard = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let program = compiled_dir().join(name);
-    let headers = ["wire.h", "declared/declared.h", "routes/routes.h", "routes/long_text.h"];
+    let headers = ["wire.h", "chaos.h", "declared/declared.h", "routes/routes.h", "routes/long_text.h"];
     let headers = headers.map(|header| sources_dir().join(header));
     let sources: Vec<&Path> = headers.iter().map(PathBuf::as_path).chain([source]).collect();
     if is_newer(&program, &sources) {
