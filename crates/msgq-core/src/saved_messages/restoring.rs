@@ -23,7 +23,7 @@ const SECOND_POLL_PAUSE: Duration = Duration::from_millis(20);
 
 /// How messages are put back.
 pub struct Restore<'a> {
-    /// How long to wait for room, all waits together.
+    /// How long to wait, for room and for the second behind the last msgrcv(2), all waits together.
     pub patience: Duration,
     /// Put back as well what may be in the queue already.
     pub with_doubtful: bool,
@@ -83,10 +83,10 @@ impl SaveFile {
     pub fn restore(&self, queue: &Queue, how: &Restore<'_>) -> Result<Restored, SaveError> {
         let stat = queue.stat()?;
         let (missing, mut restored) = self.find_missing(queue, &stat, how.with_doubtful)?;
-        if !missing.is_empty() {
-            await_the_second_behind(stat.last_receive_time);
-        }
         let start = Instant::now();
+        if !missing.is_empty() {
+            await_the_second_behind(stat.last_receive_time, how);
+        }
         let mut missing = missing.into_iter();
         for line in missing.by_ref() {
             match self.send_back(queue, &line, how, start) {
@@ -214,10 +214,10 @@ impl SaveFile {
 
 /// A mark shows that nobody received since only where it is of a later second than the last msgrcv(2): whoever has just taken
 /// the messages out would leave each kill in doubt.
-fn await_the_second_behind(last_receive_time: i64) {
-    let begin = Instant::now();
+fn await_the_second_behind(last_receive_time: i64, how: &Restore<'_>) {
+    let (begin, limit) = (Instant::now(), how.patience.min(SECOND_LIMIT));
     let is_behind = || i64::try_from(unix_time_s()).is_ok_and(|now_s| now_s > last_receive_time);
-    while !is_behind() && begin.elapsed() < SECOND_LIMIT {
+    while !is_behind() && begin.elapsed() < limit && !(how.is_interrupted)() {
         std::thread::sleep(SECOND_POLL_PAUSE);
     }
 }
