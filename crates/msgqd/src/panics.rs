@@ -2,7 +2,7 @@
 //! `panic = "abort"`.
 
 use crate::alerts;
-use crate::own_threads::OwnThread;
+use crate::own_threads::{Announcement, announced};
 
 /// What `call` returns, or what it said when it panicked. It is somebody else's code, and its own state is its own matter.
 #[cfg(panic = "unwind")]
@@ -19,18 +19,16 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     Ok(call())
 }
 
-/// While it lives, a panic of this thread ends the process: half a server serves nobody, and nobody would notice. The next
-/// start finishes what was in hand.
-pub(crate) struct EndsProcess {
-    _own: OwnThread,
+/// The body of a thread of the server, see [`announced`]. A panic of it ends the process: half a server serves nobody, and
+/// nobody would notice. The next start finishes what was in hand.
+pub(crate) fn vital<T>(body: impl FnOnce() -> T) -> (impl FnOnce() -> T, Announcement) {
+    announced(|| {
+        let _end = EndsProcess;
+        body()
+    })
 }
 
-impl EndsProcess {
-    /// For the calling thread, which is the server's own from now on.
-    pub(crate) fn begin() -> Self {
-        Self { _own: OwnThread::begin() }
-    }
-}
+struct EndsProcess;
 
 impl Drop for EndsProcess {
     fn drop(&mut self) {

@@ -46,7 +46,7 @@ pub use reload_request::request_reload;
 use crate::alerts;
 use crate::engine::Engine;
 use crate::handler::{Demand, Handler, adopt_strays, build_handler, raise_descriptor_limit, reap_strays};
-use crate::panics::{EndsProcess, caught};
+use crate::panics::{caught, vital};
 use crate::ratelimit::RateLimit;
 use current::Reconfigurable;
 use door::Door;
@@ -97,13 +97,15 @@ pub(crate) fn run(
     handler: Option<Arc<dyn Handler>>,
     reload: Option<&dyn Fn() -> Result<Config, String>>,
 ) -> Result<(), StartError> {
-    let _end = EndsProcess::begin();
-    let mut manager = Manager::new();
-    let ended = run_for(&mut manager, config, handler, reload);
-    if let Err(error) = &ended {
-        manager.failed(&error.to_string());
-    }
-    ended
+    let (body, _) = vital(|| {
+        let mut manager = Manager::new();
+        let ended = run_for(&mut manager, config, handler, reload);
+        if let Err(error) = &ended {
+            manager.failed(&error.to_string());
+        }
+        ended
+    });
+    body()
 }
 
 /// Has the service manager show why there is no server, where that is known before there is a configuration.

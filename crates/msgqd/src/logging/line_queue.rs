@@ -3,7 +3,7 @@
 
 use super::entry::Entry;
 use super::output::Output;
-use crate::own_threads::OwnThread;
+use crate::own_threads::announced;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -44,10 +44,9 @@ impl LineQueue {
     ) -> io::Result<Self> {
         let queue = Self(Arc::new(Lines { state: Mutex::default(), changed: Condvar::new() }));
         let lines = Arc::clone(&queue.0);
-        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-            let _own = OwnThread::begin();
-            lines.write_all(out, note);
-        })?;
+        let (body, announcement) = announced(move || lines.write_all(out, note));
+        std::thread::Builder::new().name("log".to_owned()).spawn(body)?;
+        announcement.wait();
         Ok(queue)
     }
 

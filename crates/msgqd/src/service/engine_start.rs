@@ -6,7 +6,7 @@ use super::signals::Signals;
 use super::status;
 use crate::engine::{Engine, EngineSettings, OwnedQueue, Storage};
 use crate::handler::Handler;
-use crate::own_threads::OwnThread;
+use crate::own_threads::announced;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -43,7 +43,9 @@ impl EngineStart {
         }
         let (called_off, handler) = (Arc::clone(&self.storage.called_off), Arc::clone(&self.handler));
         let thread = std::thread::Builder::new().name("start".to_owned());
-        let starting = thread.spawn(move || self.run_apart()).map_err(explain)?;
+        let (body, announcement) = announced(move || self.run());
+        let starting = thread.spawn(body).map_err(explain)?;
+        announcement.wait();
         manager.recovering();
         if !await_end(&starting, limit, signals, manager) {
             called_off.store(true, Ordering::SeqCst);
@@ -59,11 +61,6 @@ impl EngineStart {
             Ok(Err(error)) => Err(explain(error)),
             Err(_) => Err("cannot start the engine: its start panicked".to_owned()),
         }
-    }
-
-    fn run_apart(self) -> io::Result<Engine> {
-        let _own = OwnThread::begin();
-        self.run()
     }
 
     fn run(self) -> io::Result<Engine> {

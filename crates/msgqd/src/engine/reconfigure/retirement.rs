@@ -3,7 +3,7 @@
 use crate::engine::shared::Shared;
 use crate::engine::threads::group::{ThreadGroup, WAKE_PAUSE};
 use crate::handler::Handler;
-use crate::panics::{EndsProcess, caught};
+use crate::panics::{caught, vital};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -29,12 +29,13 @@ impl Retirement {
     /// When no thread can be had.
     pub(super) fn start() -> io::Result<Self> {
         let (tell, told) = mpsc::channel::<Farewell>();
-        let thread = std::thread::Builder::new().name("retirement".to_owned()).spawn(move || {
-            let _end = EndsProcess::begin();
+        let (body, announcement) = vital(move || {
             if let Ok(farewell) = told.recv() {
                 farewell.bid();
             }
-        })?;
+        });
+        let thread = std::thread::Builder::new().name("retirement".to_owned()).spawn(body)?;
+        announcement.wait();
         Ok(Self { thread, tell })
     }
 

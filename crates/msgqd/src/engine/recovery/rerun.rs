@@ -8,7 +8,7 @@ use crate::engine::outbox::response_message;
 use crate::engine::outcome::handled;
 use crate::engine::private_queues;
 use crate::handler::{HandlerRequest, Reply};
-use crate::panics::EndsProcess;
+use crate::panics::vital;
 use msgq_core::config::OnCrash;
 use msgq_core::escape::escape;
 use msgq_core::layout::protocol::{RequestView, ResponseForm};
@@ -28,10 +28,10 @@ pub(super) fn rerun_requests(recovery: &Recovery<'_>) {
     std::thread::scope(|scope| {
         for (index, slot) in waiting {
             let thread = std::thread::Builder::new().name(format!("recovery-{index}")).stack_size(stack_size);
-            let body = move || {
-                let _end = EndsProcess::begin();
+            // No request is taken before all of them have ended, so nobody needs to wait for the announcement.
+            let (body, _) = vital(move || {
                 finish(recovery, index, slot);
-            };
+            });
             if thread.spawn_scoped(scope, body).is_err() {
                 finish(recovery, index, slot);
             }

@@ -4,7 +4,7 @@
 //! the stop flag is set first, and then each thread gets a signal directed at it, again and again, until it says that
 //! it has left. The signal's handler does nothing; its only purpose is EINTR.
 
-use crate::panics::EndsProcess;
+use crate::panics::vital;
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
@@ -61,14 +61,15 @@ impl ThreadGroup {
         let left = Arc::new(AtomicBool::new(false));
         let leaving = Arc::clone(&left);
         let (tell, told) = mpsc::channel();
-        let handle = std::thread::Builder::new().name(name.to_owned()).stack_size(stack_len).spawn(move || {
-            let _end = EndsProcess::begin();
+        let (body, announcement) = vital(move || {
             // The starting thread may have it blocked, and a thread inherits that.
             let _ = SigSet::from(WAKE_SIGNAL).thread_unblock();
             let _ = tell.send(pthread_self());
             body();
             leaving.store(true, Ordering::Release);
-        })?;
+        });
+        let handle = std::thread::Builder::new().name(name.to_owned()).stack_size(stack_len).spawn(body)?;
+        announcement.wait();
         let thread = told.recv().map_err(io::Error::other)?;
         self.members.push(Member { thread, left, handle });
         Ok(Waker(thread))

@@ -6,7 +6,7 @@ use super::shared::PoolShared;
 use super::state::{HeldLink, PoolState, Turn};
 use crate::alerts;
 use crate::handler::process::poll_until;
-use crate::panics::EndsProcess;
+use crate::panics::vital;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -43,10 +43,11 @@ impl<B: Backend> Keeper<B> {
     pub(super) fn spawn(shared: &Arc<PoolShared<B>>, place: usize) -> io::Result<()> {
         let keeper = Self { shared: Arc::clone(shared), place };
         shared.lock().keepers += 1;
-        let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(move || {
-            let _end = EndsProcess::begin();
+        let (body, announcement) = vital(move || {
             keeper.run();
         });
+        let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(body);
+        announcement.wait();
         if spawned.is_err() {
             shared.lock().keepers -= 1;
         }
