@@ -41,6 +41,14 @@ programs_are_hardened() {
     done
 }
 
+programs_tell_the_commit_they_were_made_from() {
+    local program commit
+    commit=$(git -C "$source" rev-parse --short=12 HEAD) || commit='unknown'
+    for program in $programs; do
+        "$program" --version | grep "^commit: $commit"
+    done
+}
+
 no_file_tells_where_it_was_built() {
     fails grep --recursive --text --files-with-matches --fixed-strings -e "$source/" -e "${CARGO_HOME:-$HOME/.cargo}/" . ../debug
 }
@@ -51,5 +59,6 @@ checks_of_every_package() {
     check third_parties_are_named_with_their_licences
     check debug_symbols_are_in_the_other_package_under_the_build_ids
     check programs_are_hardened
+    check programs_tell_the_commit_they_were_made_from
     check no_file_tells_where_it_was_built
 }

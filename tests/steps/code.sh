@@ -144,8 +144,12 @@ fuzz() (
 
 # Each program and subcommand, its page, and what asks it for help.
 flags_stand_in_the_man_pages() {
-    local subcommand nested bad=0
+    local subcommand nested pages=target/assets/gateway/man bad=0
     page_has_flags target/assets/man/msgqd.8 target/release/msgqd || bad=1
+    page_has_flags $pages/msgq-nats.8 target/release/msgq-nats || bad=1
+    for subcommand in $(subcommands_of target/release/msgq-nats); do
+        page_has_flags "$pages/msgq-nats-$subcommand.8" target/release/msgq-nats "$subcommand" || bad=1
+    done
     page_has_flags target/assets/man/msgqctl.1 target/release/msgqctl || bad=1
     for subcommand in $(subcommands_of target/release/msgqctl); do
         page_has_flags "target/assets/man/msgqctl-$subcommand.1" target/release/msgqctl "$subcommand" || bad=1

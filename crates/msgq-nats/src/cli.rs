@@ -4,9 +4,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use log::Level;
 use std::path::PathBuf;
 
+/// What `--version` says; `-V` says the first word. The build script knows the rest.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\ncommit: ", env!("MSGQ_COMMIT"), "\nbuild: ", env!("MSGQ_BUILD"));
+
 /// Gateway between System V message queues and NATS.
 #[derive(Debug, Parser)]
-#[command(name = "msgq-nats", version, about, long_about = LONG_ABOUT, max_term_width = 100, after_long_help = EXAMPLES_AND_PLACES)]
+#[command(name = "msgq-nats", version, long_version = LONG_VERSION, about, long_about = LONG_ABOUT, max_term_width = 100, after_long_help = EXAMPLES_AND_PLACES)]
 pub struct Arguments {
     /// The configuration; nats.toml(5) has all settings
     #[arg(long, global = true, value_name = "FILE", default_value = crate::config::SYSTEM_CONFIG)]

@@ -1,0 +1,1 @@
+../msgqctl/build.rs
