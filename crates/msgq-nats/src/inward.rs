@@ -5,10 +5,10 @@
 
 mod clients;
 mod local_queue;
-mod lost_acknowledgements;
 mod memory;
 mod requests;
 mod route;
+mod stalled_consumer;
 mod stream;
 mod taking;
 

@@ -15,13 +15,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 
 /// Whoever asks says how long it waits; a thread is not kept for ever all the same.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// For a reply, where the connection takes nothing.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
-/// For the word of the server that nothing more comes.
+/// What comes in this time is counted before the subscription ends.
+const DRAIN_LOOK: Duration = Duration::from_millis(50);
+/// For the last messages of the subscription.
+const LAST_LIMIT: Duration = Duration::from_millis(300);
+/// For the end of what the client library has.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 /// Until a subscription that was refused is tried again.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -42,7 +46,7 @@ pub(super) async fn serve(route: &Arc<Route>, mut stop: Stop) -> Result<(), Stri
     let work = move |job: Job| work(&worker, &runtime, job);
     let clients = Clients::start(&settings.name, settings.clients, settings.max_pending, work)?;
     let mut denials = route.gateway.denials();
-    let mut subscription = subscribe(route).await?;
+    let (mut subscription, mut taken) = (subscribe(route).await?, 0);
     loop {
         tokio::select! {
             () = stop.requested() => break,
@@ -55,15 +59,18 @@ pub(super) async fn serve(route: &Arc<Route>, mut stop: Stop) -> Result<(), Stri
                     () = stop.requested() => break,
                     () = sleep(PAUSE) => {}
                 }
-                subscription = subscribe(route).await?;
+                (subscription, taken) = (subscribe(route).await?, 0);
             }
             message = subscription.next() => match message {
-                Some(message) => take(route, &clients, message).await,
-                None => subscription = subscribe(route).await?,
+                Some(message) => {
+                    taken += 1;
+                    take(route, &clients, message).await;
+                }
+                None => (subscription, taken) = (subscribe(route).await?, 0),
             },
         }
     }
-    drain(route, &clients, subscription).await;
+    drain(route, &clients, subscription, taken).await;
     clients.finish().await;
     Ok(())
 }
@@ -74,18 +81,43 @@ async fn subscribe(route: &Route) -> Result<Subscriber, String> {
     subscribed.map_err(|error| format!("route {}: cannot subscribe to subject {subject}: {error}", route.name()))
 }
 
-/// No more is sent to this gateway, and what is on its way already is taken.
-async fn drain(route: &Arc<Route>, clients: &Clients<Job>, mut subscription: Subscriber) {
-    if subscription.drain().await.is_err() {
+/// No more is sent to this gateway, and what is on its way already is taken; `taken` are the messages of this subscription so
+/// far.
+///
+/// The client library (async-nats 0.50, `drain_pings` of its lib.rs) forgets a subscription once it has written the word that
+/// ends it, and drops what the server sent before it read that word. So both are told a number first: the server sends no more
+/// than so many, and the library waits for as many. There are more of them than can be on their way, and they come soon where
+/// requests come one behind the other. Where they do not, one in the very moment of the end is unlikely.
+async fn drain(route: &Arc<Route>, clients: &Clients<Job>, mut subscription: Subscriber, taken: u64) {
+    let (came, _) = take_for(DRAIN_LOOK, route, clients, &mut subscription).await;
+    if subscription.unsubscribe_after(taken + 2 * came + 2).await.is_err() {
         return;
     }
-    let rest = async {
-        while let Some(message) = subscription.next().await {
-            take(route, clients, message).await;
+    let (_, is_over) = take_for(LAST_LIMIT, route, clients, &mut subscription).await;
+    if is_over || subscription.drain().await.is_err() {
+        return;
+    }
+    let (_, is_over) = take_for(DRAIN_LIMIT, route, clients, &mut subscription).await;
+    if !is_over && route.gateway.trouble().is_none() {
+        log::warn!("route {}: the client of NATS did not confirm the end of the subscription", route.name());
+    }
+}
+
+/// Takes what comes in that time: how many they were, and whether the subscription is over.
+async fn take_for(
+    limit: Duration,
+    route: &Arc<Route>,
+    clients: &Clients<Job>,
+    subscription: &mut Subscriber,
+) -> (u64, bool) {
+    let (end, mut came) = (tokio::time::Instant::now() + limit, 0);
+    loop {
+        match timeout_at(end, subscription.next()).await {
+            Ok(Some(message)) => take(route, clients, message).await,
+            Ok(None) => return (came, true),
+            Err(_) => return (came, false),
         }
-    };
-    if timeout(DRAIN_LIMIT, rest).await.is_err() && route.gateway.trouble().is_none() {
-        log::warn!("route {}: the server of NATS did not confirm the end of the subscription", route.name());
+        came += 1;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The durable consumer of a stream, found or made.
 
+use super::stalled_consumer::DESCRIPTION;
 use crate::config::InStream;
 use crate::connection::Gateway;
 use async_nats::jetstream::ErrorCode;
@@ -81,7 +82,7 @@ async fn consumer(handle: &Handle, stream: &InStream, filter: &str) -> Result<Pu
     }
     let config = Config {
         durable_name: Some(consumer_name.clone()),
-        description: Some("msgq-nats".to_owned()),
+        description: Some(DESCRIPTION.to_owned()),
         ack_policy: AckPolicy::Explicit,
         ack_wait: ACK_WAIT,
         max_ack_pending: UNDER_WAY,

@@ -2,9 +2,9 @@
 
 use super::clients::Clients;
 use super::local_queue::Put;
-use super::lost_acknowledgements;
 use super::memory::{Identity, Memory};
 use super::route::Route;
+use super::stalled_consumer::{Found, StalledConsumer};
 use super::stream::{ACK_WAIT, Opened, open};
 use crate::config::InStream;
 use crate::metrics::Outcome;
@@ -108,6 +108,7 @@ impl Taker {
             },
         };
         self.memory.is_of_stream(made_ns);
+        let mut stalled = StalledConsumer::default();
         loop {
             let next = tokio::select! {
                 () = stop.requested() => {
@@ -117,17 +118,26 @@ impl Taker {
                 next = timeout(IDLE, messages.next()) => next,
             };
             let Ok(next) = next else {
-                if let Some(numbers) = lost_acknowledgements::repeat(gateway.client(), &stream, &consumer).await {
-                    let name = self.route.name();
-                    log::warn!("route {name}: NATS had lost that it had been told of messages {numbers}; told again");
+                match stalled.look(gateway.client(), &stream, &consumer).await {
+                    Found::Nothing => {}
+                    Found::ToldAgain(what) => log::warn!("route {}: {what}", self.route.name()),
+                    Found::Removed(why) => return Some(why),
+                    Found::Stalled(why) => self.stands_still(&why),
                 }
                 continue;
             };
+            stalled = StalledConsumer::default();
             match next {
                 Some(Ok(message)) => self.take(message).await,
                 Some(Err(error)) => return Some(format!("stream {}: {}", self.stream.name, told(&error))),
                 None => return Some(format!("stream {} gives no more messages", self.stream.name)),
             }
+        }
+    }
+
+    fn stands_still(&self, why: &str) {
+        if let Some(more) = self.route.failures.admit() {
+            log::error!("route {}: stands still: {why}{more}", self.route.name());
         }
     }
 
