@@ -25,7 +25,7 @@ programs_shipped=(msgqd msgqctl)
 # What is shipped, which the black-box tests use; and what only helps here, which is not optimised.
 programs() {
     # With the features of the whole workspace, as the package has them.
-    step build reproducibly cargo build --release --workspace --locked "${programs_shipped[@]/#/--bin=}"
+    step build reproducibly cargo build --release --workspace --locked "${programs_shipped[@]/#/--bin=}" --example=plain_nats
     step build-switches build_with_switches
     step build-tools cargo build --workspace --locked --bin=msgqd-assets --bin=msgqd-rooms --bin=msgqd-picture --examples
     step rooms target/debug/msgqd-rooms .
