@@ -86,8 +86,9 @@ async fn subscribe(route: &Route) -> Result<Subscriber, String> {
 ///
 /// The client library (async-nats 0.50, `drain_pings` of its lib.rs) forgets a subscription once it has written the word that
 /// ends it, and drops what the server sent before it read that word. So both are told a number first: the server sends no more
-/// than so many, and the library waits for as many. There are more of them than can be on their way, and they come soon where
-/// requests come one behind the other. Where they do not, one in the very moment of the end is unlikely.
+/// than so many, and the library waits for as many. There are more of them than are on their way over a link of up to 100 ms,
+/// and they come soon where requests come one behind the other. Where they do not, one in the very moment of the end is
+/// unlikely.
 async fn drain(route: &Arc<Route>, clients: &Clients<Job>, mut subscription: Subscriber, taken: u64) {
     let (came, _) = take_for(DRAIN_LOOK, route, clients, &mut subscription).await;
     if subscription.unsubscribe_after(taken + 2 * came + 2).await.is_err() {

@@ -68,7 +68,9 @@ fn gives_nothing_out(info: &Info) -> bool {
 
 async fn removed(stream: &Stream, info: &Info) -> Found {
     let (stream_name, name) = (escape(info.stream_name.as_bytes()), escape(info.name.as_bytes()));
-    let why = format!("consumer {name} of stream {stream_name} waits for a message that was acknowledged long ago");
+    let why = format!(
+        "consumer {name} of stream {stream_name} gives nothing out, since a message counts as under way that no gateway has"
+    );
     let help = format!("remove it, and the gateway makes it anew: nats consumer rm {stream_name} {name}");
     if stream.cached_info().config.retention != RetentionPolicy::WorkQueue {
         // A new one begins with messages that were handled.

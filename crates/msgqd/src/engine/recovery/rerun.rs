@@ -29,9 +29,7 @@ pub(super) fn rerun_requests(recovery: &Recovery<'_>) {
         for (index, slot) in waiting {
             let thread = std::thread::Builder::new().name(format!("recovery-{index}")).stack_size(stack_size);
             // No request is taken before all of them have ended, so nobody needs to wait for the announcement.
-            let (body, _) = vital(move || {
-                finish(recovery, index, slot);
-            });
+            let (body, _) = vital(move || finish(recovery, index, slot));
             if thread.spawn_scoped(scope, body).is_err() {
                 finish(recovery, index, slot);
             }

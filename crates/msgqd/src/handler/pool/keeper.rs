@@ -43,9 +43,7 @@ impl<B: Backend> Keeper<B> {
     pub(super) fn spawn(shared: &Arc<PoolShared<B>>, place: usize) -> io::Result<()> {
         let keeper = Self { shared: Arc::clone(shared), place };
         shared.lock().keepers += 1;
-        let (body, announcement) = vital(move || {
-            keeper.run();
-        });
+        let (body, announcement) = vital(move || keeper.run());
         let spawned = thread::Builder::new().name(format!("keeper-{place}")).spawn(body);
         announcement.wait();
         if spawned.is_err() {
