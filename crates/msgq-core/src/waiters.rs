@@ -16,6 +16,7 @@ pub use deadlock::{Deadlock, Spare, deadlock};
 pub use waiter::{Waiter, WaiterSomewhere};
 
 use asleep::OwnClocks;
+use nix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 pub use thread::visible_processes;
 use thread::{ProcessLook, look_at_process};
@@ -23,6 +24,8 @@ pub(crate) use thread::{is_here, waiting_call};
 
 /// A machine on which processes come and go faster than they are looked at must not keep the walk going.
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
+/// The same by the clock, where the walk itself gets no CPU.
+const LOOK_LIMIT_ON_A_BUSY_MACHINE: Duration = Duration::from_secs(5);
 
 /// All who wait on queues of this IPC namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,12 +46,13 @@ impl Waiters {
     /// Looks at every thread that `/proc` shows.
     #[must_use]
     pub fn look() -> Self {
-        let deadline = Instant::now() + LOOK_LIMIT;
+        let (started, began_at) = (Instant::now(), used_of_the_cpu());
         let mut seen = Self { is_complete: true, ..Self::default() };
         let mut clocks = OwnClocks::default();
         for pid in visible_processes() {
             seen.add(look_at_process(pid));
-            if Instant::now() > deadline {
+            let is_too_long = used_of_the_cpu().saturating_sub(began_at) > LOOK_LIMIT;
+            if is_too_long || started.elapsed() > LOOK_LIMIT_ON_A_BUSY_MACHINE {
                 seen.is_complete = false;
                 break;
             }
@@ -87,6 +91,11 @@ impl Waiters {
     pub fn all(&self) -> &[Waiter] {
         &self.waiters
     }
+}
+
+/// By this thread so far.
+fn used_of_the_cpu() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
 #[cfg(test)]

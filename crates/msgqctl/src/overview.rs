@@ -24,4 +24,4 @@ pub(crate) use look::Overview;
 pub(crate) use row::QueueRow;
 pub(crate) use server::QueueServerState;
 pub(crate) use stale::StaleWaiter;
-pub(crate) use waiting::{WaiterRow, waiting_on};
+pub(crate) use waiting::{UnseenWaiters, WaiterRow, waiting_on};

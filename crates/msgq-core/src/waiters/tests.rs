@@ -44,6 +44,29 @@ fn who_waits_is_seen_with_queue_type_and_size_and_is_gone_with_the_queue() {
 }
 
 #[test]
+fn threads_that_go_from_call_to_call_are_never_said_to_wait_somewhere_unseen() {
+    let scratch = ScratchQueue::new();
+    let queue = *scratch;
+    let pass_on = |from: i64, to: i64| {
+        spawn(move || {
+            let mut buffer = MessageBuffer::new();
+            while queue.receive(from, &mut buffer).is_ok() && queue.send(to, b"ball").is_ok() {
+                sleep(Duration::from_micros(1));
+            }
+        })
+    };
+    let players = [pass_on(1, 2), pass_on(2, 1)];
+    queue.send(1, b"ball").unwrap();
+    let own = std::process::id().cast_signed();
+    let unseen = (0..20_000).flat_map(|_| look_at_process(own).somewhere).count();
+    queue.remove().unwrap();
+    for player in players {
+        player.join().unwrap();
+    }
+    assert_eq!(unseen, 0);
+}
+
+#[test]
 fn who_waits_longer_has_slept_longer_and_never_longer_than_it_waits() {
     let scratch = ScratchQueue::new();
     let queue = *scratch;

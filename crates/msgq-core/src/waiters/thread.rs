@@ -19,6 +19,9 @@ const WAITS_FOR_OTHERS: [&str; 5] = ["futex", "sigtimedwait", "sigsuspend", "pau
 /// same, and begins it anew when it runs on.
 const HALTS: [&str; 5] = ["signal_stop", "get_signal", "freezer", "refrigerator", "ptrace_stop"];
 
+/// Looks at a thread that seems to wait where it cannot be seen, before the last one.
+const LOOKS: usize = 4;
+
 /// What one process showed.
 #[derive(Debug, Default)]
 pub(super) struct ProcessLook {
@@ -94,7 +97,14 @@ pub(super) fn look_at_process(pid: i32) -> ProcessLook {
     look
 }
 
+/// Between two readings a thread may go on to another call. It waits somewhere unseen only if several looks say so.
 fn look_at_thread(pid: i32, tid: i32) -> ThreadLook {
+    let mut looks = (0..LOOKS).map(|_| look_once_at_thread(pid, tid));
+    let seen = looks.find(|look| !matches!(look, ThreadLook::WaitsSomewhere { .. }));
+    seen.unwrap_or_else(|| look_once_at_thread(pid, tid))
+}
+
+fn look_once_at_thread(pid: i32, tid: i32) -> ThreadLook {
     let read = |name: &str| proc_text(&format!("/proc/{pid}/task/{tid}/{name}"));
     let wchan = read("wchan").unwrap_or_default();
     let is_sender = wchan.contains("msgsnd");

@@ -3,7 +3,7 @@
 use super::finding::{Finding, QueueVerdict};
 use super::last_use::{LastUse, UserState};
 use super::server::QueueServer;
-use super::waiting::WaiterRow;
+use super::waiting::{UnseenWaiters, WaiterRow};
 use crate::system::names::Named;
 use msgq_core::queue::QueueStat;
 
@@ -19,8 +19,8 @@ pub(crate) struct QueueFacts {
     pub(super) is_sent_to_by_msgqd: bool,
     pub(crate) senders: Vec<WaiterRow>,
     pub(crate) receivers: Vec<WaiterRow>,
-    /// Somebody may wait on it whom this user may not see.
-    pub(crate) may_hide_waiters: bool,
+    /// Somebody may wait on it who was not seen.
+    pub(crate) unseen_waiters: Option<UnseenWaiters>,
     pub(super) deadlock: Option<Finding>,
     pub(crate) server: QueueServer,
     /// The configurations that name it, as they are shown.

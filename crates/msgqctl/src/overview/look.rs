@@ -8,7 +8,7 @@ use super::names::Names;
 use super::server::{QueueServerState, Servers};
 use super::stale::StaleWaiter;
 use super::verdict::judge;
-use super::waiting::{hidden_processes, may_hide_waiters, waiting_on};
+use super::waiting::{UnseenWaiters, hidden_processes, waiting_on};
 use crate::deadlock::verdict_on_deadlock;
 use crate::target::{QueueOptions, Target};
 use msgq_core::queue::{Queue, QueueStat, stat_of_every_queue};
@@ -85,7 +85,7 @@ impl Sources<'_> {
             is_sent_to_by_msgqd: servers.is_msgqd(stat.last_send_pid),
             senders,
             receivers,
-            may_hide_waiters: may_hide_waiters(waiters, &stat),
+            unseen_waiters: UnseenWaiters::of(waiters, &stat),
             deadlock: deadlock_of(options, &stat, waiters),
             server,
             configurations: stat.key.map(|key| configurations.files_of(key)).unwrap_or_default(),

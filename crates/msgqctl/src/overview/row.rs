@@ -54,7 +54,7 @@ impl From<&QueueFacts> for QueueRow {
             changed_at_s: stat.last_change_time,
             waiting_senders: facts.senders.clone(),
             waiting_receivers: facts.receivers.clone(),
-            may_hide_waiters: facts.may_hide_waiters,
+            may_hide_waiters: facts.unseen_waiters.is_some(),
             server: facts.server.clone(),
             configurations: facts.configurations.clone(),
             verdict: facts.verdict(),

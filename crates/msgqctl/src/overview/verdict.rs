@@ -76,7 +76,7 @@ fn why_nobody_receives(facts: &QueueFacts, now_s: i64) -> String {
     let Some(last) = &facts.last_receive else { return "nobody has received from it so far".to_owned() };
     let when = format!("{} received last, {} ago", last.label(), age(last.at_s, now_s));
     match last.state {
-        UserState::Alive if facts.may_hide_waiters => format!("{when}, and lives"),
+        UserState::Alive if facts.unseen_waiters.is_some() => format!("{when}, and lives"),
         UserState::Alive => format!("{when}, and lives, but does not wait for messages"),
         _ => when,
     }
@@ -127,7 +127,7 @@ fn stale_readers(facts: &QueueFacts) -> Option<Finding> {
 
 fn abandoned(facts: &QueueFacts, now_s: i64, idle_for_s: i64) -> Option<Finding> {
     let is_somebodys = facts.server.state != QueueServerState::None || !facts.configurations.is_empty();
-    let has_waiters = !facts.senders.is_empty() || !facts.receivers.is_empty() || facts.may_hide_waiters;
+    let has_waiters = !facts.senders.is_empty() || !facts.receivers.is_empty() || facts.unseen_waiters.is_some();
     let unmoved_s = now_s.saturating_sub(facts.moved_at_s());
     if is_somebodys || has_waiters || unmoved_s < idle_for_s {
         return None;
@@ -209,9 +209,7 @@ fn usage(facts: &QueueFacts, now_s: i64, idle_for_s: i64) -> Finding {
     if !facts.configurations.is_empty() {
         reasons.push(format!("named by {}", join(&facts.configurations)));
     }
-    if facts.may_hide_waiters {
-        reasons.push("whether somebody waits on it is hidden from this user".to_owned());
-    }
+    reasons.extend(facts.unseen_waiters.map(|unseen| unseen.sentence().to_owned()));
     Finding::new(if is_in_use { QueueVerdict::InUse } else { QueueVerdict::Idle }, reasons.join(", "))
 }
 

@@ -90,13 +90,35 @@ pub(crate) fn waiting_on(
     (rows(senders), rows(receivers))
 }
 
-/// Whether somebody may wait on a queue whom this user may not see. Who may use one for its owner alone is of the same user,
-/// or root.
-pub(super) fn may_hide_waiters(waiters: &Waiters, stat: &QueueStat) -> bool {
-    let own = nix::unistd::geteuid();
-    let is_private = stat.mode & 0o066 == 0 && stat.uid == own.as_raw();
-    let is_hidden = hidden_processes(waiters) > 0 && !is_private;
-    !waiters.is_complete || !waiters.somewhere.is_empty() || is_hidden
+/// Why it is not known whether more wait on a queue than were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnseenWaiters {
+    /// This user may not look at all processes.
+    Hidden,
+    /// The time for one look was over before all processes were looked at.
+    NotInTime,
+}
+
+impl UnseenWaiters {
+    /// Who may use a queue for its owner alone is of the same user, or root.
+    pub(super) fn of(waiters: &Waiters, stat: &QueueStat) -> Option<Self> {
+        let own = nix::unistd::geteuid();
+        let is_private = stat.mode & 0o066 == 0 && stat.uid == own.as_raw();
+        let is_hidden = hidden_processes(waiters) > 0 && !is_private;
+        if is_hidden || !waiters.somewhere.is_empty() {
+            return Some(Self::Hidden);
+        }
+        (!waiters.is_complete).then_some(Self::NotInTime)
+    }
+
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::Hidden => "whether somebody waits on it is hidden from this user",
+            Self::NotInTime => {
+                "whether somebody waits on it is not known: the time for a look at all processes was over"
+            }
+        }
+    }
 }
 
 /// What is hidden from root too, such as the init of some containers, nobody can look at.

@@ -2,7 +2,7 @@
 
 use super::report::name;
 use crate::failure::{Failure, Status};
-use crate::overview::{QueueFacts, QueueServerState, QueueVerdict, UserState, WaiterRow};
+use crate::overview::{QueueFacts, QueueServerState, QueueVerdict, UnseenWaiters, UserState, WaiterRow};
 use msgq_core::queue::{Queue, QueueStat};
 use msgq_core::waiters::Waiters;
 
@@ -37,8 +37,9 @@ fn uses(facts: &QueueFacts) -> Vec<String> {
     }
     reasons.extend(waiting(&facts.receivers, "messages"));
     reasons.extend(waiting(&facts.senders, "room"));
-    if facts.may_hide_waiters {
-        reasons.push("whether somebody waits on it is hidden from this user; root sees it".to_owned());
+    if let Some(unseen) = facts.unseen_waiters {
+        let advice = if unseen == UnseenWaiters::Hidden { "; root sees it" } else { "; run it again" };
+        reasons.push(format!("{}{advice}", unseen.sentence()));
     }
     // A msgqd only sends to a queue of a client's own, which is gone.
     if facts.verdict() != QueueVerdict::Abandoned && !facts.is_sent_to_by_msgqd_alone() {

@@ -2,7 +2,7 @@
 
 use super::contents::QueueContents;
 use crate::output::{StyledText, Text, rough_age_s};
-use crate::overview::{LastUse, QueueFacts, QueueRow};
+use crate::overview::{LastUse, QueueFacts, QueueRow, UnseenWaiters};
 use serde::Serialize;
 
 /// Result of `remove`.
@@ -77,8 +77,7 @@ pub(super) fn users(facts: &QueueFacts, now_s: i64) -> String {
         None => format!("nobody ever {did}"),
     };
     let waiting = match facts.senders.len() + facts.receivers.len() {
-        0 if facts.may_hide_waiters => "whether somebody waits on it is hidden from this user".to_owned(),
-        0 => "nobody waits on it".to_owned(),
+        0 => facts.unseen_waiters.map_or("nobody waits on it", UnseenWaiters::sentence).to_owned(),
         1 => "1 waits on it".to_owned(),
         waiters => format!("{waiters} wait on it"),
     };

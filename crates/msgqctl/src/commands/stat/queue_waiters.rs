@@ -61,7 +61,7 @@ impl QueueWaiters {
             said.push(format!("on which queue {} in msgsnd or msgrcv waits", counted(self.somewhere, "thread")));
         }
         if !self.is_complete {
-            said.push("all programs: there were too many for one look".to_owned());
+            said.push("all programs: the time for one look was over".to_owned());
         }
         let advice = if is_root { "" } else { "; root sees it" };
         (!said.is_empty()).then(|| format!("{}{advice}", said.join("; ")))
