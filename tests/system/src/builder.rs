@@ -29,6 +29,7 @@ pub struct DaemonBuilder {
     user: Option<u32>,
     key_argument: bool,
     config_argument: bool,
+    own_session: bool,
 }
 
 impl DaemonBuilder {
@@ -48,6 +49,7 @@ impl DaemonBuilder {
             user: None,
             key_argument: true,
             config_argument: true,
+            own_session: false,
         }
     }
 
@@ -143,6 +145,25 @@ impl DaemonBuilder {
         self
     }
 
+    /// Whether [`DaemonBuilder::own_session`] was said.
+    #[must_use]
+    pub fn has_own_session(&self) -> bool {
+        self.own_session
+    }
+
+    /// The lines that were set for this table.
+    #[must_use]
+    pub fn settings_of(&self, table: &str) -> &str {
+        self.settings.get(table).map_or("", String::as_str)
+    }
+
+    /// Runs it in a session of its own, which the scheduler gives a share of its own, as it does with a service.
+    #[must_use]
+    pub fn own_session(mut self) -> Self {
+        self.own_session = true;
+        self
+    }
+
     /// Removes a variable that [`DaemonBuilder::env`] set.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
@@ -219,6 +240,11 @@ impl DaemonBuilder {
                     nix::unistd::chown(directory, Some(Uid::from_raw(id)), None).unwrap();
                 }
                 as_user(id, &self.copy_for_everyone(&self.program))
+            }
+            None if self.own_session => {
+                let mut command = Command::new("setsid");
+                command.arg(&self.program);
+                command
             }
             None => Command::new(&self.program),
         };

@@ -1,7 +1,8 @@
 //! Ordinary clients beside clients that keep the queue full for ever. What a flood leaves to an ordinary client at best
 //! shows a server that only drains, and answers nobody else.
 //!
-//! `MSGQD_TEST_FLOOD_S` is how many seconds each flood lasts, 3 if unset; above that large queues are tried too.
+//! `MSGQD_TEST_FLOOD_S` is how many seconds each flood lasts, 3 if unset. Above that, as `tests/run flood SECONDS` has it, large
+//! queues are tried too, and a daemon in a session of its own; and what each second brought is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::queue::QueueKey;
@@ -54,19 +55,44 @@ fn drain_only_flood(max_bytes: u64, ordinary: usize, kind: &[&str]) -> Vec<Secon
 /// With one worker and with four, and with answers in the same queue and in a second one.
 fn each_daemon(test: impl Fn(&DaemonBuilder, u64)) {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_long = seconds() > SHORT_S;
     let sizes = [16_384, 1 << 20];
-    for max_bytes in &sizes[..if seconds() > SHORT_S { 2 } else { 1 }] {
+    for max_bytes in &sizes[..if is_long { 2 } else { 1 }] {
         for workers in [1, 4] {
             let builder = DaemonBuilder::new().workers(workers).set("queue", &format!("max_bytes = {max_bytes}"));
-            builder.with_one_queue_and_with_two().iter().for_each(|builder| test(builder, *max_bytes));
+            let one_queue = builder.another().own_session();
+            let sessions = is_long.then_some(one_queue);
+            builder.with_one_queue_and_with_two().iter().chain(&sessions).for_each(|builder| test(builder, *max_bytes));
         }
     }
+}
+
+/// What an attempt brought, as an error when that is not what is wanted.
+fn judged(good: bool, builder: &DaemonBuilder, max_bytes: u64, brought: &str) -> Result<(), String> {
+    let session = if builder.has_own_session() { ", in a session of its own" } else { "" };
+    let queues = if builder.has_second_queue() { ", two queues" } else { "" };
+    let told = format!("{}{queues}, {max_bytes} bytes{session}: {brought}", builder.settings_of("service").trim());
+    if seconds() > SHORT_S {
+        println!("{} {told}", if good { "held" } else { "MISSED" });
+    }
+    good.then_some(()).ok_or(told)
 }
 
 /// The test fails when every attempt says what is wrong.
 fn holds_at_least_once(attempt: impl Fn() -> Result<(), String>) {
     let wrong: Vec<String> = (0..ATTEMPTS).map_while(|_| attempt().err()).collect();
     assert!(wrong.len() < ATTEMPTS, "each time: {wrong:#?}");
+}
+
+/// Answers in each second and the longest wait, and of a flood that reads, what part of what it sent it read.
+fn table(seconds: &[Second]) -> String {
+    let told = |second: &Second| match second {
+        Second { answered: 0, flood_sent, flood_read, .. } if *flood_sent > 0 && *flood_read > 0 => {
+            format!("{} % of {flood_sent}", 100 * flood_read / flood_sent)
+        }
+        Second { answered, longest_ms, .. } => format!("{answered} ({longest_ms} ms)"),
+    };
+    seconds.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 fn answers(seconds: &[Second]) -> u64 {
@@ -89,7 +115,7 @@ fn is_served_beside(senders: &str, builder: &DaemonBuilder, max_bytes: u64) -> R
     // A second without an answer and without a wait is one in which its own request found no room.
     let steady = served.iter().all(|second| second.answered > 0 || second.longest_ms < limit_ms);
     let good = enough && steady && longest_ms(&served) <= limit_ms;
-    good.then_some(()).ok_or_else(|| format!("{builder:?}, {max_bytes} bytes: {served:?}; at best {best:?}"))
+    judged(good, builder, max_bytes, &format!("{}; at best {}", table(&served), table(&best)))
 }
 
 #[test]
@@ -110,7 +136,7 @@ fn clients_that_send_without_a_limit_and_read_beside_it_get_a_fifth_of_their_ans
             let served = flood(daemon.key(), 0, &["duplex", "40", "0"]);
             daemon.stop();
             let good = served.iter().all(|second| second.flood_read > 0 && second.flood_read * 5 >= second.flood_sent);
-            good.then_some(()).ok_or_else(|| format!("{builder:?}, {max_bytes} bytes: {served:?}"))
+            judged(good, builder, max_bytes, &table(&served))
         });
     });
 }
@@ -126,7 +152,35 @@ fn clients_with_eight_unread_answers_each_by_the_thousand_stall_nobody_for_long(
             let least = answers(&alone) / u64::try_from(alone.len()).unwrap() / 10;
             // In the first second a thousand processes start, and send what they have to send.
             let good = served.iter().skip(1).all(|second| second.answered >= least);
-            good.then_some(()).ok_or_else(|| format!("{builder:?}, {max_bytes} bytes: {served:?}, alone {alone:?}"))
+            judged(good, builder, max_bytes, &format!("{}; alone {}", table(&served), table(&alone)))
+        });
+    });
+}
+
+#[test]
+fn a_program_with_more_threads_than_the_outbox_has_places_takes_nobody_s_answers() {
+    each_daemon(|builder, max_bytes| {
+        holds_at_least_once(|| {
+            let daemon = builder.start();
+            let alone = flood(daemon.key(), 4, &["none", "0"]);
+            let served = flood(daemon.key(), 4, &["threads", "5000"]);
+            daemon.stop();
+            let least = answers(&alone) / u64::try_from(alone.len()).unwrap() / 10;
+            let good = served.iter().skip(1).all(|second| second.answered >= least && second.longest_ms <= LONGEST_MS);
+            judged(good, builder, max_bytes, &format!("{}; alone {}", table(&served), table(&alone)))
+        });
+    });
+}
+
+#[test]
+fn a_full_outbox_of_unread_answers_costs_others_no_second() {
+    each_daemon(|builder, max_bytes| {
+        holds_at_least_once(|| {
+            let daemon = builder.start();
+            let served = flood(daemon.key(), 4, &["unread", "1000", "20"]);
+            daemon.stop();
+            let good = served.iter().skip(1).all(|second| second.answered > 0);
+            judged(good, builder, max_bytes, &table(&served))
         });
     });
 }
