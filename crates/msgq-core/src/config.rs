@@ -3,7 +3,7 @@
 //! Every error, whether of syntax, of a name, of a type or of a value, comes in one form: file, line, column, what is
 //! wrong, the line itself with a caret below, and what to write instead.
 
-mod check;
+pub mod check;
 mod drop_ins;
 mod error;
 mod handler;
@@ -21,6 +21,7 @@ pub use drop_ins::{drop_in_directory, drop_in_files};
 pub use error::ConfigError;
 pub use handler::{ExecConfig, HandlerConfig, Pass, ProgramConfig, UnixConfig, WorkerConfig};
 pub use overlong::Overlong;
+pub use raw::explain;
 pub use settings::{
     Config, KeyError, KeySetting, LOG_LEVELS, LogConfig, OnCrash, QueueConfig, QueueFate, ServiceConfig, Spin,
     Takeover, Workers,

@@ -1,7 +1,9 @@
 //! The command line.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 use log::Level;
+use msgq_core::config::LOG_LEVELS;
 use std::path::PathBuf;
 
 /// What `--version` says; `-V` says the first word. The build script knows the rest.
@@ -18,8 +20,8 @@ pub struct Arguments {
     /// Check the configuration, and the ones of msgqd that it names, and end
     #[arg(long)]
     pub check_config: bool,
-    /// How much is logged: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
+    /// Log this and everything more important
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", value_parser = log_level())]
     pub log_level: Level,
     /// What to do; without a command, the gateway runs
     #[command(subcommand)]
@@ -101,4 +103,25 @@ const LONG_ABOUT: &str = "Gateway between System V message queues and NATS.\n\n\
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+fn log_level() -> impl TypedValueParser<Value = Level> {
+    let names = LOG_LEVELS.map(|(name, _, meaning)| PossibleValue::new(name).help(meaning));
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_of_the_log_that_is_none_is_told_with_those_that_are() {
+        for bad in ["5", "loud", ""] {
+            let error = Arguments::try_parse_from(["msgq-nats", "--log-level", bad]).unwrap_err().to_string();
+            assert!(error.contains("possible values: error, warn, info, debug, trace"), "{error}");
+            assert!(!error.contains("attempted"), "{error}");
+        }
+        let arguments = Arguments::try_parse_from(["msgq-nats", "--log-level", "debug"]).unwrap();
+        assert_eq!(arguments.log_level, Level::Debug);
+    }
 }

@@ -47,8 +47,8 @@ impl Config {
     /// # Errors
     /// When it says something that is not allowed.
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
-        let raw: raw::Config = toml::from_str(text).map_err(|error| ConfigError::of_toml(name, text, &error))?;
-        check::checked(&raw).map_err(|invalid| ConfigError::of_setting(name, text, &invalid))
+        let checked = raw::read(text).and_then(|raw| check::checked(&raw));
+        checked.map_err(|invalid| ConfigError::of_setting(name, text, &invalid))
     }
 }
 

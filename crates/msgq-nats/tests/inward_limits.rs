@@ -102,7 +102,7 @@ fn a_request_whose_time_is_over_before_a_client_is_free_is_not_run() {
     std::thread::sleep(Duration::from_millis(300));
     drop(gate.0);
     assert_eq!(runtime.block_on(first).unwrap(), done("first"));
-    let expected = "not run: none of the 1 clients of host a was free within 90 ms";
+    let expected = "not run: no client of host a was free within 90 ms (clients = 1)";
     assert_eq!(runtime.block_on(second).unwrap(), (-1, "not-run".to_owned(), expected.to_owned()));
     assert_eq!(*seen.lock().unwrap(), ["first"]);
 }

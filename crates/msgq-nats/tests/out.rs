@@ -153,7 +153,7 @@ fn requests_beyond_the_bound_wait_for_a_place_within_their_deadline() {
     first.send(1, 600_000, 1, b"slow");
     received.recv_timeout(PATIENCE).unwrap();
     let answer = second.ask(2, 100, b"x");
-    let expected = "not run: 1 requests are under way already (max_in_flight) and none ended within 90 ms";
+    let expected = "not run: 1 request is under way already (max_in_flight) and none ended within 90 ms";
     assert_eq!((answer.status, answer.text().as_str()), (-1, expected));
     drop(first);
     assert_eq!(second.ask(3, 10_000, b"x").text(), "X", "who hung up gave its place free");

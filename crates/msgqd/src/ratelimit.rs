@@ -91,6 +91,19 @@ mod tests {
     }
 
     #[test]
+    fn a_note_is_there_only_where_something_was_left_out() {
+        let limit = RateLimit::new("test");
+        for _ in 0..5 {
+            assert_eq!(limit.admit_with_note("more").as_deref(), Some(""));
+        }
+        assert_eq!(limit.admit_with_note("more"), None);
+        assert_eq!(limit.admit_with_note("more"), None);
+        // As if the last line was written an interval ago.
+        limit.state.lock().unwrap().last_line = Instant::now().checked_sub(INTERVAL);
+        assert_eq!(limit.admit_with_note("more").as_deref(), Some(" (2 more)"));
+    }
+
+    #[test]
     fn what_was_left_out_is_told_when_things_calm_down() {
         let limit = RateLimit::new("test");
         let start = Instant::now();

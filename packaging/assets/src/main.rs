@@ -112,4 +112,15 @@ mod tests {
         assert!(!is_page(Path::new("msgqd.toml")));
         assert!(!is_page(Path::new("README.md")));
     }
+
+    #[test]
+    fn the_readme_says_which_rust_the_source_needs_and_where_it_comes_from() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let read = |name: &str| fs::read_to_string(repository.join(name)).unwrap();
+        let (manifest, readme) = (read("Cargo.toml"), read("README.md"));
+        let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+        for part in ["https://rustup.rs", &format!("needs {version} or later")] {
+            assert!(readme.contains(part), "README.md lacks {part:?}");
+        }
+    }
 }

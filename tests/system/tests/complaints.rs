@@ -31,6 +31,22 @@ fn of_a_traceback_the_client_gets_the_line_that_says_what_failed() {
 }
 
 #[test]
+fn of_a_group_of_faults_in_python_the_client_gets_the_first_one() {
+    let group = "import asyncio\nasync def bad():\n    raise OSError('disk gone')\nasync def all():\n    async with asyncio.TaskGroup() as group:\n        \
+                 group.create_task(bad())\n        group.create_task(bad())\nasyncio.run(all())\n";
+    // Older ones have no groups.
+    if told("/usr/bin/python3", "import sys; sys.exit(str(sys.version_info >= (3, 11)))") == "True" {
+        assert_eq!(told("/usr/bin/python3", group), "OSError: disk gone");
+    }
+}
+
+#[test]
+fn of_an_error_in_node_the_client_gets_the_line_that_says_what_failed() {
+    let error = r#"printf '/srv/a.js:1\nthrow new Error("no article");\n^\n\nError: no article\n    at Object.<anonymous> (/srv/a.js:1:7)\n\nNode.js v20.20.2\n' >&2; exit 1"#;
+    assert_eq!(told("/bin/sh", error), "Error: no article");
+}
+
+#[test]
 fn of_a_panic_in_rust_the_client_gets_its_message() {
     let panic = r#"printf "\nthread 'main' (7) panicked at src/main.rs:2:5:\nno article\nnote: run with \`RUST_BACKTRACE=1\`\n" >&2; exit 101"#;
     assert_eq!(told("/bin/sh", panic), "no article");

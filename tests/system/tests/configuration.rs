@@ -48,6 +48,11 @@ fn check_config_tells_of_what_the_machine_lacks() {
 #[test]
 fn a_value_of_another_type_is_told_in_plain_words() {
     for (section, line, help) in [
+        ("queue", "key = true", "key = 0x12345678"),
+        ("queue", "key = 1.5", "key = 0x12345678"),
+        ("queue", "key = ", "there is no value"),
+        ("queue", "key = abc", "abc is no value"),
+        ("queue", "key = 0x", "0x is no number"),
         ("queue", "max_bytes = 2.5", "write a number from 264 to 2147483647"),
         ("queue", "max_bytes = true", "\"256K\""),
         ("queue", "group = 5", "write it as text, in quotes"),
@@ -68,7 +73,8 @@ fn a_value_of_another_type_is_told_in_plain_words() {
     ] {
         is_refused(section, line, &[help]);
         let said = check(section, line).stderr;
-        for jargon in ["i64", "expected a", "invalid type", "floating", "sequence", "boolean", "struct", "digit"] {
+        let jargon = ["i64", "expected", "invalid type", "float", "sequence", "boolean", "struct", "digit", "string"];
+        for jargon in jargon {
             assert!(!said.contains(jargon), "{line}: {jargon:?} in {said}");
         }
     }

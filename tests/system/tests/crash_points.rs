@@ -146,6 +146,17 @@ fn with_on_crash_fail_a_request_in_hand_is_answered_with_an_error() {
 }
 
 #[test]
+fn the_log_has_one_finished_answer_in_the_singular() {
+    let killed = builder(Messages::Plain).env(KILL_AT, "answered").start();
+    let queue = killed.queue();
+    let client = std::thread::spawn(move || ask(&queue, b"finished"));
+    let daemon = wait_for_the_end(killed).start();
+    assert_answer(client, 0, "Processed: finished");
+    assert!(daemon.log().contains(", 1 answer to send,"), "{}", daemon.log());
+    daemon.stop();
+}
+
+#[test]
 fn with_on_stop_keep_clients_do_not_notice_a_restart() {
     let mut daemon = DaemonBuilder::new().set("service", "on_stop = \"keep\"").start();
     let (msqid, load) = (daemon.queue().id(), chaos(Messages::Plain, daemon.key(), 100));

@@ -1,15 +1,75 @@
-//! What docs/handler-protocol.md says of version 2 is what its example does.
+//! What docs/handler-protocol.md says is what its examples do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::queue::MessageBuffer;
-use msgqd_system_tests::{DaemonBuilder, examples_dir, wait_until};
+use msgqd_system_tests::{DaemonBuilder, Process, examples_dir, msgqctl, wait_until};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-fn version_2() -> String {
+/// What stands on the page between these headings.
+fn section(heading: &str, next: &str) -> String {
     let page = std::fs::read_to_string(examples_dir().parent().unwrap().join("handler-protocol.md")).unwrap();
-    let start = page.find("\n## Version 2\n").unwrap();
-    page[start..page.find("\n## Versions\n").unwrap()].to_owned()
+    let start = page.find(&format!("\n## {heading}\n")).unwrap();
+    page[start..page.find(&format!("\n## {next}\n")).unwrap()].to_owned()
+}
+
+fn version_2() -> String {
+    section("Version 2", "Versions")
+}
+
+/// The text of each block of TOML.
+fn blocks(section: &str) -> Vec<String> {
+    section.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// With the settings of a block, where `replace` puts what a test has in the place of what is installed.
+fn configured(block: &str, replace: impl Fn(&str) -> String) -> DaemonBuilder {
+    let (mut builder, mut table) = (DaemonBuilder::new(), "");
+    for line in block.lines().filter(|line| !line.is_empty()) {
+        match line {
+            "[protocol]" => table = "protocol",
+            "[handler]" => table = "handler",
+            _ => builder = builder.set(table, &replace(line)),
+        }
+    }
+    builder
+}
+
+fn answers_in_capitals(builder: &DaemonBuilder) {
+    let daemon = builder.start();
+    let mut send = Command::new(msgqctl());
+    let sent = Process::run(send.args(["--key", &builder.key().to_string(), "send", "hello"])).succeeded();
+    assert_eq!(sent.stdout, "HELLO\n", "{sent:?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_worker_is_behind_the_queue_as_the_page_says() {
+    let blocks = blocks(&section("Put it behind the queue", "A conversation, byte by byte"));
+    let example = examples_dir().join("worker.py");
+    let installed = "/usr/local/lib/answers/worker.py";
+    assert!(blocks[0].contains(installed), "{blocks:?}");
+    answers_in_capitals(&configured(&blocks[0], |line| line.replace(installed, example.to_str().unwrap())));
+}
+
+#[test]
+fn a_service_is_behind_the_queue_as_the_page_says() {
+    let blocks = blocks(&section("Put it behind the queue", "A conversation, byte by byte"));
+    assert_eq!(blocks.len(), 3, "{blocks:?}");
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let _service = Process::start(Command::new(examples_dir().join("service.py")).arg(&socket));
+    wait_until("the service listens", || socket.exists());
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    for (block, shown) in blocks[1..].iter().zip(["/tmp/answers.socket", "/run/answers/socket"]) {
+        assert!(block.contains(shown), "{block}");
+        // The user of the unit is the one of this test.
+        let replace = |line: &str| {
+            let line = line.replace(shown, socket.to_str().unwrap());
+            line.replace("user = \"answers\"", &format!("user = {user:?}"))
+        };
+        answers_in_capitals(&configured(block, replace));
+    }
 }
 
 /// The bytes of a line in which `\n` and octal numbers are written out.
@@ -47,21 +107,9 @@ fn the_conversation_is_that_of_the_example() {
 
 #[test]
 fn the_configuration_serves_a_client_with_the_example() {
-    let page = version_2();
-    let settings = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let example = examples_dir().join("body_worker.py");
-    let mut builder = DaemonBuilder::new();
-    let mut table = "";
-    for line in settings.lines().filter(|line| !line.is_empty()) {
-        match line {
-            "[protocol]" => table = "protocol",
-            "[handler]" => table = "handler",
-            _ => {
-                let installed = "/usr/local/lib/answers/body_worker.py";
-                builder = builder.set(table, &line.replace(installed, example.to_str().unwrap()));
-            }
-        }
-    }
+    let installed = "/usr/local/lib/answers/body_worker.py";
+    let builder = configured(&blocks(&version_2())[0], |line| line.replace(installed, example.to_str().unwrap()));
     let daemon = builder.start();
     let (queue, own_pid) = (daemon.queue(), std::process::id().cast_signed());
     let request = [own_pid, 40, 2, 0].map(i32::to_ne_bytes).concat();

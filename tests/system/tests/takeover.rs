@@ -142,6 +142,27 @@ fn a_server_without_the_right_names_owner_age_contents_and_the_command_that_give
 }
 
 #[test]
+fn the_name_of_a_user_reaches_no_log_of_a_refusal_as_it_is() {
+    let Some(builder) = builder() else { return };
+    let (queue, uid) = (made(builder.key()), 0x4100_0003);
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let passwd_of_test = builder.directory().join("passwd");
+    std::fs::write(&passwd_of_test, format!("{passwd}a\u{1b}[31m:x:{uid}:{uid}::/:/bin/sh\n")).unwrap();
+    let refused = Process::run(
+        Command::new("unshare")
+            .args(["--mount", "--", "sh", "-c", "mount --bind \"$0\" /etc/passwd && exec setpriv \"$@\""])
+            .arg(passwd_of_test)
+            .args(["--reuid", &uid.to_string(), "--clear-groups", "--"])
+            .arg(builder.copy_for_everyone(&msgqd()))
+            .args(["--key", &builder.key().to_string()])
+            .env_remove("RUNTIME_DIRECTORY"),
+    );
+    assert_eq!(refused.code(), 1, "{refused:?}");
+    says(&refused.stderr, &["a\\u{1b}[31m", &format!("msgqd --take-over {uid}:"), &format!("msqid {}", queue.id())]);
+    assert!(!refused.stderr.contains('\u{1b}'), "{refused:?}");
+}
+
+#[test]
 fn its_creator_takes_a_queue_back_that_belongs_to_somebody_else() {
     let Some(builder) = builder() else { return };
     let queue = made(builder.key());

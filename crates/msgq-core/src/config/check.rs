@@ -12,18 +12,20 @@ pub(super) const MAX_WORKERS: u64 = 256;
 
 /// A value that is not allowed.
 #[derive(Debug)]
-pub(super) struct Invalid {
+pub struct Invalid {
     /// Where it stands in the text, in bytes.
-    pub(super) span: Range<usize>,
-    /// What is wrong, and what to write instead.
-    pub(super) message: String,
-    pub(super) help: String,
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
     /// Where the settings stand that it does not go with.
     pub(super) beside: Vec<Range<usize>>,
 }
 
 impl Invalid {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+    /// A value at this place, what is wrong with it, and what to write instead.
+    pub fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { span, message: message.into(), help: help.into(), beside: Vec::new() }
     }
 
@@ -43,7 +45,11 @@ pub(super) fn or<T>(
     value.as_ref().map_or(Ok(default), check)
 }
 
-pub(super) fn number(value: &Spanned<Value>, name: &str, allowed: RangeInclusive<u64>) -> Result<u64, Invalid> {
+/// A whole number within limits.
+///
+/// # Errors
+/// When it is something else.
+pub fn number(value: &Spanned<Value>, name: &str, allowed: RangeInclusive<u64>) -> Result<u64, Invalid> {
     let (least, most) = (*allowed.start(), *allowed.end());
     let number = match value.get_ref() {
         Value::Integer(number) => u64::try_from(*number).ok().filter(|number| allowed.contains(number)),
@@ -84,14 +90,22 @@ fn parse_size(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-pub(super) fn boolean(value: &Spanned<Value>, name: &str) -> Result<bool, Invalid> {
+/// `true` or `false`.
+///
+/// # Errors
+/// When it is something else.
+pub fn boolean(value: &Spanned<Value>, name: &str) -> Result<bool, Invalid> {
     value.get_ref().as_bool().ok_or_else(|| {
         let message = format!("{name} = {} is neither yes nor no", value.get_ref());
         Invalid::new(value.span(), message, "write true or false, without quotes")
     })
 }
 
-pub(super) fn text<'a>(value: &'a Spanned<Value>, name: &str) -> Result<&'a str, Invalid> {
+/// Text in quotes.
+///
+/// # Errors
+/// When it is something else.
+pub fn text<'a>(value: &'a Spanned<Value>, name: &str) -> Result<&'a str, Invalid> {
     value.get_ref().as_str().ok_or_else(|| {
         let message = format!("{name} = {} is not text", value.get_ref());
         Invalid::new(value.span(), message, format!("write it as text, in quotes: {name} = \"...\""))

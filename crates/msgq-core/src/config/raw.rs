@@ -139,12 +139,24 @@ pub(super) const SETTINGS: [(&str, &[&str]); 5] = [
 /// The names of the sections.
 pub(super) const SECTIONS: [&str; 5] = ["queue", "service", "protocol", "handler", "log"];
 
-/// The library's message, and what to do about it where that is known.
-pub(super) fn explain(message: &str) -> (String, Option<String>) {
+/// What is wrong with a configuration that the library of TOML refuses, and what to do about it where that is known;
+/// `found` is the text that it points to.
+#[must_use]
+pub fn explain(message: &str, found: &str) -> (String, Option<String>) {
     if let Some(number) = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split('`').next()) {
         return (format!("{number} is too large"), Some("no setting takes such a number".to_owned()));
     }
-    let Some(rest) = message.strip_prefix("unknown field `") else { return (message.to_owned(), None) };
+    if message.starts_with("string values must be quoted") {
+        let wrong = if found.is_empty() { "there is no value".to_owned() } else { format!("{found} is no value") };
+        return (wrong, Some("write text in quotes, and numbers, true and false without".to_owned()));
+    }
+    if message == "integer number overflowed" {
+        return (format!("{found} is no number, or too large"), Some("no setting takes such a number".to_owned()));
+    }
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        let message = message.trim_end_matches(", expected nothing");
+        return (message.replacen(", expected ", "; here belongs ", 1), None);
+    };
     let Some((unknown, expected)) = rest.split_once('`') else { return (message.to_owned(), None) };
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let nearest = known.iter().max_by(|a, b| likeness(unknown, a).total_cmp(&likeness(unknown, b)));

@@ -141,7 +141,8 @@ fn parse_toml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigEr
 
 fn read_toml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let (message, help) = raw::explain(error.message());
-        ConfigError::at(name, text, error.span().unwrap_or(0..0), &message, help.as_deref())
+        let span = error.span().unwrap_or(0..0);
+        let (message, help) = raw::explain(error.message(), text.get(span.clone()).unwrap_or_default().trim());
+        ConfigError::at(name, text, span, &message, help.as_deref())
     })
 }

@@ -137,7 +137,7 @@ fn key(value: &Spanned<Value>) -> Result<KeySetting, Invalid> {
                 )),
             }
         }
-        other => Err(invalid(format!("a queue key is not written as {}", other.type_str()))),
+        other => Err(invalid(format!("{other} is no queue key"))),
     }
 }
 

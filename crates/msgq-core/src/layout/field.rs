@@ -3,6 +3,7 @@
 use super::shape::{FieldType, Scalar, ScalarKind, Shape};
 use super::until_nul;
 use crate::escape::escape;
+use crate::words::counted;
 use path::place_of;
 
 mod path;
@@ -136,7 +137,7 @@ impl FieldPlace<'_> {
         if text.len() <= room && !text.contains(&0) {
             return Ok(());
         }
-        let value = format!("a text of {} bytes", text.len());
+        let value = format!("a text of {}", counted(text.len(), "byte"));
         let limit = if text.len() > room { format!("it has room for {room}") } else { "a NUL would end it".to_owned() };
         Err(FieldError::OutOfRange { field: self.name.clone(), value, limit })
     }
@@ -180,7 +181,7 @@ impl FieldPlace<'_> {
             FieldType::Scalar(Scalar { kind: ScalarKind::Float, .. }) => "a number".to_owned(),
             FieldType::Scalar(Scalar { kind: ScalarKind::Bool, .. }) => "true or false".to_owned(),
             FieldType::Scalar(_) => "an integer".to_owned(),
-            FieldType::Array { count, .. } => format!("{count} elements"),
+            FieldType::Array { count, .. } => counted(*count, "element"),
             FieldType::Aggregate(_) | FieldType::OpenText => "fields of its own".to_owned(),
         };
         FieldError::WrongKind { field: self.name.clone(), takes }

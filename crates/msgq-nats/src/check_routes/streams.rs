@@ -8,6 +8,7 @@ use async_nats::jetstream::consumer::AckPolicy;
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, RetentionPolicy, Stream};
 use msgq_core::escape::escape;
+use msgq_core::words::counted;
 use std::io;
 
 enum Found {
@@ -104,11 +105,7 @@ pub(super) async fn check_in(
         let its = escape(config.filter_subject.as_bytes());
         return report.fail(who, &format!("consumer {consumer} takes subject {its}, and the route {filter}"), advice);
     }
-    let waiting = info.num_pending;
-    report.ok(
-        who,
-        &format!("consumer {consumer} of stream {name}: {waiting} messages wait, {} under way", info.num_ack_pending),
-    )?;
+    report.ok(who, &fill(consumer, name, info.num_pending, info.num_ack_pending))?;
     if config.max_ack_pending != 1 {
         let most = config.max_ack_pending;
         let seen = format!(
@@ -136,6 +133,11 @@ fn note_retention(who: &str, config: &Config, report: &mut Report<'_>) -> io::Re
     report.note(who, &seen)
 }
 
+fn fill(consumer: &str, stream: &str, waiting: u64, under_way: usize) -> String {
+    let wait = if waiting == 1 { "waits" } else { "wait" };
+    format!("consumer {consumer} of stream {stream}: {} {wait}, {under_way} under way", counted(waiting, "message"))
+}
+
 /// Whether each subject that `narrow` stands for is one that `wide` stands for.
 fn covers(wide: &str, narrow: &str) -> bool {
     let (mut wide, mut narrow) = (wide.split('.'), narrow.split('.'));
@@ -151,7 +153,7 @@ fn covers(wide: &str, narrow: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::covers;
+    use super::{covers, fill};
 
     #[test]
     fn a_stream_takes_all_of_a_subject_or_not() {
@@ -165,5 +167,12 @@ mod tests {
         {
             assert!(!covers(wide, narrow), "{wide} {narrow}");
         }
+    }
+
+    #[test]
+    fn one_message_waits_and_several_wait() {
+        let told = [0, 1, 2].map(|waiting| fill("c", "S", waiting, 1));
+        let expected = ["0 messages wait", "1 message waits", "2 messages wait"];
+        assert_eq!(told, expected.map(|fill| format!("consumer c of stream S: {fill}, 1 under way")));
     }
 }

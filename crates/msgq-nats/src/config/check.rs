@@ -1,16 +1,16 @@
 //! `[nats]` and `[gateway]`, and the whole.
 
-use super::error::Invalid;
 use super::settings::{Authentication, Config, GatewayConfig, NatsConfig, TlsConfig};
 use super::values::{absolute, milliseconds};
 use super::{raw, routes};
+use msgq_core::config::check::Invalid;
 use std::path::PathBuf;
 use toml::Spanned;
 
 const SERVER: &str = "nats://127.0.0.1:4222";
-const CONNECT_TIMEOUT_MS: i64 = 5000;
-const RECONNECT_MAX_PAUSE_MS: i64 = 4000;
-const DRAIN_TIMEOUT_MS: i64 = 10_000;
+const CONNECT_TIMEOUT_MS: u64 = 5000;
+const RECONNECT_MAX_PAUSE_MS: u64 = 4000;
+const DRAIN_TIMEOUT_MS: u64 = 10_000;
 const METRICS_SOCKET: &str = "/run/msgqd-nats/metrics.socket";
 
 pub(super) fn checked(raw: &raw::Config) -> Result<Config, Invalid> {
@@ -40,14 +40,14 @@ fn nats(raw: &raw::Nats) -> Result<NatsConfig, Invalid> {
     })
 }
 
-fn servers(setting: Option<&Spanned<Vec<String>>>) -> Result<Vec<String>, Invalid> {
+fn servers(setting: Option<&Spanned<Vec<Spanned<String>>>>) -> Result<Vec<String>, Invalid> {
     let Some(setting) = setting else { return Ok(vec![SERVER.to_owned()]) };
     let servers = setting.get_ref();
     let help = format!("write URLs, for example servers = [\"{SERVER}\"]");
     if servers.is_empty() {
         return Err(Invalid::new(setting.span(), "there is no server", help));
     }
-    for server in servers {
+    for server in servers.iter().map(Spanned::get_ref) {
         let is_known = ["nats://", "tls://"].iter().any(|scheme| server.starts_with(scheme));
         let parsed = server.parse::<async_nats::ServerAddr>();
         if !is_known || parsed.as_ref().map_or(true, |address| address.host().is_empty()) {
@@ -58,7 +58,7 @@ fn servers(setting: Option<&Spanned<Vec<String>>>) -> Result<Vec<String>, Invali
             return Err(Invalid::new(setting.span(), "a URL holds a user or a password", help));
         }
     }
-    Ok(servers.clone())
+    Ok(servers.iter().map(|server| server.get_ref().clone()).collect())
 }
 
 fn authentication(raw: &raw::Nats) -> Result<Authentication, Invalid> {

@@ -1,6 +1,6 @@
+use msgq_core::config::check::Invalid;
 use msgq_core::escape::escape;
 use std::fmt;
-use std::ops::Range;
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,20 +17,6 @@ struct Place {
     line: usize,
     column: usize,
     text: String,
-}
-
-/// A setting that is not allowed.
-#[derive(Debug)]
-pub(super) struct Invalid {
-    span: Range<usize>,
-    message: String,
-    help: String,
-}
-
-impl Invalid {
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: help.into() }
-    }
 }
 
 impl Place {
@@ -54,16 +40,11 @@ impl ConfigError {
         Self { name: escape(name.as_bytes()), message: escape(message.as_bytes()), place: None, help: None }
     }
 
-    pub(super) fn of_toml(name: &str, text: &str, error: &toml::de::Error) -> Self {
-        let message = error.message().lines().collect::<Vec<_>>().join("; ");
-        let place = error.span().map(|span| Place::find(text, span.start));
-        Self { place, ..Self::whole(name, &message) }
-    }
-
     pub(super) fn of_setting(name: &str, text: &str, invalid: &Invalid) -> Self {
         let message = invalid.message.lines().map(|line| escape(line.as_bytes())).collect::<Vec<_>>().join("\n");
         let place = Some(Place::find(text, invalid.span.start));
-        Self { message, place, help: Some(shown(&invalid.help)), ..Self::whole(name, "") }
+        let help = Some(shown(&invalid.help)).filter(|help| !help.is_empty());
+        Self { message, place, help, ..Self::whole(name, "") }
     }
 
     /// Line of the error, counted from 1, where it has one.

@@ -1,24 +1,24 @@
 //! `[[out]]` and `[[in]]`, with the configurations of msgqd that they name.
 
-use super::error::Invalid;
 use super::raw;
 use super::settings::{Format, InRoute, InStream, LocalSide, OutRoute, OutStream};
 use super::values::{absolute, milliseconds, number};
 use crate::subject::{self, Template};
+use msgq_core::config::check::Invalid;
 use msgq_core::config::{Config as MsgqdConfig, KeySetting, Pass};
 use msgq_core::layout::protocol::ClientRole;
 use msgq_core::queue::QueueKey;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 const USER: &str = "msgqd";
-const IN_FLIGHT: i64 = 64;
-const CLIENTS: i64 = 8;
-const TIMEOUT_MS: i64 = 5000;
-const PENDING: i64 = 1024;
-const DUPLICATE_WINDOW_S: i64 = 120;
+const IN_FLIGHT: u64 = 64;
+const CLIENTS: u64 = 8;
+const TIMEOUT_MS: u64 = 5000;
+const PENDING: u64 = 1024;
+const DUPLICATE_WINDOW_S: u64 = 120;
 
 pub(super) fn out(raw: &raw::Out) -> Result<OutRoute, Invalid> {
     let local = out_side(raw.config.as_ref())?;
@@ -102,19 +102,19 @@ pub(super) fn inward(raw: &raw::In) -> Result<InRoute, Invalid> {
     })
 }
 
-fn small_number(setting: Option<&Spanned<i64>>, name: &str, most: i64, default: i64) -> Result<usize, Invalid> {
+fn small_number(setting: Option<&Spanned<Value>>, name: &str, most: u64, default: u64) -> Result<usize, Invalid> {
     Ok(usize::try_from(number(setting, name, 1..=most, default)?).unwrap_or(1))
 }
 
-fn mtype(setting: Option<&Spanned<i64>>, local: &LocalSide) -> Result<i64, Invalid> {
+fn mtype(setting: Option<&Spanned<Value>>, local: &LocalSide) -> Result<i64, Invalid> {
     let Some(setting) = setting else { return Ok(local.usual_type()) };
-    let mtype = *setting.get_ref();
     let types = local.protocol.request_types();
     let by_client = local.protocol.plan().is_some_and(|plan| plan.client == Some(ClientRole::Mtype));
-    if mtype > 0 && (types.contains(mtype) || by_client) {
+    let is_allowed = |mtype: &i64| *mtype > 0 && (types.contains(*mtype) || by_client);
+    if let Some(mtype) = setting.get_ref().as_integer().filter(is_allowed) {
         return Ok(mtype);
     }
-    let message = format!("mtype = {mtype} is no type of a request");
+    let message = format!("mtype = {} is no type of a request", setting.get_ref());
     Err(Invalid::new(setting.span(), message, "write one of protocol.request_types, or leave mtype out"))
 }
 
@@ -130,8 +130,8 @@ fn in_side(raw: &raw::In) -> Result<LocalSide, Invalid> {
     match (&raw.config, &raw.key) {
         (Some(config), None) => side_of(config),
         (None, Some(key)) => {
-            let number = i32::try_from(*key.get_ref()).or_else(|_| u32::try_from(*key.get_ref()).map(u32::cast_signed));
-            let queue_key = number.ok().and_then(QueueKey::new);
+            let signed = |number| i32::try_from(number).or_else(|_| u32::try_from(number).map(u32::cast_signed)).ok();
+            let queue_key = key.get_ref().as_integer().and_then(signed).and_then(QueueKey::new);
             let queue_key = queue_key.ok_or_else(|| Invalid::new(key.span(), "this is no key of a queue", help))?;
             let key = Some(KeySetting::Number(queue_key));
             Ok(LocalSide { protocol: Arc::default(), pass: Pass::Text, key, reply_key: None })

@@ -68,6 +68,107 @@ fn a_wrong_value_is_an_error_with_its_place_and_help() {
     refused(&format!("{IN}mtype = 2\n"), 5, 9, "no type of a request");
 }
 
+/// Words of the libraries that read TOML, which tell a person nothing.
+const JARGON: [&str; 13] = [
+    "i64",
+    "i128",
+    "expected",
+    "invalid type",
+    "floating",
+    "float",
+    "sequence",
+    "boolean",
+    "struct",
+    "digit",
+    "map",
+    "missing field",
+    "unknown field",
+];
+
+#[track_caller]
+fn is_told_in_plain_words(text: &str, words: &str) {
+    let error = parse(text).unwrap_err().to_string();
+    assert!(error.contains(words), "{text}: {error}");
+    assert!(error.contains(" = help: "), "{text}: {error}");
+    let found = JARGON.iter().find(|jargon| error.contains(**jargon));
+    assert_eq!(found, None, "{text}: {error}");
+}
+
+#[test]
+fn a_value_of_another_type_is_told_in_plain_words() {
+    for (line, words) in [
+        ("servers = 5", "servers = [\""),
+        ("servers = \"nats://x\"", "servers = [\""),
+        ("servers = [5]", "servers = [\""),
+        ("user = 5", "write it as text, in quotes: user = \""),
+        ("tls_required = \"yes\"", "write true or false"),
+        ("connect_timeout_ms = \"5s\"", "write a number from 1 to 86400000"),
+        ("connect_timeout_ms = 1.5", "write a number from 1 to 86400000"),
+        ("reconnect_max_pause_ms = 99999999999999999999", "99999999999999999999 is too large"),
+        ("server = \"x\"", "there is no setting server"),
+        ("server = \"x\"", "did you mean servers?"),
+    ] {
+        is_told_in_plain_words(&format!("[nats]\n{line}\n{OUT}"), words);
+    }
+    for (line, words) in [
+        ("host = 5", "write it as text, in quotes: host = \""),
+        ("drain_timeout_ms = true", "write a number from 1 to 86400000"),
+        ("metrics = 9443", "write it as text, in quotes: metrics = \""),
+        ("metrics_socket = [\"/x\"]", "write it as text, in quotes: metrics_socket = \""),
+    ] {
+        is_told_in_plain_words(&format!("[gateway]\n{line}\n{OUT}"), words);
+    }
+    for (line, words) in [
+        ("max_in_flight = \"3\"", "write a number from 1 to 65536"),
+        ("fields = \"op\"", "fields = [\""),
+        ("fields = [\"op\", 3]", "fields = [\""),
+        ("format = 1", "write it as text, in quotes: format = \""),
+        ("create_stream = \"yes\"", "write true or false"),
+        ("duplicate_window_s = \"2m\"", "write a number from 1 to 86400"),
+        ("foo = 1", "known here: name, socket"),
+    ] {
+        is_told_in_plain_words(&format!("{OUT}{line}\n"), words);
+    }
+    for (line, words) in [
+        ("clients = \"x\"", "write a number from 1 to 1024"),
+        ("timeout_ms = 2.5", "write a number from 1 to 86400000"),
+        ("max_pending = false", "write a number from 1 to 1000000"),
+        ("mtype = \"x\"", "is no type of a request"),
+        ("queue_group = 3", "write it as text, in quotes: queue_group = \""),
+    ] {
+        is_told_in_plain_words(&format!("{IN}{line}\n"), words);
+    }
+    is_told_in_plain_words(&OUT.replace("\"orders\"", "5"), "name = 5 is not text");
+    is_told_in_plain_words(&IN.replace("0x1234", "true"), "this is no key of a queue");
+    is_told_in_plain_words(&IN.replace("0x1234", ""), "there is no value");
+    is_told_in_plain_words(&IN.replace("0x1234", "abc"), "abc is no value");
+}
+
+#[test]
+fn a_section_that_is_none_is_told_in_plain_words() {
+    for (text, words) in [
+        ("nats = 3\n", "write [nats] on a line of its own"),
+        ("[[gateway]]\n", "write [gateway] on a line of its own"),
+        ("out = 1\n", "write [[out]] on a line of its own"),
+        ("[in]\nname = \"x\"\n", "write [[in]] on a line of its own"),
+        ("out = [1]\n", "write [[out]] on a line of its own"),
+        ("[[route]]\n", "nown here: nats, gateway, out, in"),
+    ] {
+        is_told_in_plain_words(text, words);
+    }
+}
+
+#[test]
+fn what_a_route_must_say_and_does_not_is_told_with_its_place() {
+    for setting in ["name", "socket", "subject"] {
+        let without: String =
+            OUT.lines().filter(|line| !line.starts_with(setting)).map(|line| format!("{line}\n")).collect();
+        let text = format!("{IN}{without}");
+        refused(&text, 5, 1, &format!("this route has no {setting}"));
+        is_told_in_plain_words(&text, &format!("write {setting} = \""));
+    }
+}
+
 #[test]
 fn routes_share_neither_name_nor_socket() {
     refused(&format!("{OUT}{}", OUT.replace("orders\"", "other\"")), 7, 10, "another socket");

@@ -1,13 +1,13 @@
 //! What the values of all sections are checked with.
 
-use super::error::Invalid;
+use msgq_core::config::check::{self, Invalid};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 /// At least a millisecond, at most a day.
-const TIME_MS: RangeInclusive<i64> = 1..=86_400_000;
+const TIME_MS: RangeInclusive<u64> = 1..=86_400_000;
 
 pub(super) fn absolute(setting: &Spanned<String>, name: &str) -> Result<PathBuf, Invalid> {
     let path = Path::new(setting.get_ref());
@@ -20,20 +20,14 @@ pub(super) fn absolute(setting: &Spanned<String>, name: &str) -> Result<PathBuf,
 
 /// A whole number within limits, or the default.
 pub(super) fn number(
-    setting: Option<&Spanned<i64>>,
+    setting: Option<&Spanned<Value>>,
     name: &str,
-    limits: RangeInclusive<i64>,
-    default: i64,
+    limits: RangeInclusive<u64>,
+    default: u64,
 ) -> Result<u64, Invalid> {
-    let Some(setting) = setting else { return Ok(default.unsigned_abs()) };
-    let number = *setting.get_ref();
-    if limits.contains(&number) {
-        return Ok(number.unsigned_abs());
-    }
-    let help = format!("write a number from {} to {}", limits.start(), limits.end());
-    Err(Invalid::new(setting.span(), format!("{name} = {number} is out of range"), help))
+    setting.map_or(Ok(default), |setting| check::number(setting, name, limits))
 }
 
-pub(super) fn milliseconds(setting: Option<&Spanned<i64>>, name: &str, default: i64) -> Result<Duration, Invalid> {
+pub(super) fn milliseconds(setting: Option<&Spanned<Value>>, name: &str, default: u64) -> Result<Duration, Invalid> {
     number(setting, name, TIME_MS, default).map(Duration::from_millis)
 }

@@ -1,5 +1,6 @@
 //! Threads that are clients of a queue. The id of each is its number there, so they live as long as the route.
 
+use msgq_core::words::counted;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -39,7 +40,8 @@ impl<J: Send + 'static> Clients<J> {
                 }
                 drop(alive);
             };
-            let failed = |error| format!("route {route}: cannot start its {count} threads (clients): {error}");
+            let failed =
+                |error| format!("route {route}: cannot start its {} (clients): {error}", counted(count, "thread"));
             thread.spawn(run).map_err(failed)?;
         }
         Ok(Self { jobs, ended })

@@ -11,6 +11,7 @@ use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
 use msgq_core::client::Received;
 use msgq_core::escape::escape;
+use msgq_core::words;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -141,7 +142,8 @@ async fn take(route: &Arc<Route>, clients: &Clients<Job>, message: Message) {
     let job = Job { message, head, limit, deadline: Instant::now() + limit, counted };
     if let Err(job) = clients.give(job) {
         let (waiting, host) = (route.settings.max_pending, route.gateway.host());
-        let reason = format!("{waiting} requests wait already (max_pending) on host {host}");
+        let wait = if waiting == 1 { "waits" } else { "wait" };
+        let reason = format!("{} {wait} already (max_pending) on host {host}", words::counted(waiting, "request"));
         let answer = (Reply::not_run(&reason), Outcome::NotRun);
         finish(route, job, answer).await;
     }
@@ -166,7 +168,7 @@ fn answer(route: &Route, job: &Job) -> (Reply, Outcome) {
     if Instant::now() >= job.deadline {
         let (limit, clients) = (job.limit.as_millis(), route.settings.clients);
         let host = route.gateway.host();
-        return not_run(format!("none of the {clients} clients of host {host} was free within {limit} ms"));
+        return not_run(format!("no client of host {host} was free within {limit} ms (clients = {clients})"));
     }
     match route.queue.exchange(mtype, &body, job.deadline) {
         Ok(received) => reply(route, received),

@@ -6,6 +6,7 @@ use crate::framing::Request;
 use crate::metrics::Outcome;
 use crate::wire::{Failure, Reply, budget};
 use msgq_core::escape::escape;
+use msgq_core::words::counted;
 use tokio::time::{Instant, timeout_at};
 
 /// What msgqd gets: status, and text or body.
@@ -30,7 +31,9 @@ async fn asked(route: &Route, request: Request) -> (LocalAnswer, Outcome) {
     let Ok(_place) = place else {
         let most = route.max_in_flight();
         let reason = format!(
-            "{most} requests are under way already (max_in_flight) and none ended within {} ms",
+            "{} {} under way already (max_in_flight) and none ended within {} ms",
+            counted(most, "request"),
+            if most == 1 { "is" } else { "are" },
             whole.as_millis()
         );
         return told(route, &request, Reply::not_run(&reason), Outcome::NotRun);

@@ -8,6 +8,7 @@ use msgq_core::layout::field::FieldValue;
 use msgq_core::layout::protocol::Protocol;
 use msgq_core::layout::shape::Shape;
 use msgq_core::layout::{MAX_RESPONSE_TEXT_LEN, encode_request};
+use msgq_core::words::counted;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -139,7 +140,7 @@ impl Codec {
     /// # Errors
     /// [`PayloadError`] where it is no answer of the protocol.
     pub fn reply_from_queue(&self, body: Vec<u8>) -> Result<Reply, PayloadError> {
-        let not_one = || fault(&format!("an answer of {} bytes is none of this protocol", body.len()));
+        let not_one = || fault(&format!("an answer of {} is none of this protocol", counted(body.len(), "byte")));
         let read = self.protocol.read_response(&body).ok_or_else(not_one)?;
         let status = read.status.unwrap_or(0);
         let payload = match self.kind {

@@ -12,6 +12,7 @@ use msgq_core::process::ClientNumber;
 use msgq_core::queue::QueueKey;
 use msgq_core::table::{Counters, SlotHeader, SlotState, Table};
 use msgq_core::time::unix_time_s;
+use msgq_core::words::counted;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -143,11 +144,11 @@ impl OneWayRequest<'_> {
                 Counters::add(&self.shared.counters().dead_lettered);
                 events.dead_letter.error(|| {
                     format!(
-                        "request {} (type {}, {} bytes) is given up and is a dead letter now: {}; see it with: msgqctl dead \
+                        "request {} (type {}, {}) is given up and is a dead letter now: {}; see it with: msgqctl dead \
                          show {}",
                         letter.request,
                         letter.mtype,
-                        letter.body.len(),
+                        counted(letter.body.len(), "byte"),
                         escape(reason.as_bytes()),
                         letter.id
                     )

@@ -37,6 +37,7 @@ use msgq_core::layout::protocol::ReplyRoute;
 use msgq_core::orphan::client_of;
 use msgq_core::queue::Queue;
 use msgq_core::table::{Counters, Phase, Table};
+use msgq_core::words::counted;
 use one_way::hand_over_requests;
 use private_doubt::settle_private_doubt;
 use rerun::rerun_requests;
@@ -57,17 +58,16 @@ pub(super) fn recover(shared: &Shared, left: &Table, on_crash: OnCrash, called_o
 
 fn report(shared: &Shared, level: log::Level) {
     let metrics = shared.table.counted();
-    let numbers = [
-        (metrics.recovered_rerun, "run again"),
-        (metrics.recovered_refused, "answered with an error"),
-        (metrics.recovered, "answers to send"),
-        (metrics.recovered_delivered, "judged as sent"),
-        (metrics.recovered_gone, "of dead clients"),
-        (metrics.recovered_ambiguous, "ambiguous"),
-    ];
-    if numbers.iter().any(|(number, _)| *number > 0) {
-        let words: Vec<String> = numbers.iter().map(|(number, word)| format!("{number} {word}")).collect();
-        log::log!(level, message_id = alerts::RECOVERED; "recovered what an earlier server had in hand: {}", words.join(", "));
+    let (rerun, refused, to_send) = (metrics.recovered_rerun, metrics.recovered_refused, metrics.recovered);
+    let (delivered, gone) = (metrics.recovered_delivered, metrics.recovered_gone);
+    let ambiguous = metrics.recovered_ambiguous;
+    if [rerun, refused, to_send, delivered, gone, ambiguous].iter().any(|number| *number > 0) {
+        log::log!(
+            level, message_id = alerts::RECOVERED;
+            "recovered what an earlier server had in hand: {rerun} run again, {refused} answered with an error, {} to send, \
+             {delivered} judged as sent, {gone} of dead clients, {ambiguous} ambiguous",
+            counted(to_send, "answer")
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a queue is set to, and why the kernel refuses it.
 
 use super::acquire::QueuePlan;
+use msgq_core::escape::escape;
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
 use nix::errno::Errno;
@@ -79,7 +80,7 @@ fn has_number_here(group: Gid) -> bool {
 }
 
 fn without_number(key: QueueKey, group: Gid) -> String {
-    let name = Group::from_gid(group).ok().flatten().map_or_else(|| group.to_string(), |it| it.name);
+    let name = Group::from_gid(group).ok().flatten().map_or_else(|| group.to_string(), |it| escape(it.name.as_bytes()));
     format!(
         "queue {key} cannot be given to group {name} ({group}), which has no number in the user namespace of this process; \
          set PrivateUsers=no in a drop-in of the unit (systemctl edit), or Group={name} if clients use no other group's queue"

@@ -14,7 +14,7 @@ use facts::Facts;
 use foreign_queue::Objection;
 use msgq_core::config::Takeover;
 use msgq_core::queue::QueueRole;
-use nix::unistd::Uid;
+use nix::unistd::{Uid, User};
 
 pub(super) use creator::rights_of_creator;
 pub(super) use foreign_queue::ForeignQueue;
@@ -68,8 +68,7 @@ impl ForeignQueue<'_> {
     /// The error where the kernel refuses the change.
     pub(super) fn without_right(&self) -> String {
         let group = self.group;
-        let user = nix::unistd::User::from_uid(self.user).ok().flatten();
-        let user = user.map_or_else(|| self.user.to_string(), |user| user.name);
+        let user = self.user_of_command();
         let what = if Uid::effective().is_root() {
             "the kernel lets root change it only with CAP_SYS_ADMIN, which this process lacks"
         } else {
@@ -81,6 +80,14 @@ impl ForeignQueue<'_> {
             self.inspection()
         );
         self.refusal(what, &cure)
+    }
+
+    /// The number in the place of a name that a shell or a terminal would not take for a word.
+    fn user_of_command(&self) -> String {
+        let is_plain =
+            |user: &User| user.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+        let user = User::from_uid(self.user).ok().flatten().filter(is_plain);
+        user.map_or_else(|| self.user.to_string(), |user| user.name)
     }
 
     fn refusal(&self, why: &str, cure: &str) -> String {

@@ -5,6 +5,7 @@ use super::text::{BYTES_BEHIND_TEXTS, string_to_text};
 use crate::layout::field::{FieldError, FieldPlace, FieldValue, named};
 use crate::layout::shape::{Field, FieldType, Scalar, ScalarKind, Shape};
 use crate::layout::until_nul;
+use crate::words::counted;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 
@@ -136,7 +137,7 @@ impl<'s> Writer<'s> {
             let field = field_in_body.get_mut(place.offset..end).unwrap_or_default();
             let room = field.len();
             let Some((start, rest)) = field.split_at_mut_checked(bytes.len()) else {
-                let value = format!("{} bytes", bytes.len());
+                let value = counted(bytes.len(), "byte");
                 let field = name_behind_texts(&place.name);
                 return Err(FieldError::OutOfRange { field, value, limit: format!("it has room for {room}") });
             };

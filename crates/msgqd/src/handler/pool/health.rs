@@ -1,5 +1,6 @@
 //! Failures in a row: when to try again, and from when on a handler counts as down. Time is an argument.
 
+use msgq_core::words::counted;
 use std::time::{Duration, Instant};
 
 /// The first pause after a failure; it doubles with each more.
@@ -81,7 +82,7 @@ impl Health {
             Duration::ZERO => "it is tried again now".to_owned(),
             pause => format!("the next try is in {} s", pause.as_secs_f64().ceil()),
         };
-        Some(format!("is down after {} failures in a row: {reason}; {next_try}", self.failures))
+        Some(format!("is down after {} in a row: {reason}; {next_try}", counted(self.failures, "failure")))
     }
 }
 
