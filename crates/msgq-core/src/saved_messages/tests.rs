@@ -205,7 +205,7 @@ fn a_wrong_line_is_named_and_a_line_cut_short_was_never_taken_out() {
     write(place.path(), &whole[..whole.len() - 5]).unwrap();
     assert_eq!(place.states(), [Removed]);
     for (from, to, reason) in [
-        ("\"79\"", "\"7\"", "an odd number"),
+        ("\"79\"", "\"7\"", "two for each byte"),
         ("\"mtype\":7", "\"mtype\":0", "its type 0"),
         ("\"state\":", "\"state\": ", "does not begin"),
     ] {
