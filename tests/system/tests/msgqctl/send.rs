@@ -156,6 +156,12 @@ fn a_number_that_is_none_is_refused_in_plain_words() {
             assert!(finished.stderr.contains(expected), "{arguments:?} {bad}: {}", finished.stderr);
         }
     }
+    for bad in ["x", "1.5", "1k", "99999999999999999999", "0x", "2147483648", "-1"] {
+        let finished =
+            Process::run(Command::new(msgqd_system_tests::msgqctl()).args([&format!("--msqid={bad}"), "stat"]));
+        assert_eq!(finished.code(), USAGE, "{bad}: {finished:?}");
+        assert!(finished.stderr.contains("a whole number from 0 to 2147483647"), "{bad}: {finished:?}");
+    }
 }
 
 #[test]
