@@ -82,10 +82,10 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
     let places = if stat.max_bytes == 0 { u64::MAX } else { stat.max_bytes };
     let places = places / u64::try_from(longest).unwrap_or(1).max(1);
     if u64::from(options.clients) > places / 2 {
-        let clients = options.clients;
-        warnings.push(format!(
-            "warning: {clients} clients fill more than half of the queue's {places} places: others may have to wait"
-        ));
+        let (clients, places) = (counted(options.clients, "client"), counted(places, "place"));
+        let fill = if options.clients == 1 { "fills" } else { "fill" };
+        warnings
+            .push(format!("warning: {clients} {fill} more than half of the queue's {places}: others may have to wait"));
     }
     warnings
 }

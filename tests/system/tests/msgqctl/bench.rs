@@ -122,6 +122,15 @@ fn a_queue_that_serves_others_is_not_loaded_without_a_warning() {
 }
 
 #[test]
+fn one_client_fills_a_queue_with_one_place() {
+    let daemon = DaemonBuilder::new().set("queue", "max_bytes = 300").start();
+    assert_eq!(ends_with(OK, daemon.key(), &["send", "x"]).stdout, "Processed: x\n");
+    let warned = run(daemon.key(), &["bench", "--count", "5", "--clients", "1"]).succeeded().stderr;
+    assert!(warned.contains("1 client fills more than half of the queue's 1 place: others"), "{warned}");
+    daemon.stop();
+}
+
+#[test]
 fn the_clients_end_with_the_one_who_counts() {
     let daemon = Daemon::start();
     let mut bench = Process::start(&mut msgqctl(daemon.key(), &["bench", "--duration", "60", "--clients", "3"]));
