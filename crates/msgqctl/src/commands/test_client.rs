@@ -108,7 +108,7 @@ impl<'a> TestClient<'a> {
 }
 
 /// Answers to the dead are removed by the msgqd that serves it, or by the next one.
-fn is_msgqds(target: &Target) -> Result<bool, Failure> {
+pub(super) fn is_msgqds(target: &Target) -> Result<bool, Failure> {
     let knowledge = target.knowledge(&target.identity()?);
     Ok(matches!(knowledge, Knowledge::Served(_) | Knowledge::Left))
 }
