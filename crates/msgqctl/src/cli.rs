@@ -217,6 +217,42 @@ mod tests {
         }
     }
 
+    /// The words before each subcommand, and the subcommand itself.
+    fn all_commands() -> Vec<(Vec<String>, clap::Command)> {
+        let (mut found, mut left) = (Vec::new(), vec![(vec!["msgqctl".to_owned()], command())]);
+        while let Some((words, definition)) = left.pop() {
+            let below = definition
+                .get_subcommands()
+                .map(|it| ([words.as_slice(), &[it.get_name().to_owned()]].concat(), it.clone()));
+            left.extend(below);
+            found.push((words, definition));
+        }
+        found
+    }
+
+    #[test]
+    fn no_value_is_refused_in_the_words_of_a_parser() {
+        let mut refused = 0;
+        let global: Vec<_> = command().get_arguments().cloned().collect();
+        for (words, definition) in all_commands() {
+            for argument in definition.get_arguments().chain(&global).filter(|it| it.get_action().takes_values()) {
+                for bad in ["x", "", "1.5", "-1", "99999999999999999999"] {
+                    let given = match argument.get_long() {
+                        Some(long) => format!("--{long}={bad}"),
+                        None => bad.to_owned(),
+                    };
+                    let Err(error) = Arguments::try_parse_from(words.iter().chain([&given])) else { continue };
+                    let text = error.to_string();
+                    refused += usize::from(text.contains("invalid value"));
+                    for jargon in ["invalid digit", "..=", "parse", "integer", "float", "string"] {
+                        assert!(!text.contains(jargon), "{words:?} {given}: {text}");
+                    }
+                }
+            }
+        }
+        assert!(refused > 100, "only {refused} values were refused");
+    }
+
     #[test]
     fn a_bare_pid_is_not_the_same_as_none_and_zero_is_no_client() {
         let pids = |arguments: &[&str]| match parse(arguments).unwrap().command {

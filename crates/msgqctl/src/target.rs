@@ -28,6 +28,11 @@ pub(crate) const NO_CLIENT: &str = "expected the PID of a client: a whole number
 /// shell's leftovers move it to another queue.
 const KEY_VARIABLE: &str = "MSGQ_KEY";
 
+fn msqid_of(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok().filter(|number: &i32| *number >= 0);
+    number.ok_or_else(|| format!("expected a whole number from 0 to {}", i32::MAX))
+}
+
 /// The options that choose the queue.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct QueueOptions {
@@ -39,7 +44,7 @@ pub(crate) struct QueueOptions {
     /// Use the queue with this number of the kernel's, as `msgqctl list` and `ipcs -q` show it: also one without a key
     /// (IPC_PRIVATE)
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, value_name = "MSQID", conflicts_with = "key",
-        value_parser = clap::value_parser!(i32).range(0..))]
+        value_parser = msqid_of)]
     pub(crate) msqid: Option<i32>,
 
     /// Take key and protocol from this configuration file. Default: /etc/msgqd/msgqd.toml where it can be read, else 0x12345678

@@ -197,10 +197,13 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     fn run(&self, is_old: impl FnMut(&MessageBuffer) -> Option<bool>) -> Result<SweepReport, SweepError> {
         let looked = self.look_through(is_old)?;
-        let is_complete = looked.as_ref().is_none_or(|(_, is_complete)| *is_complete);
+        let is_all_seen = looked.as_ref().is_none_or(|(_, is_complete)| *is_complete);
         let mut report = SweepReport::default();
         let mut removal = Removal::start(self.queue, self.options.removal);
-        for (mtype, seen) in self.candidates(looked) {
+        let candidates = self.candidates(looked);
+        // What all goes of needs no look.
+        let is_complete = is_all_seen || (!candidates.is_empty() && candidates.values().all(Option::is_none));
+        for (mtype, seen) in candidates {
             match self.options.verdict_on(mtype) {
                 Verdict::Orphan(reason) => {
                     report.unknown_age += seen.map_or(0, |seen| seen.unknown_age);

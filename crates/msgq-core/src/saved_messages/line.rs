@@ -4,7 +4,10 @@ use crate::instance::ipc_namespace;
 use crate::message_fields::{bytes_as_hex, optional_key_as_text, readable_text};
 use crate::queue::{Queue, QueueError, QueueKey};
 use crate::time::unix_time_s;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+use serde_json::{Map, Value};
 
 /// The longest body that is saved, in bytes.
 pub(super) const MAX_BODY_LEN: usize = 16 << 20;
@@ -16,6 +19,24 @@ const VERSION: u32 = 1;
 const BEFORE_STATE: &[u8] = b"{\"state\":";
 /// The longest state with its quotes and the comma behind it; shorter ones have spaces behind theirs.
 const STATE_WIDTH: usize = 11;
+
+/// What the fields of the first line must be.
+const FORMS_OF_SAVED_FROM: [(&str, &str); 6] = [
+    ("saved_messages", "a whole number"),
+    ("queue_key", "a key in quotes as \"0x12345678\", or null"),
+    ("msqid", "the number of a queue"),
+    ("at_s", "a whole number of seconds since 1970"),
+    ("boot_id", "a text in quotes"),
+    ("ipc_namespace", "a whole number"),
+];
+/// What the fields of a message must be.
+const FORMS_OF_MESSAGE: [(&str, &str); 5] = [
+    ("state", "one of \"saved\", \"removing\", \"removed\", \"taken\", \"sending\", \"restored\""),
+    ("mtype", "a whole number from 1 to 9223372036854775807"),
+    ("instead_of", "the place of another line"),
+    ("body_hex", "hexadecimal digits in quotes, two for each byte"),
+    ("text", "a text in quotes"),
+];
 
 /// Of which queue the messages of a file are: its first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +130,11 @@ impl SavedFrom {
         }
     }
 
+    fn sample() -> Self {
+        let (queue_key, msqid, at_s, boot_id, ipc_namespace) = (None, 0, 0, String::new(), 0);
+        Self { saved_messages: VERSION, queue_key, msqid, at_s, boot_id, ipc_namespace }
+    }
+
     pub(super) fn to_line(&self) -> serde_json::Result<Vec<u8>> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
@@ -116,8 +142,11 @@ impl SavedFrom {
     }
 
     pub(super) fn of_line(line: &[u8]) -> Result<Self, String> {
-        let from: Self = serde_json::from_slice(line)
-            .map_err(|error| format!("it is no first line of a file of saved messages: {}", said_by_json(&error)))?;
+        let line = line.trim_ascii_end();
+        let from: Self = serde_json::from_slice(line).map_err(|error| {
+            let why = why_unreadable(line, &error, &Self::sample(), &FORMS_OF_SAVED_FROM);
+            format!("it is no first line of a file of saved messages: {why}")
+        })?;
         match from.saved_messages {
             VERSION => Ok(from),
             other => Err(format!("its lines have form {other}, and this msgqctl reads form {VERSION}")),
@@ -142,8 +171,10 @@ impl SavedMessage {
     }
 
     pub(super) fn of_line(line: &[u8]) -> Result<Self, String> {
-        let message: Self = serde_json::from_slice(line)
-            .map_err(|error| format!("it is no saved message: {}", said_by_json(&error)))?;
+        let message: Self = serde_json::from_slice(line).map_err(|error| {
+            let sample = Self::new(SavedState::Saved, 1, b"");
+            format!("it is no saved message: {}", why_unreadable(line, &error, &sample, &FORMS_OF_MESSAGE))
+        })?;
         let field = line.strip_prefix(BEFORE_STATE).and_then(|rest| rest.get(..STATE_WIDTH));
         if field != Some(&message.state.field()) {
             let message =
@@ -180,12 +211,35 @@ impl SavedState {
     }
 }
 
-/// Without the line number, which is always 1 within one line.
-fn said_by_json(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
-        Some(reason) => format!("{reason} (column {})", error.column()),
-        None => text,
+/// Why a line is not what it should be, for who mends it by hand: the field, where it is one. `sample` is a line as it should be.
+fn why_unreadable<T: Serialize + DeserializeOwned>(
+    line: &[u8],
+    error: &serde_json::Error,
+    sample: &T,
+    forms: &[(&str, &str)],
+) -> String {
+    let column = error.column();
+    let fields: Map<String, Value> = match (error.classify(), serde_json::from_slice(line)) {
+        (Category::Eof, _) => return "the line ends too early".to_owned(),
+        (Category::Data, Ok(fields)) => fields,
+        (Category::Data, Err(_)) => return format!("it is no object of JSON (column {column})"),
+        _ => return format!("the line is cut off or damaged (column {column})"),
+    };
+    let fits = |name: &str, value: Option<&Value>| {
+        let mut line = serde_json::to_value(sample).ok()?;
+        let fields = line.as_object_mut()?;
+        match value {
+            Some(value) => fields.insert(name.to_owned(), value.clone()),
+            None => fields.remove(name),
+        };
+        T::deserialize(line).ok()
+    };
+    for (name, form) in forms {
+        match fields.get(*name) {
+            value if fits(name, value).is_some() => {}
+            None => return format!("`{name}` is missing"),
+            Some(_) => return format!("`{name}` must be {form} (column {column})"),
+        }
     }
+    format!("its fields are not those that msgqctl wrote (column {column})")
 }

@@ -9,11 +9,13 @@ use std::time::Duration;
 pub struct Taking<'a> {
     /// How many messages of each type, the oldest first.
     pub by_type: BTreeMap<i64, usize>,
+    /// Types that `by_type` does not name and of which every message is to be taken out.
+    pub all_of: Option<&'a dyn Fn(i64) -> bool>,
     /// How many of all types together.
     pub at_most: usize,
     /// Asked before each message of a type: what was true of it may not be any more.
     pub may_go: &'a dyn Fn(i64) -> bool,
-    /// Asked before each message whether to end.
+    /// Asked before each message that is looked at or taken out whether to end.
     pub is_interrupted: &'a dyn Fn() -> bool,
     /// Told of each message that is out and saved, its type and body.
     pub on_taken: &'a dyn Fn(i64, &[u8]),
@@ -53,7 +55,7 @@ impl Taking<'_> {
         let by_type = by_type.into_iter().collect();
         let time = Duration::from_secs(30);
         let (may_go, is_interrupted, on_taken) = (&|_| true, &|| false, &|_, _: &[u8]| ());
-        Self { by_type, at_most: usize::MAX, may_go, is_interrupted, on_taken, time }
+        Self { by_type, all_of: None, at_most: usize::MAX, may_go, is_interrupted, on_taken, time }
     }
 }
 

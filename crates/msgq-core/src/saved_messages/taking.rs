@@ -7,6 +7,7 @@ use super::line::{SavedMessage, SavedState};
 use super::plan::{Taken, Taking, TakingEnd};
 use crate::queue::{MessageBuffer, Queue};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 /// How many messages are on the disk before the first of them is taken out: few enough that a look at them costs little (the
@@ -25,6 +26,7 @@ impl SaveFile {
             taking,
             taken,
             buffer: MessageBuffer::new(),
+            start: Instant::now(),
             staying: 0,
             last_staying: None,
         };
@@ -51,6 +53,7 @@ struct Run<'a, 'b> {
     taking: Taking<'b>,
     taken: Taken,
     buffer: MessageBuffer,
+    start: Instant,
     /// How many messages at the head of the queue were looked at and stay.
     staying: usize,
     /// The last of those.
@@ -59,13 +62,9 @@ struct Run<'a, 'b> {
 
 impl Run<'_, '_> {
     fn take_all(&mut self) -> TakingEnd {
-        let start = Instant::now();
         loop {
-            if (self.taking.is_interrupted)() {
-                return TakingEnd::Interrupted;
-            }
-            if start.elapsed() >= self.taking.time {
-                return TakingEnd::TimeLimit;
+            if let Some(end) = self.early_end() {
+                return end;
             }
             match self.take_batch() {
                 Ok(None) => {}
@@ -75,11 +74,22 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Why to end although there may be more.
+    fn early_end(&self) -> Option<TakingEnd> {
+        if (self.taking.is_interrupted)() {
+            return Some(TakingEnd::Interrupted);
+        }
+        (self.start.elapsed() >= self.taking.time).then_some(TakingEnd::TimeLimit)
+    }
+
     /// Why it was the last one.
     fn take_batch(&mut self) -> Result<Option<TakingEnd>, SaveError> {
         self.look_from_the_head_if_others_took()?;
         let (mut messages, looked_at) = self.copy_batch()?;
         if messages.is_empty() {
+            if let Some(end) = self.early_end() {
+                return Ok(Some(end));
+            }
             if self.staying == 0 || self.taking.at_most == 0 || !self.is_any_wanted() {
                 return Ok(Some(TakingEnd::Complete));
             }
@@ -102,17 +112,16 @@ impl Run<'_, '_> {
         Ok(None)
     }
 
-    /// The next messages that are wanted, and how many were looked at for them.
+    /// The next messages that are wanted, and how many were looked at for them. A look at very many takes long, so it ends
+    /// early as the whole does.
     fn copy_batch(&mut self) -> Result<(Vec<SavedMessage>, usize), SaveError> {
         let (mut messages, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
         while messages.len() < BATCH_MESSAGES.min(self.taking.at_most) && bytes < BATCH_BYTES && self.is_any_wanted() {
-            if !copy_message(&self.queue, self.staying + looked_at, &mut self.buffer)? {
+            if self.early_end().is_some() || !copy_message(&self.queue, self.staying + looked_at, &mut self.buffer)? {
                 break;
             }
             looked_at += 1;
-            let left = self.taking.by_type.entry(self.buffer.mtype()).or_default();
-            if *left > 0 {
-                *left -= 1;
+            if self.claim(self.buffer.mtype()) {
                 bytes += self.buffer.body().len();
                 messages.push(SavedMessage::new(SavedState::Saved, self.buffer.mtype(), self.buffer.body()));
             } else {
@@ -135,7 +144,20 @@ impl Run<'_, '_> {
     }
 
     fn is_any_wanted(&self) -> bool {
-        self.taking.by_type.values().any(|left| *left > 0)
+        self.taking.all_of.is_some() || self.taking.by_type.values().any(|left| *left > 0)
+    }
+
+    /// Counts a message of this type as one of those that are wanted; false where it is none.
+    fn claim(&mut self, mtype: i64) -> bool {
+        let all_of = self.taking.all_of;
+        let left = match self.taking.by_type.entry(mtype) {
+            Entry::Occupied(left) => left.into_mut(),
+            Entry::Vacant(place) if all_of.is_some_and(|all_of| all_of(mtype)) => place.insert(usize::MAX),
+            Entry::Vacant(_) => return false,
+        };
+        let is_wanted = *left > 0;
+        *left = left.saturating_sub(1);
+        is_wanted
     }
 
     fn take_out(&mut self, copies: &mut [Copy], place: usize) -> Result<Option<TakingEnd>, SaveError> {

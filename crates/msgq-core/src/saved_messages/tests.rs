@@ -4,6 +4,7 @@ use super::{LeftMessage, Restore, RestoreEnd, Restored, SaveError, SaveFile, Sav
 use crate::queue::{MessageBuffer, Queue, QueueSettings};
 use crate::scratch::ScratchQueue;
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::{metadata, read_to_string, write};
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -152,6 +153,31 @@ fn more_messages_than_one_batch_are_taken_and_put_back_in_order() {
 }
 
 #[test]
+fn all_of_the_types_that_a_question_names_go_also_behind_many_that_stay() {
+    let place = Place::with(&[(9, b"a"), (3, b"b"), (9, b"c"), (4, b"d"), (3, b"e"), (5, b"f")]);
+    let up_to_four = |mtype: i64| mtype <= 4;
+    let refused = |mtype: i64| mtype != 4;
+    let none: [(i64, usize); 0] = [];
+    let asked = || Taking { all_of: Some(&up_to_four), ..Taking::of_types(none) };
+    let taken = place.take(Taking { may_go: &refused, ..asked() });
+    assert!(matches!(taken.end, TakingEnd::Complete), "{taken:?}");
+    assert_eq!(taken.by_type.keys().copied().collect::<Vec<_>>(), [3]);
+    assert_eq!(place.take(asked()).by_type.keys().copied().collect::<Vec<_>>(), [4]);
+    assert_eq!(place.take(Taking { all_of: Some(&|_| true), at_most: 2, ..Taking::of_types([(9, 1)]) }).messages(), 2);
+}
+
+#[test]
+fn a_look_ends_in_the_midst_of_messages_that_stay_and_is_not_called_complete() {
+    let place = Place::with(&[(9, b"a"), (9, b"b"), (9, b"c"), (7, b"d")]);
+    let asked = Cell::new(0);
+    let is_interrupted = || asked.replace(asked.get() + 1) >= 2;
+    let taken = place.take(Taking { is_interrupted: &is_interrupted, ..Taking::of_types([(7, 1)]) });
+    assert!(matches!(taken.end, TakingEnd::Interrupted) && taken.messages() == 0, "{taken:?}");
+    let taken = place.take(Taking { time: Duration::ZERO, ..Taking::of_types([(7, 1)]) });
+    assert!(matches!(taken.end, TakingEnd::TimeLimit) && taken.messages() == 0, "{taken:?}");
+}
+
+#[test]
 fn a_file_that_is_there_a_link_and_another_queues_file_are_refused() {
     let place = Place::with(&[(7, b"x")]);
     drop(place.create());
@@ -179,7 +205,7 @@ fn a_wrong_line_is_named_and_a_line_cut_short_was_never_taken_out() {
     write(place.path(), &whole[..whole.len() - 5]).unwrap();
     assert_eq!(place.states(), [Removed]);
     for (from, to, reason) in [
-        ("\"79\"", "\"7\"", "an odd number"),
+        ("\"79\"", "\"7\"", "two for each byte"),
         ("\"mtype\":7", "\"mtype\":0", "its type 0"),
         ("\"state\":", "\"state\": ", "does not begin"),
     ] {

@@ -15,7 +15,7 @@ use super::interrupt::{ENDING, Interrupt};
 use super::latency::{latency_histogram, latency_percentiles};
 use super::own_type::refuse_to_take_messages_of_others;
 use super::reply_choice::ReplyChoice;
-use super::test_client::TestClient;
+use super::test_client::{TestClient, is_msgqds};
 use super::{CommandOutcome, RunCommand};
 use crate::daemon::{read_table, watched_clients};
 use crate::failure::{Failure, Status};
@@ -48,10 +48,14 @@ impl RunCommand for BenchArguments {
         warnings(self, &target, &stat).iter().for_each(|warning| complain(warning));
         refuse_to_take_messages_of_others(&target)?;
         let client = TestClient::new(&target, self.timeout)?;
-        // A queue of its own must not outlive it.
-        let early = client.has_own_queues().then(|| client.interrupt_by(ENDING, 1)).transpose()?;
+        // A queue of its own must not outlive it, nor an answer that nobody removes.
+        let leaves_something = client.has_own_queues() || !is_msgqds(&target)?;
+        let early = leaves_something.then(|| client.interrupt_by(ENDING, 1)).transpose()?;
         probe_server(&target, self.timeout, &client, &request)?;
         drop(client);
+        if let Some(signal) = early.as_ref().and_then(Interrupt::signal) {
+            return Ok(CommandOutcome { ended_by: Some(signal), ..CommandOutcome::silent() });
+        }
         let interrupt = early.map_or_else(Interrupt::install, Ok)?;
         let mut progress = Progress::new(self, style == Style::Json)?;
         let clients = ClientProcesses::start(self, queue, &target, progress.is_shown())?;
@@ -82,10 +86,10 @@ fn warnings(options: &BenchArguments, target: &Target, stat: &QueueStat) -> Vec<
     let places = if stat.max_bytes == 0 { u64::MAX } else { stat.max_bytes };
     let places = places / u64::try_from(longest).unwrap_or(1).max(1);
     if u64::from(options.clients) > places / 2 {
-        let clients = options.clients;
-        warnings.push(format!(
-            "warning: {clients} clients fill more than half of the queue's {places} places: others may have to wait"
-        ));
+        let (clients, places) = (counted(options.clients, "client"), counted(places, "place"));
+        let fill = if options.clients == 1 { "fills" } else { "fill" };
+        warnings
+            .push(format!("warning: {clients} {fill} more than half of the queue's {places}: others may have to wait"));
     }
     warnings
 }

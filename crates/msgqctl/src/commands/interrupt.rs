@@ -18,6 +18,15 @@ const STACK_LEN: usize = 64 << 10;
 /// What ends a program that a terminal or a service manager started.
 pub(super) const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
+/// What a signal does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is noted.
+    Noted,
+    /// It ends this process now.
+    Ending,
+}
+
 /// Whether the end was asked for; cheap to ask.
 pub(super) struct Interrupt(Arc<AtomicUsize>);
 
@@ -37,12 +46,12 @@ impl Interrupt {
         Self::noting(signals).map_err(|error| cannot_handle(&error))
     }
 
-    /// As [`Interrupt::of`], but as many signals are noted as are `forgiven`, and there is something to be done before the
-    /// next one ends this process.
-    pub(super) fn with_last_words(
+    /// As [`Interrupt::of`], but as many signals are noted as are `forgiven`, and there is something to be done at each, also
+    /// before the next one ends this process.
+    pub(super) fn with_words(
         signals: impl IntoIterator<Item = Signal>,
         forgiven: usize,
-        last_words: impl Fn() + Send + 'static,
+        words: impl Fn(Step) + Send + 'static,
     ) -> Result<Self, Failure> {
         let signals: Vec<c_int> = signals.into_iter().filter(|it| !is_ignored(*it)).map(|it| it as c_int).collect();
         let mut arriving = Signals::new(signals).map_err(|error| cannot_handle(&error))?;
@@ -51,11 +60,16 @@ impl Interrupt {
         let handle_all = move || {
             for signal in arriving.forever() {
                 number.store(usize::try_from(signal).unwrap_or_default(), Ordering::Relaxed);
-                if left == 0 {
-                    last_words();
-                    let _ = low_level::emulate_default_handler(signal);
+                match left.checked_sub(1) {
+                    Some(less) => {
+                        left = less;
+                        words(Step::Noted);
+                    }
+                    None => {
+                        words(Step::Ending);
+                        let _ = low_level::emulate_default_handler(signal);
+                    }
                 }
-                left = left.saturating_sub(1);
             }
         };
         let spawned = Builder::new().name("signals".to_owned()).stack_size(STACK_LEN).spawn(handle_all);

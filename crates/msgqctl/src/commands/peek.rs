@@ -201,7 +201,8 @@ impl QueueMessages {
             message.write(client_room, program_room, text_room, text);
         }
         if self.matched == 0 {
-            text.line("no such message");
+            let among = if self.is_complete { "" } else { " among those that were looked at" };
+            text.line(format!("no such message{among}"));
         }
         let shown = self.messages.len();
         if shown < self.matched {

@@ -34,7 +34,8 @@ Examples:
 /// Send a test request and print the answer
 ///
 /// The answer is read where the configuration says: in the same queue, in a second one, or in a queue that is made for it and
-/// removed afterwards. With `reply = "none"` there is none: it is told how many messages wait before the request.
+/// removed afterwards. Where it rests in a queue that no msgqd keeps clean, Ctrl-C ends this after the answer, which would be left
+/// there otherwise, and a second one at once. With `reply = "none"` there is none: it is told how many messages wait before the request.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SendArguments {
@@ -71,16 +72,23 @@ impl RunCommand for SendArguments {
         let text = self.text.as_ref().map(|text| request_text(text, protocol)).transpose()?;
         let declared = DeclaredRequest::new(protocol, self.r#type, text.as_deref(), &self.set)?;
         let fail = |error: CallError| Failure::of_call(&target.queue, &error);
-        let interrupt = client.interrupt_by(ENDING, usize::from(self.count.is_some()))?;
+        let interrupt = match self.count {
+            None => client.interrupt_single(&target)?,
+            Some(_) => client.interrupt_by(ENDING, 1)?,
+        };
         let call = || client.ask(text.as_deref().unwrap_or_default(), declared.as_ref());
         if !client.is_answered() {
             return send_one_way(&target, self.count, call, &interrupt);
         }
         if let (Some(request), None) = (&declared, self.count) {
-            return client.exchange(request).map(|it| single_answer_of_fields(protocol, &it)).map_err(fail);
+            let answered = client.exchange(request).map(|it| single_answer_of_fields(protocol, &it)).map_err(fail)?;
+            return Ok(CommandOutcome { ended_by: interrupt.signal(), ..answered });
         }
         match self.count {
-            None => call().map(|answer| single_answer(&answer)).map_err(fail),
+            None => {
+                let answered = call().map(|answer| single_answer(&answer)).map_err(fail)?;
+                Ok(CommandOutcome { ended_by: interrupt.signal(), ..answered })
+            }
             Some(count) => {
                 let mut run = RepeatedSend::start()?;
                 let mut wanted = (0..count).take_while(|_| interrupt.signal().is_none());

@@ -1,9 +1,10 @@
 //! The client that a command is, whatever way answers take: it asks, or where nothing is answered it only sends.
 
 use super::declared_request::{DeclaredRequest, counted_answer};
-use super::interrupt::Interrupt;
+use super::interrupt::{ENDING, Interrupt, Step};
 use crate::failure::Failure;
-use crate::target::Target;
+use crate::output::complain;
+use crate::target::{Knowledge, Target};
 use msgq_core::client::{Answer, CallError, Client, Received};
 use msgq_core::layout::protocol::{Protocol, ReplyRoute};
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
@@ -50,17 +51,32 @@ impl<'a> TestClient<'a> {
     ) -> Result<Interrupt, Failure> {
         let client = self.client.clone();
         let is_ending = Arc::clone(&self.is_ending);
-        let last_words = move || {
-            is_ending.store(true, Ordering::Release);
-            client.remove_private_queues();
+        let last_words = move |step: Step| {
+            if step == Step::Ending {
+                is_ending.store(true, Ordering::Release);
+                client.remove_private_queues();
+            }
         };
         if self.has_own_queues() {
-            Interrupt::with_last_words(signals, forgiven, last_words)
+            Interrupt::with_words(signals, forgiven, last_words)
         } else if forgiven > 0 {
             Interrupt::of(signals)
         } else {
             Ok(Interrupt::never())
         }
+    }
+
+    /// What signals do to a single request. Its answer would be left in the queue where no msgqd removes those of the dead, so
+    /// there the first one is noted, and whoever sent it is told.
+    pub(super) fn interrupt_single(&self, target: &Target) -> Result<Interrupt, Failure> {
+        if self.has_own_queues() || !self.is_answered() || is_msgqds(target)? {
+            return self.interrupt_by(ENDING, 0);
+        }
+        Interrupt::with_words(ENDING, 1, |step| {
+            if step == Step::Noted {
+                complain("ends once the request under way is answered; a second signal ends it at once");
+            }
+        })
     }
 
     /// The whole body of the answer.
@@ -89,6 +105,12 @@ impl<'a> TestClient<'a> {
             None => self.client.call(text, self.timeout),
         }
     }
+}
+
+/// Answers to the dead are removed by the msgqd that serves it, or by the next one.
+pub(super) fn is_msgqds(target: &Target) -> Result<bool, Failure> {
+    let knowledge = target.knowledge(&target.identity()?);
+    Ok(matches!(knowledge, Knowledge::Served(_) | Knowledge::Left))
 }
 
 impl Drop for TestClient<'_> {

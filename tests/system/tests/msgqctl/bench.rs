@@ -122,6 +122,29 @@ fn a_queue_that_serves_others_is_not_loaded_without_a_warning() {
 }
 
 #[test]
+fn a_load_that_is_ended_before_it_begins_leaves_no_answer_to_its_first_question() {
+    let mut server = PlainServer::start();
+    server.process().signal(Signal::SIGSTOP);
+    let mut bench = Process::start(&mut msgqctl(server.key(), &["bench", "--timeout", "60"]));
+    wait_until("it asks whether there is a server", || is_blocked_in(bench.pid(), ClientCall::Receive));
+    bench.signal(Signal::SIGINT);
+    server.process().signal(Signal::SIGCONT);
+    let finished = bench.finish();
+    assert_eq!(finished.status.signal(), Some(Signal::SIGINT as i32), "{finished:?}");
+    wait_until("the server waits", || is_blocked_in(server.process().pid(), ClientCall::Receive));
+    assert_eq!(Queue::open(server.key()).unwrap().stat().unwrap().messages, 0);
+}
+
+#[test]
+fn one_client_fills_a_queue_with_one_place() {
+    let daemon = DaemonBuilder::new().set("queue", "max_bytes = 300").start();
+    assert_eq!(ends_with(OK, daemon.key(), &["send", "x"]).stdout, "Processed: x\n");
+    let warned = run(daemon.key(), &["bench", "--count", "5", "--clients", "1"]).succeeded().stderr;
+    assert!(warned.contains("1 client fills more than half of the queue's 1 place: others"), "{warned}");
+    daemon.stop();
+}
+
+#[test]
 fn the_clients_end_with_the_one_who_counts() {
     let daemon = Daemon::start();
     let mut bench = Process::start(&mut msgqctl(daemon.key(), &["bench", "--duration", "60", "--clients", "3"]));

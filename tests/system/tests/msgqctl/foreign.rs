@@ -283,8 +283,22 @@ fn explain_tells_what_the_kernel_shows_of_a_process_and_an_unknown_queue_and_wha
     let text = ends_with(OK, other.key(), &["explain", "200"]).stdout;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("2 messages of 4 in the queue have the type 200; whether that means this number"), "{text}");
+    let only = ends_with(OK, other.key(), &["explain", "100"]).stdout;
+    let only = only.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(only.contains("1 message of 4 in the queue has the type 100; whether that means"), "{only}");
     let left = messages_of(&queue).len();
     assert_eq!(left, 4, "explain takes nothing");
+}
+
+#[test]
+fn one_type_more_than_are_shown_is_told_as_one() {
+    let (key, queue) = idle_queue();
+    (100..111).for_each(|mtype| put(&queue, mtype, 1));
+    let shown = ends_with(OK, key.key(), &["stat"]).stdout;
+    assert!(shown.contains("1 more type with fewer; --json shows them all"), "{shown}");
+    put(&queue, 111, 1);
+    let shown = ends_with(OK, key.key(), &["stat"]).stdout;
+    assert!(shown.contains("2 more types with fewer"), "{shown}");
 }
 
 #[test]

@@ -224,7 +224,7 @@ fn a_handler_that_is_slow_is_part_of_the_verdict() {
     wait_until("it is told", || stat_json(daemon.builder())["condition"] == "degraded");
     let report = stat_json(daemon.builder());
     let verdict = report["verdict"].as_str().unwrap();
-    assert!(verdict.contains("is in hand for") && verdict.contains("and 1 wait"), "{report}");
+    assert!(verdict.contains("is in hand for") && verdict.contains("and 1 waits"), "{report}");
     drop(clients);
     daemon.stop();
 }

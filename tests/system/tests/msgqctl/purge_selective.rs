@@ -137,32 +137,101 @@ fn at_a_terminal_it_is_asked_before_requests_go() {
     }
 }
 
+/// More than one look goes through.
+const MORE_THAN_A_LOOK: usize = 20_000;
+
+/// A queue with so many empty messages of this type.
+fn queue_full_of(mtype: i64) -> (DaemonBuilder, Queue) {
+    set_kernel_limit("msgmnb", 60_000);
+    let (builder, queue) = queue_of_dead_msgqd();
+    for _ in 0..MORE_THAN_A_LOOK {
+        queue.try_send(mtype, b"").unwrap();
+    }
+    (builder, queue)
+}
+
+fn put_requests(queue: &Queue) {
+    for _ in 0..3 {
+        queue.try_send(REQUEST_MTYPE, &encode_request(dead_pid(), b"x")).unwrap();
+    }
+}
+
+fn messages_in(queue: &Queue) -> usize {
+    usize::try_from(queue.stat().unwrap().messages).unwrap()
+}
+
+/// The types of the messages in a file of `--save`.
+fn saved_types(file: &str) -> Vec<i64> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mtype = |line: &str| serde_json::from_str::<Value>(line).unwrap()["mtype"].as_i64().unwrap();
+    text.lines().skip(1).map(mtype).collect()
+}
+
 #[test]
 fn requests_behind_more_junk_than_can_be_looked_at_are_found_all_the_same() {
     let name = "purge_selective::requests_behind_more_junk_than_can_be_looked_at_are_found_all_the_same";
     in_an_ipc_namespace(name, || {
-        set_kernel_limit("msgmnb", 60_000);
-        let (builder, queue) = queue_of_dead_msgqd();
-        for _ in 0..50_000 {
-            queue.try_send(7, b"").unwrap();
-        }
-        for _ in 0..3 {
-            queue.try_send(REQUEST_MTYPE, &encode_request(dead_pid(), b"x")).unwrap();
-        }
+        let (builder, queue) = queue_full_of(7);
+        put_requests(&queue);
         let tried = run(&builder, &["purge", "--requests", "--dry-run"]).succeeded();
         assert!(!tried.stdout.contains("no request waits"), "{tried:?}");
         assert!(tried.stdout.contains("is not known"), "{tried:?}");
-        assert_eq!(queue.stat().unwrap().messages, 50_003);
-        let removed = run(&builder, &["--json", "purge", "--requests", "--yes"]).succeeded();
-        assert!(removed.stderr.contains("removing all requests, of which"), "{removed:?}");
-        let removed: Value = serde_json::from_str(&removed.stdout).unwrap();
-        assert_eq!((&removed["messages"], &removed["is_complete"]), (&3.into(), &true.into()), "{removed}");
-        assert_eq!(queue.stat().unwrap().messages, 50_000);
+        assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK + 3);
+        let file = builder.directory().join("saved.jsonl").display().to_string();
+        for saving in [&["--save", &file][..], &[]] {
+            let arguments = [&["--json", "purge", "--requests", "--yes"], saving].concat();
+            let removed = run(&builder, &arguments).succeeded();
+            assert!(removed.stderr.contains("removing all requests, of which"), "{removed:?}");
+            let removed: Value = serde_json::from_str(&removed.stdout).unwrap();
+            assert_eq!((&removed["messages"], &removed["is_complete"]), (&3.into(), &true.into()), "{removed}");
+            assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK);
+            put_requests(&queue);
+        }
+        assert_eq!(saved_types(&file), [REQUEST_MTYPE; 3]);
+        let _ = run(&builder, &["purge", "--requests", "--yes"]).succeeded();
         let dead = i64::from(dead_pid());
         put(&queue, dead, 2);
         let _ = run(&builder, &["purge", "--type", &dead.to_string()]).succeeded();
-        assert_eq!(queue.stat().unwrap().messages, 50_000, "a type that is named is found as well");
-        let nothing = run(&builder, &["purge", "--requests", "--yes"]).succeeded();
-        assert_eq!(nothing.stdout, "removed nothing: no request waits in the queue\n");
+        assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK, "a type that is named is found as well");
+        for saving in [&["--append", "--save", &file][..], &[]] {
+            let nothing = run(&builder, &[&["purge", "--requests", "--yes"], saving].concat()).succeeded();
+            assert_eq!(nothing.stdout, "removed nothing: no request waits in the queue\n");
+        }
+    });
+}
+
+#[test]
+fn behind_more_messages_than_can_be_looked_at_nothing_is_called_gone_and_a_named_client_is_found() {
+    let name = "purge_selective::behind_more_messages_than_can_be_looked_at_nothing_is_called_gone_and_a_named_client_is_found";
+    in_an_ipc_namespace(name, || {
+        let living = Sleeper::start();
+        let (builder, queue) = queue_full_of(living.pid().into());
+        let dead = dead_pid();
+        put(&queue, dead.into(), 3);
+        let (dead, living) = (dead.to_string(), living.pid().to_string());
+        let saved = |name: &str| builder.directory().join(name).display().to_string();
+        let (nothing, file, unused) = (saved("nothing"), saved("saved"), saved("unused"));
+        for arguments in [&["purge"][..], &["purge", "--dry-run"], &["purge", "--save", &nothing]] {
+            let purged = run(&builder, arguments).succeeded();
+            assert!(purged.stdout.contains("nothing: no response of a dead client was seen"), "{purged:?}");
+            assert!(purged.stderr.contains("--pid PID") && !purged.stderr.contains("run it again"), "{purged:?}");
+        }
+        let peeked = run(&builder, &["peek", "--pid", &dead]).succeeded().stdout;
+        assert!(peeked.contains("no such message among those that were looked at"), "{peeked}");
+        let explained = run(&builder, &["explain", &dead]).succeeded().stdout;
+        let explained = explained.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(explained.contains("as far as was looked, nothing waits for it"), "{explained}");
+        let refused = ends_with(OTHER, &builder, &["purge", "--pid", &living, "--save", &unused]);
+        assert!(refused.stderr.contains("is alive") && !std::path::Path::new(&unused).exists(), "{refused:?}");
+        assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK + 3);
+        for saving in [&["--save", &file][..], &[]] {
+            let removed = run(&builder, &[&["--json", "purge", "--pid", &dead], saving].concat()).succeeded();
+            let report: Value = serde_json::from_str(&removed.stdout).unwrap();
+            assert_eq!((&report["messages"], &report["is_complete"]), (&3.into(), &true.into()), "{removed:?}");
+            assert!(!removed.stderr.contains("limit"), "{removed:?}");
+            assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK);
+            put(&queue, dead.parse().unwrap(), 3);
+        }
+        assert_eq!(saved_types(&file), [dead.parse::<i64>().unwrap(); 3]);
     });
 }

@@ -157,7 +157,36 @@ fn a_file_of_another_queue_a_wrong_line_and_a_small_queue_are_refused_before_any
     let text = std::fs::read_to_string(saving.file()).unwrap();
     std::fs::write(saving.file(), text.replace("\"body_hex\":\"61\"", "\"body_hex\":\"6g\"")).unwrap();
     let wrong = saving.fails(OTHER, &["restore", &saving.file()]);
-    assert!(wrong.contains("line 2: it is no saved message: no hexadecimal digits"), "{wrong}");
+    assert!(wrong.contains("line 2: it is no saved message: `body_hex` must be hexadecimal digits"), "{wrong}");
+    for (written, damaged, said) in [
+        (
+            "\"mtype\":7",
+            "\"mtype\":\"x\"",
+            "line 2: it is no saved message: `mtype` must be a whole number from 1 to 9223372036854775807 (column 31)",
+        ),
+        ("\"mtype\":7", "\"mtype\":1.5", "`mtype` must be a whole number from 1"),
+        ("\"mtype\":7", "\"mtype\":99999999999999999999", "`mtype` must be a whole number from 1"),
+        ("\"mtype\":7,", "", "`mtype` is missing"),
+        ("\"state\":\"restored\",", "\"state\":\"gone\",    ", "`state` must be one of"),
+        ("\"body_hex\":\"61\"", "\"body_hex\":[]", "`body_hex` must be hexadecimal digits"),
+        ("\"body_hex\":\"61\",\"text\":\"a\"}", "\"body_hex\":\"61", "the line ends too early"),
+        ("\"mtype\":7,\"body_hex\":\"61\",\"text\":\"a\"}", "\"mtype\":7", "the line ends too early"),
+        ("\"mtype\":7", "\"mtype\" 7", "the line is cut off or damaged (column 29)"),
+        (
+            "\"saved_messages\":1",
+            "\"saved_messages\":\"x\"",
+            "line 1: it is no first line of a file of saved messages: `saved_messages` must be a whole number",
+        ),
+        ("\"queue_key\":\"0x", "\"queue_key\":\"0y", "`queue_key` must be a key in quotes"),
+    ] {
+        assert!(text.contains(written), "{written}: {text}");
+        std::fs::write(saving.file(), text.replacen(written, damaged, 1)).unwrap();
+        let wrong = saving.fails(OTHER, &["restore", &saving.file()]);
+        assert!(wrong.contains(said), "{damaged}: {wrong}");
+        for jargon in ["i64", "u32", "invalid", "expected", "EOF", "variant", "missing field", "sequence"] {
+            assert!(!wrong.contains(jargon), "{damaged}: {wrong}");
+        }
+    }
     let missing = saving.fails(OTHER, &["restore", "/nonexistent/file"]);
     assert!(missing.contains("No such file"), "{missing}");
 }

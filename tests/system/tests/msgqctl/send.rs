@@ -156,6 +156,12 @@ fn a_number_that_is_none_is_refused_in_plain_words() {
             assert!(finished.stderr.contains(expected), "{arguments:?} {bad}: {}", finished.stderr);
         }
     }
+    for bad in ["x", "1.5", "1k", "99999999999999999999", "0x", "2147483648", "-1"] {
+        let finished =
+            Process::run(Command::new(msgqd_system_tests::msgqctl()).args([&format!("--msqid={bad}"), "stat"]));
+        assert_eq!(finished.code(), USAGE, "{bad}: {finished:?}");
+        assert!(finished.stderr.contains("a whole number from 0 to 2147483647"), "{bad}: {finished:?}");
+    }
 }
 
 #[test]
@@ -169,6 +175,37 @@ fn a_number_that_no_process_has_as_a_client_is_refused_where_clients_are_process
         }
     }
     assert_eq!(queue.stat().unwrap().messages, 0);
+}
+
+#[test]
+fn a_request_that_is_ended_by_a_signal_leaves_no_answer_behind() {
+    let mut server = PlainServer::start();
+    let queue = Queue::open(server.key()).unwrap();
+    for arguments in [&["send", "x"][..], &["send", "--timeout", "30", "x"]] {
+        server.process().signal(Signal::SIGSTOP);
+        let mut client = Process::start(&mut msgqctl(server.key(), arguments));
+        wait_until("it waits for its answer", || is_blocked_in(client.pid(), ClientCall::Receive));
+        client.signal(Signal::SIGINT);
+        client.wait_for_stderr("ends once the request under way is answered; a second signal ends it at once");
+        server.process().signal(Signal::SIGCONT);
+        let finished = client.finish();
+        assert_eq!(finished.status.signal(), Some(Signal::SIGINT as i32), "{finished:?}");
+        wait_until("the server waits", || is_blocked_in(server.process().pid(), ClientCall::Receive));
+        assert_eq!(queue.stat().unwrap().messages, 0);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_request_at_once() {
+    let mut server = PlainServer::start();
+    server.process().signal(Signal::SIGSTOP);
+    let mut client = Process::start(&mut msgqctl(server.key(), &["send", "--timeout", "600", "x"]));
+    wait_until("it waits for its answer", || is_blocked_in(client.pid(), ClientCall::Receive));
+    client.signal(Signal::SIGTERM);
+    client.wait_for_stderr("a second signal ends it at once");
+    client.signal(Signal::SIGTERM);
+    assert_eq!(client.finish().status.signal(), Some(Signal::SIGTERM as i32));
+    server.process().signal(Signal::SIGCONT);
 }
 
 #[test]

@@ -66,6 +66,21 @@ fn a_queue_full_of_requests_is_busy() {
 }
 
 #[test]
+fn one_request_waits_for_one_place() {
+    let daemon = held()
+        .set("queue", "max_bytes = 300")
+        .set("handler", "max_concurrency = 1")
+        .set("service", "drain_timeout_ms = 100")
+        .start();
+    let queue = daemon.queue();
+    request(&queue);
+    wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
+    request(&queue);
+    becomes(daemon.builder(), "busy", "busy: 1 request waits for 1 place");
+    daemon.stop();
+}
+
+#[test]
 fn a_handler_that_is_stuck_is_told_before_the_requests_behind_it_and_places_are_such_of_their_size() {
     let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
     let queue = daemon.queue();
@@ -88,7 +103,7 @@ fn one_worker_that_is_at_a_request_for_long_while_others_wait_is_no_standstill()
     let age_ms = || stat_json(daemon.builder())["server"]["inside"]["in_hand"][0]["age_ms"].as_u64();
     wait_until("it is in hand for long", || age_ms() >= Some(LONGER_THAN_A_STALL_MS));
     assert!(!daemon.log().contains("no worker takes them"), "{}", daemon.log());
-    becomes(daemon.builder(), "degraded", "and 1 wait: the handler is slow or stuck");
+    becomes(daemon.builder(), "degraded", "and 1 waits: the handler is slow or stuck");
     let_go(daemon.builder());
     daemon.stop();
 }

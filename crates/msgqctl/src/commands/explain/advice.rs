@@ -80,7 +80,7 @@ fn of_the_dead(report: &ExplainReport, who: &str) -> String {
         _ => "does not exist",
     };
     if !has_answers(report) && report.requests.is_empty() && report.in_hand.is_empty() {
-        return format!("{who} {is}; nothing waits for it and nothing of it waits");
+        return format!("{who} {is}; {}nothing waits for it and nothing of it waits", as_far_as(report));
     }
     let answers = report.resting.messages;
     let removal = match report.server {
@@ -191,17 +191,25 @@ fn verb(number: usize) -> &'static str {
     if number == 1 { "waits" } else { "wait" }
 }
 
+/// What stands before a word on what is not there.
+fn as_far_as(report: &ExplainReport) -> &'static str {
+    if report.is_complete && report.unknown.is_empty() { "" } else { "as far as was looked, " }
+}
+
 fn nothing(report: &ExplainReport, who: &str) -> String {
     match report.waits {
         Some(QueueCall::Msgrcv { .. }) => format!(
-            "{who} waits for an answer, and none is on its way: its request was refused, its answer was dropped or \
+            "{who} waits for an answer, and {}none is on its way: its request was refused, its answer was dropped or \
              read by somebody else, or it never asked; `journalctl -u {}` tells of what was refused or dropped",
+            as_far_as(report),
             report.unit
         ),
         Some(QueueCall::Msgsnd { .. }) => {
             format!("{who} waits for room in the queue to send; `msgqctl stat` says who holds it")
         }
-        None if report.pid.is_none() => format!("nothing waits for {who} and nothing of it waits"),
-        None => format!("{who} is alive; nothing waits for it and nothing of it waits"),
+        None if report.pid.is_none() => {
+            format!("{}nothing waits for {who} and nothing of it waits", as_far_as(report))
+        }
+        None => format!("{who} is alive; {}nothing waits for it and nothing of it waits", as_far_as(report)),
     }
 }

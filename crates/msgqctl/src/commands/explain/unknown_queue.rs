@@ -59,8 +59,9 @@ fn messages_of_type(target: &Target, number: i64) -> Result<String, String> {
         return Ok("no message is in the queue".to_owned());
     }
     let at_least = if browsed.is_complete { "" } else { "at least " };
-    let (messages, all) = (counted(messages, "message"), browsed.looked_at);
+    let (all, have) = (browsed.looked_at, if messages == 1 { "has" } else { "have" });
+    let messages = counted(messages, "message");
     Ok(format!(
-        "{at_least}{messages} of {all} in the queue have the type {number}; whether that means this number is not known"
+        "{at_least}{messages} of {all} in the queue {have} the type {number}; whether that means this number is not known"
     ))
 }

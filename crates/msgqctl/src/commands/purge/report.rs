@@ -8,6 +8,10 @@ use serde::Serialize;
 
 pub(super) const UNFINISHED: &str = "it ended at its limit, and there may be more to remove: run it again";
 
+/// Where nothing went: another look ends at the same place.
+pub(super) const LOOK_ENDED: &str =
+    "the look ended at its limit, and there may be more behind the messages that were looked at";
+
 /// Rows of clients that the text shows at most; JSON shows all.
 const MAX_ROWS: usize = 40;
 
@@ -89,14 +93,15 @@ impl Text for PurgeReport {
         let verb = removal_verb(self.is_dry_run);
         let noun = if self.is_foreign { "message" } else { "response" };
         if self.removed.is_empty() {
+            let found = if self.is_complete { "rests in the queue" } else { "was seen" };
             let why = match self.unknown_age {
-                0 if self.is_foreign => "no such message rests in the queue".to_owned(),
+                0 if self.is_foreign => format!("no such message {found}"),
                 0 if self.clients_are_numbers => {
                     "clients are numbers without processes, so nobody is known to be dead; unread responses go when \
                      response_ttl_s has passed, or with --pid N --force"
                         .to_owned()
                 }
-                0 => "no response of a dead client rests in the queue".to_owned(),
+                0 => format!("no response of a dead client {found}"),
                 unknown => format!("of {} it is not known how old it is", counted(unknown, noun)),
             };
             return format!("{verb} nothing: {why}\n").into();

@@ -2,7 +2,7 @@
 
 use super::arguments::PurgeArguments;
 use super::planned::{Gone, take_into};
-use super::report::{Abandoned, RequestsReport, UNFINISHED};
+use super::report::{Abandoned, LOOK_ENDED, RequestsReport, UNFINISHED};
 use super::scope::no_requests_known;
 use crate::commands::CommandOutcome;
 use crate::commands::confirmation::Removal;
@@ -17,7 +17,7 @@ use msgq_core::process::{ClientNumber, process_name};
 use msgq_core::queue::{MessageBuffer, QueueError};
 use msgq_core::saved_messages::{SaveFile, Taking};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How many requests each client has there; `None`: such as name nobody.
 #[derive(Default)]
@@ -25,7 +25,6 @@ struct RequestCounts {
     messages: usize,
     bytes: usize,
     by_client: BTreeMap<Option<ClientNumber>, usize>,
-    types: BTreeSet<i64>,
     is_complete: bool,
 }
 
@@ -33,7 +32,6 @@ impl RequestCounts {
     fn add(&mut self, protocol: &Protocol, mtype: i64, body: &[u8]) {
         self.messages += 1;
         self.bytes += body.len();
-        self.types.insert(mtype);
         let client = describe_message(protocol, mtype, body).client;
         *self.by_client.entry(client).or_default() += 1;
     }
@@ -63,7 +61,7 @@ pub(super) fn purge_requests(options: &PurgeArguments, queue: &QueueOptions) -> 
     let at_most = options.limit.unwrap_or(usize::MAX).min(resting);
     let (taken, gone) = match options.saving.open_file(&target)? {
         None => (removed_requests(&target, at_most)?, Gone::default()),
-        Some(file) => saved_requests(file, &target, &seen, at_most)?,
+        Some(file) => saved_requests(file, &target, at_most)?,
     };
     Ok(requests_outcome(options, &taken, gone))
 }
@@ -78,17 +76,12 @@ fn removed_requests(target: &Target, at_most: usize) -> Result<RequestCounts, Fa
     Ok(taken)
 }
 
-fn saved_requests(
-    file: SaveFile,
-    target: &Target,
-    seen: &RequestCounts,
-    at_most: usize,
-) -> Result<(RequestCounts, Gone), Failure> {
+fn saved_requests(file: SaveFile, target: &Target, at_most: usize) -> Result<(RequestCounts, Gone), Failure> {
     let taken = RefCell::new(RequestCounts::default());
     let on_taken = |mtype: i64, body: &[u8]| taken.borrow_mut().add(&target.messages, mtype, body);
-    // Of types that were not seen nothing is taken: without a copy nothing can be saved.
-    let by_type = seen.types.iter().map(|mtype| (*mtype, usize::MAX));
-    let gone = take_into(file, target, Taking { at_most, on_taken: &on_taken, ..Taking::of_types(by_type) })?;
+    let is_request = |mtype: i64| target.protocol().request_types().receives(mtype);
+    let taking = Taking { all_of: Some(&is_request), at_most, on_taken: &on_taken, ..Taking::of_types([]) };
+    let gone = take_into(file, target, taking)?;
     let mut taken = taken.into_inner();
     taken.is_complete = gone.is_complete;
     Ok((taken, gone))
@@ -134,7 +127,7 @@ fn requests_outcome(options: &PurgeArguments, requests: &RequestCounts, gone: Go
     let Gone { mut diagnostics, status, ended_by, .. } = gone;
     // A second look would end where the first did.
     if !is_complete && !is_dry_run && status.is_none() && ended_by.is_none() {
-        diagnostics.push(UNFINISHED.to_owned());
+        diagnostics.push(if messages > 0 { UNFINISHED } else { LOOK_ENDED }.to_owned());
     }
     let status = status.unwrap_or(Status::Ok);
     CommandOutcome { diagnostics, status, ended_by, ..CommandOutcome::done(report) }

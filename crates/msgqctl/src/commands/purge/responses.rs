@@ -3,7 +3,7 @@
 use super::ages::AnswerAges;
 use super::arguments::PurgeArguments;
 use super::planned::{Gone, Plan};
-use super::report::{PurgeReport, UNFINISHED};
+use super::report::{LOOK_ENDED, PurgeReport, UNFINISHED};
 use super::scope::{scope_of_clients, scope_on_unknown_queue};
 use crate::commands::CommandOutcome;
 use crate::commands::confirmation::{Removal, say_on_terminal};
@@ -69,7 +69,7 @@ fn outcome(
     let status = gone.status.unwrap_or(if diagnostics.is_empty() { Status::Ok } else { Status::Other });
     if !swept.is_complete && gone.status.is_none() && gone.ended_by.is_none() {
         let place = if is_selective(options) { diagnostics.len() } else { 0 };
-        diagnostics.insert(place, UNFINISHED.to_owned());
+        diagnostics.insert(place, unfinished(options, &swept));
     }
     let report = PurgeReport {
         is_foreign,
@@ -77,6 +77,17 @@ fn outcome(
         ..PurgeReport::of_sweep(protocol, options.dry_run, &swept)
     };
     CommandOutcome { diagnostics, status, ended_by: gone.ended_by, ..CommandOutcome::done(report) }
+}
+
+/// That there may be more, and how it goes.
+fn unfinished(options: &PurgeArguments, swept: &SweepReport) -> String {
+    if !options.dry_run && !swept.removed.is_empty() {
+        return UNFINISHED.to_owned();
+    }
+    match is_for_all(options) && options.older_than.is_none() {
+        true => format!("{LOOK_ENDED}; what is named is found wherever it stands: --pid PID, --type N"),
+        false => LOOK_ENDED.to_owned(),
+    }
 }
 
 /// What a sweep did, and what is to be said besides.
@@ -145,16 +156,17 @@ fn needs_look(options: &PurgeArguments) -> bool {
     options.r#type.is_empty() || options.dry_run || options.older_than.is_some() || options.saving.save.is_some()
 }
 
-/// Of types that are named all may go, seen or not; but not where ages decide.
+/// Of what is named all may go, seen or not; but not where ages decide, and nothing of who lives.
 fn plan_of(options: &PurgeArguments, sweep_options: &SweepOptions, report: &SweepReport) -> Plan {
-    let unbounded = match &sweep_options.scope {
-        SweepScope::Types(types) | SweepScope::WholeTypes(types)
-            if !report.is_complete && options.older_than.is_none() =>
-        {
-            types.clone()
+    let mut unbounded: Vec<i64> = match &sweep_options.scope {
+        _ if report.is_complete || options.older_than.is_some() => Vec::new(),
+        SweepScope::All => Vec::new(),
+        SweepScope::Types(types) | SweepScope::WholeTypes(types) => types.clone(),
+        SweepScope::Clients(clients) => {
+            clients.iter().map(|client| sweep_options.protocol.response_mtype(client.get())).collect()
         }
-        _ => Vec::new(),
     };
+    unbounded.retain(|mtype| sweep_options.lets_go(*mtype));
     Plan { seen: report.removed.iter().map(|removed| (removed.mtype, removed.resting)).collect(), unbounded }
 }
 

@@ -46,7 +46,7 @@ impl MessagesByType {
             text.field("", &format!("type {mtype}: {messages}, {bytes}"));
         }
         if let Some(more) = self.types.len().checked_sub(ROWS).filter(|more| *more > 0) {
-            text.field("", &format!("{more} more types with fewer; --json shows them all"));
+            text.field("", &format!("{} with fewer; --json shows them all", counted(more, "more type")));
         }
     }
 }

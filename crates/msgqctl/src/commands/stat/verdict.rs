@@ -57,7 +57,7 @@ pub(super) fn with_full_queues(verdict: StatVerdict, daemon: Option<&DaemonRepor
     let waiting: Vec<_> = outbox.clients.iter().filter(|row| row.oldest_ms >= FULL_MS).collect();
     let Some(heaviest) = waiting.first() else { return verdict };
     let held: usize = waiting.iter().map(|row| row.answers).sum();
-    let (answers, wait) = (counted(held, "answer"), if held == 1 { "waits" } else { "wait" });
+    let (answers, wait) = (counted(held, "answer"), waits(held));
     let clients = counted(waiting.len(), "client");
     let whose = if waiting.len() == 1 { "whose own queue takes no more" } else { "whose own queues take no more" };
     let StatVerdict { condition, sentence } = verdict;
@@ -71,8 +71,8 @@ pub(super) fn with_dead_letters(verdict: StatVerdict, waiting: Option<&DeadLette
     let StatVerdict { condition, sentence } = verdict;
     let (letters, at_least) =
         (counted(waiting.letters, "dead letter"), if waiting.is_complete { "" } else { "at least " });
-    let verb = if waiting.letters == 1 { "waits" } else { "wait" };
-    said(condition, format!("{sentence}; {at_least}{letters} {verb}, messages that no handler took: msgqctl dead list"))
+    let wait = waits(waiting.letters);
+    said(condition, format!("{sentence}; {at_least}{letters} {wait}, messages that no handler took: msgqctl dead list"))
 }
 
 /// A door that the operator has closed comes first, and what else there is to say behind it.
@@ -130,7 +130,7 @@ fn of_daemon(
             Condition::Stopped,
             format!(
                 "PID {pid} ended in order and kept its queue; {messages} {} for the next start (systemctl start {})",
-                if stat.messages == 1 { "waits" } else { "wait" },
+                waits(stat.messages),
                 daemon.unit
             ),
         ),
@@ -166,11 +166,16 @@ fn trouble(daemon: &DaemonReport) -> Option<StatVerdict> {
     Some(because(Condition::Degraded, format_args!("the handler is down, clients get errors: {trouble}")))
 }
 
+fn waits<N: Copy + PartialEq + From<u8>>(number: N) -> &'static str {
+    if number == N::from(1) { "waits" } else { "wait" }
+}
+
 /// A word on a handler that is at one request for long.
 fn slow(daemon: &DaemonReport, waiting: Option<&Waiting>) -> Option<StatVerdict> {
     let oldest = daemon.in_hand.iter().max_by_key(|held| held.age_ms).filter(|held| held.age_ms >= SLOW_MS)?;
     let (since, client) = (rough_age(oldest.age_ms), client_label(oldest.client, oldest.state));
-    let behind = waiting.map_or_else(String::new, |waiting| format!(", and {} wait", waiting.requests));
+    let behind =
+        waiting.map_or_else(String::new, |waiting| format!(", and {} {}", waiting.requests, waits(waiting.requests)));
     if daemon.counters.retried > 0 {
         let reason = format!(
             "a message of {client} is in hand for {since}{behind}: the handler fails and it is tried again, or the handler is \
@@ -212,7 +217,9 @@ fn fill(stat: &QueueStat, waiting: Option<&Waiting>) -> Option<StatVerdict> {
     let places = places_of_this_size(stat);
     let waiting = waiting?;
     if waiting.responses <= waiting.requests {
-        return Some(because(Condition::Busy, format!("{} requests wait for {places} places", waiting.requests)));
+        let (requests, places) = (counted(waiting.requests, "request"), counted(places, "place"));
+        let reason = format!("{requests} {} for {places}", waits(waiting.requests));
+        return Some(because(Condition::Busy, reason));
     }
     Some(because(Condition::Degraded, held_by_others(places, waiting)))
 }
@@ -224,7 +231,7 @@ pub(super) fn crowded_by_answers(key: &str, stat: &QueueStat, waiting: Option<&W
     }
     let places = places_of_this_size(stat);
     let held = waiting.map(|waiting| held_by_others(places, waiting));
-    let held = held.unwrap_or_else(|| format!("{} of {places} places are taken", stat.messages));
+    let held = held.unwrap_or_else(|| format!("{} taken", of_places(stat.messages, places)));
     Some(because(Condition::Degraded, format!("of queue {key}, into which answers go, {held}")))
 }
 
@@ -239,6 +246,12 @@ fn places_of_this_size(stat: &QueueStat) -> u64 {
     places.map_or(stat.max_bytes, |places| places.min(stat.max_bytes))
 }
 
+/// How many of the places, and the verb.
+fn of_places<N: Copy + Display + PartialEq + From<u8>>(number: N, places: u64) -> String {
+    let verb = if number == N::from(1) { "is" } else { "are" };
+    format!("{number} of {} {verb}", counted(places, "place"))
+}
+
 fn held_by_others(places: u64, waiting: &Waiting) -> String {
     let (orphans, unread): (Vec<_>, Vec<_>) = waiting.clients.iter().partition(|client| client.is_orphan());
     let messages = |of: &[&RestingClient]| -> usize { of.iter().map(|client| client.messages).sum() };
@@ -248,9 +261,10 @@ fn held_by_others(places: u64, waiting: &Waiting) -> String {
         _ => format!("; {number} more {what}"),
     };
     let Some(heaviest) = unread.iter().max_by_key(|client| client.messages).filter(|_| held >= nobodys) else {
-        let rest = rest(held, "wait for clients that do not read");
+        let rest = rest(held, &format!("{} for clients that do not read", waits(held)));
+        let held = of_places(nobodys, places);
         return format!(
-            "{nobodys} of {places} places are held by messages that nobody will read{rest}; msgqd removes \
+            "{held} held by messages that nobody will read{rest}; msgqd removes \
              them by itself, `msgqctl purge` at once"
         );
     };
@@ -258,8 +272,9 @@ fn held_by_others(places: u64, waiting: &Waiting) -> String {
     let verb = if unread.len() == 1 { "does" } else { "do" };
     let (most, client) = (heaviest.messages, heaviest.client.unwrap_or(heaviest.mtype));
     let rest = rest(nobodys, "that nobody will read");
+    let held = of_places(held, places);
     format!(
-        "{held} of {places} places are held by {holders} that {verb} not read, {most} of them by {client} \
+        "{held} held by {holders} that {verb} not read, {most} of them by {client} \
          (`msgqctl explain {client}`){rest}"
     )
 }

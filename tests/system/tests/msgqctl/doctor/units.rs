@@ -3,10 +3,11 @@
 use super::*;
 
 /// A machine with an installed unit and without a daemon, with `$FILES` in /etc/systemd. What runs on the real one keeps its
-/// files below /run and /dev/shm.
+/// files below /run and /dev/shm, and its configuration in /etc/msgqd.
 const WITH_UNIT: &str = r#"
     mount -t tmpfs tmpfs /run
     mount -t tmpfs tmpfs /dev/shm
+    if [ -d /etc/msgqd ]; then mount -t tmpfs tmpfs /etc/msgqd; fi
     mount -t tmpfs tmpfs /etc/systemd && mkdir -p /etc/systemd/system/msgqd.service.d
     printf '[Service]\nExecStart=/usr/sbin/msgqd\nPrivateIPC=no\n' >/etc/systemd/system/msgqd.service
     eval "$FILES"
