@@ -263,9 +263,7 @@ impl Sweep<'_> {
             SweepScope::Clients(clients) if !self.needs_look => {
                 clients.iter().map(|client| self.mtype_of(*client)).collect()
             }
-            SweepScope::Types(types) | SweepScope::WholeTypes(types)
-                if !self.needs_look && !is_complete && !self.options.dry_run =>
-            {
+            SweepScope::Types(types) | SweepScope::WholeTypes(types) if !self.needs_look && !is_complete => {
                 types.clone()
             }
             _ => return seen.into_iter().map(|(mtype, seen)| (mtype, Some(seen))).collect(),

@@ -34,8 +34,9 @@ Examples:
 /// Send a test request and print the answer
 ///
 /// The answer is read where the configuration says: in the same queue, in a second one, or in a queue that is made for it and
-/// removed afterwards. Where it rests in a queue that no msgqd keeps clean, Ctrl-C ends this after the answer, which would be left
-/// there otherwise, and a second one at once. With `reply = "none"` there is none: it is told how many messages wait before the request.
+/// removed afterwards. Where it comes through a queue that no msgqd keeps clean, Ctrl-C ends this after the answer, which would be
+/// left there otherwise, and a second one at once. With `reply = "none"` there is none: it is told how many messages wait before
+/// the request.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SendArguments {

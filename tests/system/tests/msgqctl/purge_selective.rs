@@ -208,7 +208,9 @@ fn behind_more_messages_than_can_be_looked_at_nothing_is_called_gone_and_a_named
         let (builder, queue) = queue_full_of(living.pid().into());
         let dead = dead_pid();
         put(&queue, dead.into(), 3);
-        let (dead, living) = (dead.to_string(), living.pid().to_string());
+        let behind = Sleeper::start();
+        put(&queue, behind.pid().into(), 1);
+        let [dead, living, behind] = [dead, living.pid(), behind.pid()].map(|pid| pid.to_string());
         let saved = |name: &str| builder.directory().join(name).display().to_string();
         let (nothing, file, unused) = (saved("nothing"), saved("saved"), saved("unused"));
         for arguments in [&["purge"][..], &["purge", "--dry-run"], &["purge", "--save", &nothing]] {
@@ -221,15 +223,18 @@ fn behind_more_messages_than_can_be_looked_at_nothing_is_called_gone_and_a_named
         let explained = run(&builder, &["explain", &dead]).succeeded().stdout;
         let explained = explained.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(explained.contains("as far as was looked, nothing waits for it"), "{explained}");
-        let refused = ends_with(OTHER, &builder, &["purge", "--pid", &living, "--save", &unused]);
-        assert!(refused.stderr.contains("is alive") && !std::path::Path::new(&unused).exists(), "{refused:?}");
-        assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK + 3);
+        for named in [["--pid", &living], ["--type", &living], ["--pid", &behind], ["--type", &behind]] {
+            let refused = ends_with(OTHER, &builder, &[&["purge", "--save", &unused][..], &named].concat());
+            assert!(refused.stderr.contains("is alive") && !refused.stderr.contains("limit"), "{refused:?}");
+            assert!(!std::path::Path::new(&unused).exists(), "{named:?}");
+        }
+        assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK + 4);
         for saving in [&["--save", &file][..], &[]] {
             let removed = run(&builder, &[&["--json", "purge", "--pid", &dead], saving].concat()).succeeded();
             let report: Value = serde_json::from_str(&removed.stdout).unwrap();
             assert_eq!((&report["messages"], &report["is_complete"]), (&3.into(), &true.into()), "{removed:?}");
             assert!(!removed.stderr.contains("limit"), "{removed:?}");
-            assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK);
+            assert_eq!(messages_in(&queue), MORE_THAN_A_LOOK + 1);
             put(&queue, dead.parse().unwrap(), 3);
         }
         assert_eq!(saved_types(&file), [dead.parse::<i64>().unwrap(); 3]);

@@ -130,8 +130,11 @@ fn sweep_by_plan(
     };
     let mut plan = plan_of(options, sweep_options, &report);
     plan.cut_to_oldest(&target.queue, options.limit)?;
+    // What all goes of is looked for to the end, whatever the first look saw.
+    let needs_no_look = sweep_options.scope != SweepScope::All && options.older_than.is_none();
     if options.dry_run || plan.is_empty() {
         report.set_removed(&plan.seen);
+        report.is_complete |= needs_no_look && !options.dry_run;
         return Ok(Swept { report, gone: Gone::default() });
     }
     let is_by_hand = matches!(sweep_options.scope, SweepScope::WholeTypes(_));
@@ -147,8 +150,7 @@ fn sweep_by_plan(
     }
     let gone = plan.carry_out(options, target, |mtype| sweep_options.lets_go(mtype), is_by_hand.then_some(&removal))?;
     report.set_removed(&gone.by_type);
-    // What all goes of was looked for to the end, whatever the first look saw.
-    report.is_complete = gone.is_complete && (report.is_complete || !plan.unbounded.is_empty());
+    report.is_complete = gone.is_complete && (report.is_complete || needs_no_look);
     Ok(Swept { report, gone })
 }
 

@@ -3,7 +3,7 @@
 //! Signals come through a descriptor, so that one poll waits for keys, signals and the next round, and nothing happens
 //! at a moment when the terminal is half drawn.
 
-use crate::output::{StyledText, fit};
+use crate::output::{StyledText, counted, fit};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -70,7 +70,7 @@ impl Screen {
         let kept = text.cut(columns, rows.saturating_sub(1));
         let hidden = text.line_count() - kept.line_count();
         let kept = if self.is_coloured { kept.painted() } else { kept.to_string() };
-        let footer = if hidden > 0 { format!("{hidden} more lines; {}", self.footer) } else { self.footer.clone() };
+        let footer = footer_below(hidden, &self.footer);
         let lines = kept.replace('\n', &format!("{REST_OF_LINE}\r\n"));
         let footer = fit(&footer, columns.saturating_sub(1));
         write(&format!("{BEGIN_UPDATE}{lines}{footer}{REST_OF_LINE}{END_UPDATE}"))
@@ -131,8 +131,24 @@ impl Drop for Screen {
     }
 }
 
+/// With how much found no room above it.
+fn footer_below(hidden: usize, footer: &str) -> String {
+    if hidden > 0 { format!("{}; {footer}", counted(hidden, "more line")) } else { footer.to_owned() }
+}
+
 fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::footer_below;
+
+    #[test]
+    fn one_line_that_found_no_room_is_told_as_one() {
+        let told = [0, 1, 2].map(|hidden| footer_below(hidden, "q ends it"));
+        assert_eq!(told, ["q ends it", "1 more line; q ends it", "2 more lines; q ends it"]);
+    }
 }
