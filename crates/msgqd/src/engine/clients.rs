@@ -170,7 +170,8 @@ impl Clients {
         if watched.is_full()
             && let Some(oldest) = watched.let_oldest_go(|client| self.forget_if_nothing_is_due(client))
         {
-            self.forget_reader_of_number(oldest);
+            // Nobody sees it die, and of a byte that numbers share: what is known of one is not known of another.
+            self.set_reader(oldest, 0);
         }
         if self.kind == ClientKind::Number {
             return Ok(Some(Self::list_number(&mut watched, client, byte)));
@@ -191,6 +192,8 @@ impl Clients {
         // The entry is taken only when the kernel watches: a failure must not use it up.
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
         watched.enter(client, WatchedClient { handle: Some(handle), owner });
+        // What is noted was read by one before it with the number, whose death nobody saw.
+        self.set_reader(client, 0);
         let flags = byte.fetch_or(KNOWN | ASKED, Ordering::SeqCst);
         Ok(Some(Generation::of(flags)))
     }
@@ -230,13 +233,6 @@ impl Clients {
             byte.fetch_or(KNOWN, Ordering::SeqCst);
         }
         !is_due
-    }
-
-    /// Bytes of numbers are shared: what is known of one that is let go must not be taken for what is known of another.
-    fn forget_reader_of_number(&self, client: ClientNumber) {
-        if self.kind == ClientKind::Number {
-            self.set_reader(client, 0);
-        }
     }
 
     /// True when the client that was admitted as `generation` is still the one that has the number, and lives.
@@ -474,6 +470,30 @@ mod tests {
         clients.epoll = epoll;
         assert!(clients.watch(client).unwrap().is_some());
         assert!(clients.is_known(client));
+    }
+
+    #[test]
+    fn who_is_let_go_leaves_to_the_next_with_its_number_nothing_that_it_read() {
+        let geometry = Geometry::plain(1, 1, 8192, 1);
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let (oldest, newer) = (Sleeper::start(), Sleeper::start());
+        let number = oldest.client();
+        clients.watch(number).unwrap().unwrap();
+        clients.note_read(number);
+        clients.watch(newer.client()).unwrap().unwrap();
+        assert!(!clients.is_known(number), "it was let go");
+        assert!(!clients.has_read(number));
+    }
+
+    #[test]
+    fn who_is_watched_has_read_nothing_that_was_read_under_its_number_before() {
+        let geometry = Geometry::plain(1, 1, 8192, 1);
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let sleeper = Sleeper::start();
+        // By one that could not be watched, so that nobody saw it die.
+        clients.note_read(sleeper.client());
+        clients.watch(sleeper.client()).unwrap().unwrap();
+        assert!(!clients.has_read(sleeper.client()));
     }
 
     #[test]
