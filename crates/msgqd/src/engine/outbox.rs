@@ -22,7 +22,7 @@ mod series;
 
 pub(super) use pending::{Origin, PendingAnswer, response_message};
 pub(super) use send_call::SendCall;
-pub(super) use sending::{AnswerToSend, SendOutcome};
+pub(super) use sending::{AnswerToSend, SendOutcome, SentAnswers};
 
 use super::alarm::JanitorAlarm;
 use super::clients::Clients;
@@ -35,7 +35,7 @@ use msgq_core::layout::protocol::Protocol;
 use msgq_core::process::ClientNumber;
 use msgq_core::queue::QueueError;
 use msgq_core::table::{Counters, Series, SlotHeader, SlotState, Table};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,8 +47,7 @@ pub(super) struct Outbox {
     answers_come: Condvar,
     /// Read and written under the lock alone.
     courier_waits: AtomicBool,
-    /// Answers that the courier has sent.
-    sent: AtomicU64,
+    sent: SentAnswers,
     pub(super) send_call: SendCall,
 }
 
@@ -79,7 +78,7 @@ impl Outbox {
             lines: Mutex::new(Lines::new(capacity)),
             answers_come: Condvar::new(),
             courier_waits: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
+            sent: SentAnswers::default(),
             send_call: SendCall::default(),
         }
     }
@@ -98,9 +97,9 @@ impl Outbox {
         Ok(locked.lines.is_empty() && !rests)
     }
 
-    /// How many answers the courier has sent.
+    /// How many answers the courier has sent to clients that are not known to leave them unread.
     pub(super) fn sent_count(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.count()
     }
 
     /// True when an answer for a client that reads its answers could go now.
