@@ -88,6 +88,11 @@ impl Outbox {
         self.lock().lines.len()
     }
 
+    /// True when the answer to a request of this client before the one of this number is here, as far as that is known.
+    pub(super) fn holds_earlier(&self, client: ClientNumber, sequence: u64) -> bool {
+        self.lock().lines.holds_earlier(client, sequence)
+    }
+
     /// True when neither the outbox nor the queue holds anything. No answer goes from one into the other unseen: back
     /// into the outbox they go under its lock, which is held meanwhile.
     pub(super) fn is_empty_and_queue_too(&self) -> Result<bool, QueueError> {

@@ -195,6 +195,13 @@ impl Lines {
         self.lines.get(&client).map_or(0, |line| line.held)
     }
 
+    /// True when the client's line begins before the request of this number, or what its head was is on its way or rests.
+    pub(super) fn holds_earlier(&self, client: ClientNumber, sequence: u64) -> bool {
+        let Some(line) = self.lines.get(&client) else { return false };
+        let is_out = matches!(line.phase, LinePhase::Sending(_) | LinePhase::Offered { .. });
+        is_out || line.chain.first().is_some_and(|head| self.links.sequence(head) < sequence)
+    }
+
     /// Finds a slot for one more answer of the one who asks. At the limit somebody loses its newest answer: see [`payers`].
     pub(super) fn admit(&mut self, asker: &Asker, now: Instant) -> SlotGrant {
         if let Some(slot) = self.free.pop() {

@@ -117,10 +117,11 @@ impl LockedOutbox<'_> {
     fn count_shed(&self, victim: ClientNumber, held: u32) {
         let outbox = self.outbox;
         Counters::add(&outbox.counters().shed);
+        outbox.parts.clients.judge_no_more(victim);
         outbox.parts.events.shed.of(victim).warn(|| {
             format!(
-                "dropped the newest answer of {}: the outbox is full (outbox_capacity = {}) and its process, \
-                 or its user, holds the most; {} of this client waited there; see whether it reads{}, or raise \
+                "dropped the newest answer of {}: the outbox is full (outbox_capacity = {}), and its process reads nothing, \
+                 or that or its user holds the most; {} of this client waited there; see whether it reads{}, or raise \
                  outbox_capacity",
                 asker(&outbox.parts.protocol, victim),
                 outbox.capacity,

@@ -126,6 +126,22 @@ fn a_client_with_one_answer_is_never_the_victim_while_another_holds_more() {
 }
 
 #[test]
+fn a_line_holds_an_earlier_answer_from_its_receipt_until_it_was_read() {
+    let mut outbox = Lines::new(8);
+    assert!(!outbox.holds_earlier(client(10), 5));
+    put(&mut outbox, 10, 6);
+    assert!(!outbox.holds_earlier(client(10), 5), "it is a later one");
+    put(&mut outbox, 10, 4);
+    assert!(outbox.holds_earlier(client(10), 5));
+    let (who, slot) = take(&mut outbox).unwrap();
+    assert!(outbox.holds_earlier(who, 5));
+    outbox.offered(who, slot, Instant::now());
+    assert!(outbox.holds_earlier(who, 5));
+    outbox.delivered(who, slot);
+    assert!(!outbox.holds_earlier(who, 5));
+}
+
+#[test]
 fn nothing_of_a_client_is_sent_while_its_offer_rests() {
     let mut outbox = Lines::new(8);
     put(&mut outbox, 10, 1);
