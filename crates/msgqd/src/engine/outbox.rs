@@ -18,11 +18,13 @@ mod private;
 mod recall;
 mod send_call;
 mod sending;
+mod sent_answers;
 mod series;
 
 pub(super) use pending::{Origin, PendingAnswer, response_message};
 pub(super) use send_call::SendCall;
-pub(super) use sending::{AnswerToSend, SendOutcome, SentAnswers};
+pub(super) use sending::{AnswerToSend, SendOutcome};
+pub(super) use sent_answers::SentAnswers;
 
 use super::alarm::JanitorAlarm;
 use super::clients::Clients;

@@ -9,7 +9,7 @@ use msgq_core::process::ClientNumber;
 use msgq_core::queue::{MessageBuffer, Queue, QueueError};
 use msgq_core::table::{Counters, SlotState};
 use nix::errno::Errno;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// An answer that the courier has taken out of its line. It ends with [`Outbox::end_send`].
@@ -43,23 +43,6 @@ pub(in crate::engine) enum SendOutcome {
     Rests,
     /// The kernel refused it.
     Failed(QueueError),
-}
-
-/// Answers that the courier has sent to clients that are not known to leave them unread.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct SentAnswers(AtomicU64);
-
-impl SentAnswers {
-    /// Those to silent clients count for nothing: readers may starve beside them.
-    pub(in crate::engine) fn note(&self, is_for_silent: bool) {
-        if !is_for_silent {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    pub(in crate::engine) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// How long a line is set aside whose earlier request is still with a worker, or whose earlier answer rests.
