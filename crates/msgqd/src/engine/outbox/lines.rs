@@ -242,6 +242,14 @@ impl Lines {
             rounds.push(line.standing(), owner, client);
             line
         });
+        if has_read && !line.has_read {
+            let before = line.standing();
+            line.has_read = true;
+            if line.phase == LinePhase::Ready {
+                rounds.remove(before, line.owner, client);
+                rounds.push(line.standing(), line.owner, client);
+            }
+        }
         line.held += 1;
         links.insert_by_sequence(&mut line.chain, slot, sequence);
         payers.note(client, Some(line));

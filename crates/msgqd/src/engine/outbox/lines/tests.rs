@@ -317,7 +317,7 @@ fn of_two_that_hold_the_same_the_one_that_leaves_its_answers_unread_pays() {
     let mut outbox = Lines::new(8);
     leave_unread(&mut outbox, 20, process(20), Instant::now());
     for sequence in 2..=4 {
-        put(&mut outbox, 20, sequence);
+        put_for(&mut outbox, &newcomer(20, process(20)), sequence, Instant::now());
     }
     for sequence in 5..=8 {
         put(&mut outbox, 30, sequence);
@@ -399,6 +399,27 @@ fn who_never_read_itself_takes_nothing_from_those_who_never_read_and_hold_less()
         put_for(&mut outbox, &newcomer(40, process(40)), sequence, start + SECONDS);
     }
     assert!(outbox.held(client(40)) <= 22);
+}
+
+#[test]
+fn who_is_seen_to_read_while_it_has_a_line_is_a_reader_from_then_on() {
+    let start = Instant::now();
+    let mut outbox = bystanders_and_a_reader(start);
+    let slot = outbox.waiting(client(30))[29];
+    outbox.drop_slot(client(30), slot);
+    put_for(&mut outbox, &reader(100, process(100)), 23, start);
+    assert_eq!(
+        outbox.take_next(|standing| standing == Standing::Reader, |_, _| true, start).map(|taken| taken.0),
+        Some(client(30))
+    );
+    assert_eq!(
+        outbox.take_next(|standing| standing == Standing::Reader, |_, _| true, start).map(|taken| taken.0),
+        Some(client(100))
+    );
+    for sequence in 31..=400 {
+        put_for(&mut outbox, &reader(30, process(30)), sequence, start + SECONDS);
+    }
+    assert!(outbox.held(client(100)) > 20, "{} are left", outbox.held(client(100)));
 }
 
 #[test]
