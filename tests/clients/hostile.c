@@ -8,6 +8,7 @@
  *     hostile KEY bad_bodies COUNT                   bodies of every bad shape; throws its answers away
  *     hostile KEY bad_pids COUNT SERVER_PID          claims to be nobody, init, huge, negative, dead, a zombie, the server
  *     hostile KEY pipeline COUNT                     sends all requests, then reads all answers; prints "ok COUNT"
+ *     hostile KEY ask_and_pipeline COUNT             the same, after one request whose answer it reads; prints "read" then
  *     hostile KEY one_request TEXT                   sends, prints "sent", waits, prints the answer
  *     hostile KEY crash TEXT                         sends and leaves without reading
  *     hostile KEY killed COUNT                       COUNT clients one after the other, each killed at a random moment
@@ -181,6 +182,17 @@ static int pipeline(int queue, int argc, char **argv)
     return 0;
 }
 
+static int ask_and_pipeline(int queue, int argc, char **argv)
+{
+    struct response response;
+    must(send_request(queue, getpid(), "first", 0), "msgsnd");
+    must(receive_response(queue, getpid(), &response, 0), "msgrcv");
+    if (!is_answer_to(&response, "first"))
+        return 1;
+    say("read");
+    return pipeline(queue, argc, argv);
+}
+
 static int one_request(int queue, int argc, char **argv)
 {
     struct response response;
@@ -280,6 +292,7 @@ static const struct {
     {"bad_bodies", 1, bad_bodies},
     {"bad_pids", 2, bad_pids},
     {"pipeline", 1, pipeline},
+    {"ask_and_pipeline", 1, ask_and_pipeline},
     {"one_request", 1, one_request},
     {"crash", 1, crash},
     {"killed", 1, killed},

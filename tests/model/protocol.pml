@@ -89,7 +89,18 @@ inline rotate(p, times) {
     od
 }
 
-/* At the limit the client with most entries loses its newest; among equals it is the one that
+/* Who has read an answer, and who counts as never having read: a well-behaved client begins to read before its
+ * time to do so is over. */
+bool has_read[PIDS];
+#ifdef LIMIT_LATE_FIRST_READ
+#define never_read(p) (!has_read[p])
+#else
+#define never_read(p) (!has_read[p] && (p) >= WELL_BEHAVED)
+#endif
+#define entries(p) (len(line[p]) + offered[p])
+
+/* At the limit, for a client that has read, the heaviest that never read and has two entries loses its newest. Else it is
+ * the client with most entries; among equals it is the one that
  * asks for room. What the courier has in hand may be with its client already and decides only
  * between equals; an offer that has been read meanwhile is given up instead. */
 #ifdef WITHOUT_SETTLING
@@ -100,6 +111,8 @@ inline rotate(p, times) {
 #define stale_offer(p) (offered[p] && !rests(p))
 #endif
 
+#define may_pay_first(p, k) (has_read[p] && never_read(k) && entries(k) > 1)
+
 inline shed_if_over(p) {
     if
     :: used > TABLE ->
@@ -107,7 +120,11 @@ inline shed_if_over(p) {
         k = 0;
         do
         :: k < PIDS ->
-            if :: weight(k) > weight(victim) -> victim = k :: else fi;
+            if
+            :: may_pay_first(p, k) && (!may_pay_first(p, victim) || weight(k) > weight(victim)) -> victim = k
+            :: !may_pay_first(p, k) && !may_pay_first(p, victim) && weight(k) > weight(victim) -> victim = k
+            :: else
+            fi;
             k++
         :: else -> break
         od;
@@ -362,6 +379,7 @@ done:   atomic { position = 0; janitor_on = NOBODY; PASS_ON(turn) }
 
 inline check_answer(p, i, s) {
     assert(i == incarnation[p]);
+    has_read[p] = true;
 #ifdef ANY_ORDER
     assert((s + numbers(p) - due) % numbers(p) < depth && !(seen & (1 << s)));
     seen = seen | (1 << s);
@@ -396,7 +414,7 @@ proctype client(byte p, depth; bool mortal) {
     :: atomic {
             mortal ->
             mortal = false;
-            alive[p] = false; reading[p] = false; waits[p] = false; sending[p] = false;
+            alive[p] = false; has_read[p] = false; reading[p] = false; waits[p] = false; sending[p] = false;
             swept[p] = false;
             if :: nempty(handed[p]) -> handed[p]?_,_ :: empty(handed[p]) fi;
 #ifdef PRIVATE_QUEUES

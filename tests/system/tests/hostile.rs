@@ -1,7 +1,14 @@
 //! Hostile clients, each with 20 well-behaved clients beside it whose every answer must arrive and be right.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgqd_system_tests::{Daemon, DaemonBuilder, Process, crowd, good_request_is_answered, hostile, wait_until};
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, Process, STRANGER, as_user, crowd, good_request_is_answered, hostile, is_root, msgqctl,
+    wait_until,
+};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 const CLIENTS: usize = 20;
 /// What the mean latency of the slowest of equal clients may be, as a multiple of the median one's.
@@ -152,6 +159,51 @@ fn a_client_that_pipelines_3000_requests_gets_all_answers_in_order() {
         let finished = pipelining.finish().succeeded();
         assert!(finished.stdout.contains("ok 3000"), "{finished:?}");
     });
+}
+
+/// Processes that ask for nothing.
+const BYSTANDERS: usize = 170;
+const FORGED: usize = 22;
+/// So many of their answers wait; the others rest in the queue.
+const FORGED_THAT_WAIT: u64 = 3500;
+/// Longer than a client has to begin to read what is offered to it.
+const UNREAD: Duration = Duration::from_secs(3);
+
+fn answers_in_outbox(daemon: &Daemon) -> u64 {
+    let mut command = Command::new(msgqctl());
+    command.args(["--json", "--key", &daemon.key().to_string(), "stat"]);
+    let seen = Process::run(command.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory())).succeeded();
+    let seen: serde_json::Value = serde_json::from_str(&seen.stdout).unwrap();
+    seen["server"]["inside"]["outbox"]["answers"].as_u64().unwrap()
+}
+
+/// Beside thousands of answers for bystanders in whose names somebody asked.
+fn a_client_that_has_read_gets_3000_answers(bystander: impl Fn() -> Command) {
+    each_number_of_workers(|daemon| {
+        let bystanders: Vec<_> = (0..BYSTANDERS).map(|_| Process::start(bystander().arg("600"))).collect();
+        for _ in 0..FORGED {
+            for bystander in &bystanders {
+                daemon.queue().send(REQUEST_MTYPE, &encode_request(bystander.pid(), b"forged")).unwrap();
+            }
+        }
+        wait_until("the answers wait", || answers_in_outbox(daemon) > FORGED_THAT_WAIT);
+        std::thread::sleep(UNREAD);
+        let finished = start(daemon, &["ask_and_pipeline", "3000"]).finish();
+        assert!(finished.stdout.contains("ok 3000"), "{finished:?}\n{}", daemon.log());
+    });
+}
+
+#[test]
+fn a_client_that_has_read_loses_nothing_to_answers_for_bystanders_in_whose_names_others_asked() {
+    a_client_that_has_read_gets_3000_answers(|| Command::new("sleep"));
+}
+
+#[test]
+fn nor_to_answers_for_bystanders_of_another_user() {
+    if !is_root() {
+        return eprintln!("not shown: only root can start processes of another user");
+    }
+    a_client_that_has_read_gets_3000_answers(|| as_user(STRANGER, Path::new("sleep")));
 }
 
 #[test]

@@ -119,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn all_threads_of_which_nothing_says_whose_they_are_count_as_one_process() {
+        let nobody = ClientNumber::new(i32::MAX).unwrap();
+        let unknown = |is_thread| ClientHandle { pidfd: None, is_thread }.owner(nobody);
+        assert_eq!(unknown(true), ClientOwner { process: 0, uid: None, is_kernel_thread: false });
+        assert_eq!(unknown(false), ClientOwner { process: nobody.get(), uid: None, is_kernel_thread: false });
+    }
+
+    #[test]
     fn what_proc_says_of_a_thread_is_read() {
         let status = "Name:\tshop\nTgid:\t4321\nNgid:\t0\nPid:\t4325\nPPid:\t17\nUid:\t1000\t0\t0\t0\n";
         let told = read_status(status).unwrap();

@@ -10,9 +10,10 @@ use msgq_core::process::{ClientNumber, process_name};
 use msgq_core::table::Counters;
 use std::time::Duration;
 
-/// The client that a request names, watched from now on; `None`, counted and logged, when nobody can be answered.
+/// The client that the request of this number names, watched from now on; `None`, counted and logged, when nobody can be answered.
 pub(super) fn admit(
     shared: &Shared,
+    sequence: u64,
     claimed_client: i64,
     form: Option<ResponseForm>,
     body: &[u8],
@@ -22,7 +23,12 @@ pub(super) fn admit(
         refuse(shared, claimed_client, body);
         return None;
     };
-    let generation = shared.clients.admit(client).unwrap_or_else(|error| {
+    // In this order: what is taken out of the queue meanwhile is in the outbox.
+    let is_due = || {
+        shared.answers.current().has_message(shared.mtype_of(client)).unwrap_or(true)
+            || shared.outbox.holds_earlier(client, sequence)
+    };
+    let generation = shared.clients.admit(client, sequence, is_due).unwrap_or_else(|error| {
         shared
             .events
             .watch_failed

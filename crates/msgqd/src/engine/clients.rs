@@ -6,6 +6,7 @@
 //! ```text
 //! bit 0      KNOWN   a pidfd watches this client
 //! bit 1      HELD    answers of this client wait in the outbox; nothing may overtake them
+//! bit 2      UNJUDGED  the client has asked, and was not yet looked at to see whether it reads
 //! bit 3      ASKED   the client sent a request since the janitor last looked
 //! bits 4-7   which holder of the number this is, modulo 16
 //! ```
@@ -36,11 +37,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use watched::{Watched, WatchedClient, owner_of_number};
 
 const KNOWN: u8 = 1;
 const HELD: u8 = 2;
+const UNJUDGED: u8 = 4;
 const ASKED: u8 = 8;
 const GENERATION_SHIFT: u32 = 4;
 const GENERATION_STEP: u8 = 1 << GENERATION_SHIFT;
@@ -143,17 +145,55 @@ impl Clients {
         self.byte(client).map_or(0, |byte| byte.load(Ordering::SeqCst))
     }
 
-    /// Which holder of the number asks; `None` when nobody has it. A known client costs one load.
-    pub(super) fn admit(&self, client: ClientNumber) -> io::Result<Option<Generation>> {
+    /// Which holder of the number sent the request of this number; `None` when nobody has it. A known client costs one load. `is_due`
+    /// looks whether the answer to an earlier one rests in the queue or waits in the outbox; asked at its second request.
+    pub(super) fn admit(
+        &self,
+        client: ClientNumber,
+        sequence: u64,
+        is_due: impl FnOnce() -> bool,
+    ) -> io::Result<Option<Generation>> {
         let Some(byte) = self.byte(client) else { return Ok(None) };
         let flags = byte.load(Ordering::SeqCst);
         if flags & KNOWN == 0 {
-            return self.watch(client);
+            let watched = self.watch(client)?;
+            byte.fetch_or(UNJUDGED, Ordering::Relaxed);
+            return Ok(watched);
         }
-        if flags & ASKED == 0 {
+        if flags & (ASKED | UNJUDGED) != ASKED {
             byte.fetch_or(ASKED, Ordering::Relaxed);
+            if flags & UNJUDGED != 0 {
+                self.judge(client, sequence, is_due);
+            }
         }
         Ok(Some(Generation::of(flags)))
+    }
+
+    /// Looks whether a client has read what was sent to it past the outbox, which sees nothing of that. Once, at the first request
+    /// with none before it in hand: the answers to those are in the queue then, in the outbox, or read.
+    #[cold]
+    fn judge(&self, client: ClientNumber, sequence: u64, is_due: impl FnOnce() -> bool) {
+        let limit = Instant::now() + DIRECT_SEND_TIME;
+        let is_before = |slot: &SlotHeader| slot.sequence.load(Ordering::Relaxed) < sequence;
+        let is_sent = |slot: &SlotHeader| slot.state() == Some(SlotState::Sending) && is_before(slot);
+        // A client may have its answer, and ask again, before the worker goes on that sent it.
+        while self.in_hand_of(client).any(is_sent) && Instant::now() < limit {
+            std::thread::yield_now();
+        }
+        if self.is_earlier_in_hand(client, sequence) {
+            return;
+        }
+        self.judge_no_more(client);
+        if !is_due() {
+            self.note_read(client);
+        }
+    }
+
+    /// An answer of this client was dropped: that none rests for it is no sign that it reads.
+    pub(super) fn judge_no_more(&self, client: ClientNumber) {
+        if let Some(byte) = self.byte(client) {
+            byte.fetch_and(!UNJUDGED, Ordering::Relaxed);
+        }
     }
 
     /// Takes hold of a client; `None` when nobody has the number, or a thread of the server: these are not watched, so that
@@ -170,7 +210,8 @@ impl Clients {
         if watched.is_full()
             && let Some(oldest) = watched.let_oldest_go(|client| self.forget_if_nothing_is_due(client))
         {
-            self.forget_reader_of_number(oldest);
+            // Nobody sees it die, and of a byte that numbers share: what is known of one is not known of another.
+            self.set_reader(oldest, 0);
         }
         if self.kind == ClientKind::Number {
             return Ok(Some(Self::list_number(&mut watched, client, byte)));
@@ -191,6 +232,8 @@ impl Clients {
         // The entry is taken only when the kernel watches: a failure must not use it up.
         epoll::add(&self.epoll, pidfd, data, epoll::EventFlags::IN)?;
         watched.enter(client, WatchedClient { handle: Some(handle), owner });
+        // What is noted was read by one before it with the number, whose death nobody saw.
+        self.set_reader(client, 0);
         let flags = byte.fetch_or(KNOWN | ASKED, Ordering::SeqCst);
         Ok(Some(Generation::of(flags)))
     }
@@ -230,13 +273,6 @@ impl Clients {
             byte.fetch_or(KNOWN, Ordering::SeqCst);
         }
         !is_due
-    }
-
-    /// Bytes of numbers are shared: what is known of one that is let go must not be taken for what is known of another.
-    fn forget_reader_of_number(&self, client: ClientNumber) {
-        if self.kind == ClientKind::Number {
-            self.set_reader(client, 0);
-        }
     }
 
     /// True when the client that was admitted as `generation` is still the one that has the number, and lives.
@@ -301,7 +337,7 @@ impl Clients {
         self.set_reader(client, 1);
     }
 
-    /// True when this client has read an answer, as far as the outbox noticed.
+    /// True when this client has read an answer, as far as anybody noticed.
     pub(super) fn has_read(&self, client: ClientNumber) -> bool {
         self.byte_in(&self.readers, client).is_some_and(|byte| byte.load(Ordering::Relaxed) != 0)
     }
@@ -392,6 +428,8 @@ impl Clients {
     }
 }
 
+/// For so long a worker may be without a CPU after a send that takes microseconds.
+const DIRECT_SEND_TIME: Duration = Duration::from_millis(100);
 const EVENTS: usize = 256;
 const PID_MAX_LIFETIME_NS: u64 = 1_000_000_000;
 
@@ -419,11 +457,11 @@ mod tests {
         let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
         let (dies, newer) = (Sleeper::start(), Sleeper::start());
         let (asked, other) = (dies.client(), newer.client());
-        let generation = clients.admit(asked).unwrap().unwrap();
+        let generation = clients.admit(asked, 1, || true).unwrap().unwrap();
         let slot = clients.table.landing(0).unwrap();
         slot.set_client(asked.get());
         slot.set_state(SlotState::Received);
-        assert!(clients.admit(other).is_err(), "there is no room for another one");
+        assert!(clients.admit(other, 2, || true).is_err(), "there is no room for another one");
         assert!(
             clients.is_known(asked),
             "its death would not be noticed, and its answer goes to whoever has its number"
@@ -435,7 +473,11 @@ mod tests {
         assert_eq!(dead, [asked]);
         clients.forget_dead(asked);
         assert_eq!(clients.may_send_directly(asked, generation), Err(Gone));
-        assert!(clients.admit(other).unwrap().is_some());
+        assert!(clients.admit(other, 3, || true).unwrap().is_some());
+    }
+
+    fn for_one_client() -> Clients {
+        Clients::new(Arc::new(Table::anonymous(Geometry::plain(1, 1, 8192, 1)).unwrap())).unwrap()
     }
 
     /// A process that is a client; killed when dropped.
@@ -474,6 +516,92 @@ mod tests {
         clients.epoll = epoll;
         assert!(clients.watch(client).unwrap().is_some());
         assert!(clients.is_known(client));
+    }
+
+    #[test]
+    fn who_asks_again_and_has_nothing_left_in_the_queue_has_read() {
+        let (clients, sleeper) = (for_one_client(), Sleeper::start());
+        let client = sleeper.client();
+        clients.admit(client, 1, || panic!("nothing can rest")).unwrap().unwrap();
+        assert!(!clients.has_read(client));
+        clients.admit(client, 2, || false).unwrap().unwrap();
+        assert!(clients.has_read(client));
+        clients.admit(client, 3, || panic!("each look is a system call")).unwrap().unwrap();
+    }
+
+    #[test]
+    fn who_asks_again_with_an_answer_due_or_dropped_is_not_known_to_read() {
+        let is_reader_after = |event: &dyn Fn(&Clients, ClientNumber), is_due: bool| {
+            let (clients, sleeper) = (for_one_client(), Sleeper::start());
+            let client = sleeper.client();
+            clients.admit(client, 1, || false).unwrap().unwrap();
+            event(&clients, client);
+            clients.admit(client, 2, || is_due).unwrap().unwrap();
+            clients.admit(client, 3, || false).unwrap().unwrap();
+            clients.has_read(client)
+        };
+        assert!(is_reader_after(&|_, _| {}, false));
+        assert!(!is_reader_after(&|_, _| {}, true));
+        assert!(!is_reader_after(&|clients, client| clients.judge_no_more(client), false));
+    }
+
+    #[test]
+    fn whether_a_client_reads_is_seen_once_no_earlier_request_of_it_is_in_hand() {
+        let (clients, sleeper) = (for_one_client(), Sleeper::start());
+        let client = sleeper.client();
+        clients.admit(client, 1, || false).unwrap().unwrap();
+        let slot = clients.table.landing(0).unwrap();
+        slot.set_client(client.get());
+        slot.sequence.store(1, Ordering::Relaxed);
+        slot.set_state(SlotState::Received);
+        clients.admit(client, 2, || panic!("its answer is not there yet")).unwrap().unwrap();
+        slot.set_state(SlotState::Armed);
+        clients.admit(client, 3, || false).unwrap().unwrap();
+        assert!(clients.has_read(client));
+    }
+
+    #[test]
+    fn who_asks_again_before_the_worker_goes_on_that_answered_it_has_read() {
+        let (clients, sleeper) = (for_one_client(), Sleeper::start());
+        let client = sleeper.client();
+        clients.admit(client, 1, || false).unwrap().unwrap();
+        let slot = clients.table.landing(0).unwrap();
+        slot.set_client(client.get());
+        slot.sequence.store(1, Ordering::Relaxed);
+        slot.set_state(SlotState::Sending);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(1));
+                slot.set_state(SlotState::Armed);
+            });
+            while !clients.has_read(client) {
+                clients.admit(client, 2, || slot.state() != Some(SlotState::Armed)).unwrap().unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn who_is_let_go_leaves_to_the_next_with_its_number_nothing_that_it_read() {
+        let geometry = Geometry::plain(1, 1, 8192, 1);
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let (oldest, newer) = (Sleeper::start(), Sleeper::start());
+        let number = oldest.client();
+        clients.watch(number).unwrap().unwrap();
+        clients.note_read(number);
+        clients.watch(newer.client()).unwrap().unwrap();
+        assert!(!clients.is_known(number), "it was let go");
+        assert!(!clients.has_read(number));
+    }
+
+    #[test]
+    fn who_is_watched_has_read_nothing_that_was_read_under_its_number_before() {
+        let geometry = Geometry::plain(1, 1, 8192, 1);
+        let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+        let sleeper = Sleeper::start();
+        // By one that could not be watched, so that nobody saw it die.
+        clients.note_read(sleeper.client());
+        clients.watch(sleeper.client()).unwrap().unwrap();
+        assert!(!clients.has_read(sleeper.client()));
     }
 
     #[test]

@@ -94,7 +94,9 @@ impl OneWayRequest<'_> {
         let (shared, claimed) = (self.shared, view.claimed_client);
         let client = possible_client(shared, claimed, Some(view.form))
             .ok_or_else(|| format!("it names {claimed} as its client, which no client can have"))?;
-        match shared.clients.admit(client) {
+        // It is never answered, so that nothing can tell whether it reads.
+        let sequence = self.slot.sequence.load(Ordering::Relaxed);
+        match shared.clients.admit(client, sequence, || true) {
             Ok(None) => Err(format!("it names PID {client} as its client, and no living process or thread has it")),
             Ok(Some(_)) | Err(_) => Ok(()),
         }

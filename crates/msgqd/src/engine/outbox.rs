@@ -18,11 +18,13 @@ mod private;
 mod recall;
 mod send_call;
 mod sending;
+mod sent_answers;
 mod series;
 
 pub(super) use pending::{Origin, PendingAnswer, response_message};
 pub(super) use send_call::SendCall;
 pub(super) use sending::{AnswerToSend, SendOutcome};
+pub(super) use sent_answers::SentAnswers;
 
 use super::alarm::JanitorAlarm;
 use super::clients::Clients;
@@ -35,7 +37,7 @@ use msgq_core::layout::protocol::Protocol;
 use msgq_core::process::ClientNumber;
 use msgq_core::queue::QueueError;
 use msgq_core::table::{Counters, Series, SlotHeader, SlotState, Table};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,8 +49,7 @@ pub(super) struct Outbox {
     answers_come: Condvar,
     /// Read and written under the lock alone.
     courier_waits: AtomicBool,
-    /// Answers that the courier has sent.
-    sent: AtomicU64,
+    sent: SentAnswers,
     pub(super) send_call: SendCall,
 }
 
@@ -79,7 +80,7 @@ impl Outbox {
             lines: Mutex::new(Lines::new(capacity)),
             answers_come: Condvar::new(),
             courier_waits: AtomicBool::new(false),
-            sent: AtomicU64::new(0),
+            sent: SentAnswers::default(),
             send_call: SendCall::default(),
         }
     }
@@ -87,6 +88,11 @@ impl Outbox {
     /// How many answers wait.
     pub(super) fn len(&self) -> usize {
         self.lock().lines.len()
+    }
+
+    /// True when the answer to a request of this client before the one of this number is here, as far as that is known.
+    pub(super) fn holds_earlier(&self, client: ClientNumber, sequence: u64) -> bool {
+        self.lock().lines.holds_earlier(client, sequence)
     }
 
     /// True when neither the outbox nor the queue holds anything. No answer goes from one into the other unseen: back
@@ -98,9 +104,9 @@ impl Outbox {
         Ok(locked.lines.is_empty() && !rests)
     }
 
-    /// How many answers the courier has sent.
+    /// How many answers the courier has sent to clients that are not known to leave them unread.
     pub(super) fn sent_count(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.sent.count()
     }
 
     /// True when an answer for a client that reads its answers could go now.

@@ -19,11 +19,12 @@ mod payers;
 mod rounds;
 
 pub(super) use line::LinePhase;
+pub(super) use payers::Asker;
 pub(super) use rounds::Standing;
 
 use chain::Links;
 use line::Line;
-use msgq_core::process::{ClientNumber, ClientOwner};
+use msgq_core::process::ClientNumber;
 use payers::Payers;
 use rounds::Rounds;
 use std::collections::{BTreeSet, HashMap};
@@ -163,9 +164,9 @@ impl Lines {
         self.lines.get(&client).map(|line| line.phase)
     }
 
-    /// Who would pay for one more answer of `client` if there were no room.
-    pub(super) fn payer(&self, client: ClientNumber, owner: ClientOwner) -> Option<ClientNumber> {
-        self.payers.payer(client, owner)
+    /// Who would pay for one more answer of the one who asks at this moment if there were no room.
+    pub(super) fn payer(&mut self, asker: &Asker, now: Instant) -> Option<ClientNumber> {
+        self.payers.payer(asker, now)
     }
 
     /// A look showed that nothing rests in the queue for this client. While it has a line only the courier sends to it, so
@@ -173,6 +174,14 @@ impl Lines {
     pub(super) fn note_nothing_rests(&mut self, client: ClientNumber) {
         if let Some(line) = self.lines.get_mut(&client) {
             line.nothing_rests = true;
+        }
+    }
+
+    /// A look showed that an answer of this client rests in the queue, where it could have read it.
+    pub(super) fn note_rests(&mut self, client: ClientNumber, now: Instant) {
+        if let Some(line) = self.lines.get_mut(&client) {
+            line.rested_since.get_or_insert(now);
+            self.payers.note(client, Some(line));
         }
     }
 
@@ -186,18 +195,25 @@ impl Lines {
         self.lines.get(&client).map_or(0, |line| line.held)
     }
 
-    /// Finds a slot for one more answer of `client`. At the limit somebody loses its newest answer: see [`payers`].
-    pub(super) fn admit(&mut self, client: ClientNumber, owner: ClientOwner) -> SlotGrant {
+    /// True when the client's line begins before the request of this number, or what its head was is on its way or rests.
+    pub(super) fn holds_earlier(&self, client: ClientNumber, sequence: u64) -> bool {
+        let Some(line) = self.lines.get(&client) else { return false };
+        let is_out = matches!(line.phase, LinePhase::Sending(_) | LinePhase::Offered { .. });
+        is_out || line.chain.first().is_some_and(|head| self.links.sequence(head) < sequence)
+    }
+
+    /// Finds a slot for one more answer of the one who asks. At the limit somebody loses its newest answer: see [`payers`].
+    pub(super) fn admit(&mut self, asker: &Asker, now: Instant) -> SlotGrant {
         if let Some(slot) = self.free.pop() {
             return SlotGrant::Slot(slot);
         }
-        let payer = self.payer(client, owner);
+        let payer = self.payer(asker, now);
         match payer.and_then(|victim| Some((victim, self.newest_to_drop(victim)?))) {
             Some((victim, slot)) => {
                 self.unlink(victim, slot);
                 SlotGrant::Instead { slot, victim, held: self.held(victim) }
             }
-            None => SlotGrant::Refused { held: self.held(client) },
+            None => SlotGrant::Refused { held: self.held(asker.client) },
         }
     }
 
@@ -217,22 +233,23 @@ impl Lines {
         self.set_phase(client, LinePhase::Ready);
     }
 
-    /// Puts an admitted slot into the client's line, by the number of its request.
-    /// `has_read`: it has read an answer before.
-    pub(super) fn insert(
-        &mut self,
-        client: ClientNumber,
-        owner: ClientOwner,
-        slot: u32,
-        sequence: u64,
-        has_read: bool,
-    ) {
+    /// Puts an admitted slot into the line of the one who asked, by the number of its request.
+    pub(super) fn insert(&mut self, asker: &Asker, slot: u32, sequence: u64) {
+        let Asker { client, owner, has_read } = *asker;
         let Self { lines, links, rounds, payers, .. } = self;
         let line = lines.entry(client).or_insert_with(|| {
             let line = Line::new(owner, has_read);
             rounds.push(line.standing(), owner, client);
             line
         });
+        if has_read && !line.has_read {
+            let before = line.standing();
+            line.has_read = true;
+            if line.phase == LinePhase::Ready {
+                rounds.remove(before, line.owner, client);
+                rounds.push(line.standing(), line.owner, client);
+            }
+        }
         line.held += 1;
         links.insert_by_sequence(&mut line.chain, slot, sequence);
         payers.note(client, Some(line));
@@ -286,6 +303,7 @@ impl Lines {
     pub(super) fn offered(&mut self, client: ClientNumber, slot: u32, now: Instant) {
         if let Some(line) = self.lines.get_mut(&client) {
             line.nothing_rests = false;
+            line.rested_since.get_or_insert(now);
         }
         self.set_phase(client, LinePhase::Offered { slot, since: now });
     }
@@ -312,6 +330,7 @@ impl Lines {
         let Some(line) = self.lines.get_mut(&client) else { return false };
         let (pause, is_first) = (line.pause_of_full_queue(), line.unread == 0);
         line.unread = line.unread.saturating_add(1);
+        line.rested_since.get_or_insert(now);
         self.not_sent(client, slot, sequence, now + pause);
         is_first
     }

@@ -1,6 +1,6 @@
 //! Putting answers into the outbox, and who pays when it is full.
 
-use super::lines::SlotGrant;
+use super::lines::{Asker, SlotGrant};
 use super::pending::{Origin, PendingAnswer};
 use super::{LockedOutbox, Outbox};
 use crate::engine::events::asker;
@@ -10,6 +10,7 @@ use msgq_core::queue::MTYPE_LEN;
 use msgq_core::table::{Counters, SlotState};
 use msgq_core::words::counted;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// One that was read makes a difference among so few answers of a client: it may hold none in truth.
 const FEW: u32 = 2;
@@ -45,17 +46,23 @@ impl Outbox {
 
 impl LockedOutbox<'_> {
     /// Looks whether the offers were read that matter for one more answer of this client: each look walks over the queue,
-    /// and all who want to put answers in wait meanwhile. Whoever holds many pays, or waits, whatever it read.
+    /// and all who want to put answers in wait meanwhile. Whoever holds many pays, or waits, whatever it read; but one that begins
+    /// to read just now is not to be taken for one that never reads.
     fn settle_offers_for(&mut self, client: ClientNumber, owner: ClientOwner) {
         if self.lines.held(client) <= FEW {
             self.settle_offer_of(client);
         }
+        let asker = self.asker(client, owner);
         if self.lines.is_full()
-            && let Some(payer) = self.lines.payer(client, owner)
-            && self.lines.held(payer) <= FEW
+            && let Some(payer) = self.lines.payer(&asker, Instant::now())
+            && (self.lines.held(payer) <= FEW || !self.parts().clients.has_read(payer))
         {
             self.settle_offer_of(payer);
         }
+    }
+
+    fn asker(&self, client: ClientNumber, owner: ClientOwner) -> Asker {
+        Asker { client, owner, has_read: self.parts().clients.has_read(client) }
     }
 
     /// The caller has looked whether the offer of the one who pays was read if the outbox is full. Returns whose answer was
@@ -71,7 +78,8 @@ impl LockedOutbox<'_> {
             parts.table.free_long(series);
             return None;
         }
-        let (slot, loser) = match self.lines.admit(client, owner) {
+        let asker = self.asker(client, owner);
+        let (slot, loser) = match self.lines.admit(&asker, Instant::now()) {
             SlotGrant::Slot(slot) => (slot, None),
             SlotGrant::Instead { slot, victim, held } => {
                 self.count_shed(victim, held + 1);
@@ -102,17 +110,18 @@ impl LockedOutbox<'_> {
         }
         header.set_state(SlotState::Ready);
         parts.clients.hold(client);
-        self.lines.insert(client, owner, slot, answer.sequence, parts.clients.has_read(client));
+        self.lines.insert(&asker, slot, answer.sequence);
         loser
     }
 
     fn count_shed(&self, victim: ClientNumber, held: u32) {
         let outbox = self.outbox;
         Counters::add(&outbox.counters().shed);
+        outbox.parts.clients.judge_no_more(victim);
         outbox.parts.events.shed.of(victim).warn(|| {
             format!(
-                "dropped the newest answer of {}: the outbox is full (outbox_capacity = {}) and its process, \
-                 or its user, holds the most; {} of this client waited there; see whether it reads{}, or raise \
+                "dropped the newest answer of {}: the outbox is full (outbox_capacity = {}), and its process reads nothing, \
+                 or that or its user holds the most; {} of this client waited there; see whether it reads{}, or raise \
                  outbox_capacity",
                 asker(&outbox.parts.protocol, victim),
                 outbox.capacity,

@@ -39,7 +39,7 @@ impl Outbox {
         let mut locked = self.lock();
         self.send_call.end();
         // Each try counts as progress: it is not the courier's fault that all queues are full.
-        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.sent.note(answer.is_for_silent);
         let (client, slot) = (answer.client, answer.slot);
         if !locked.is_wanted(answer) {
             return locked.end_unwanted(slot);

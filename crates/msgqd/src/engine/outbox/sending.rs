@@ -37,8 +37,10 @@ impl AnswerToSend {
 pub(in crate::engine) enum SendOutcome {
     /// The kernel has it.
     Sent,
-    /// It was not sent: an earlier answer of the client still rests, there was no room, or the send was cancelled.
+    /// It was not sent: there was no room, or the send was cancelled.
     NotSent,
+    /// It was not sent: an earlier answer of the client still rests.
+    Rests,
     /// The kernel refused it.
     Failed(QueueError),
 }
@@ -104,7 +106,7 @@ impl Outbox {
         let (client, slot) = (answer.client, answer.slot);
         let still_wanted = locked.is_wanted(answer);
         if matches!(outcome, SendOutcome::Sent) {
-            self.sent.fetch_add(1, Ordering::Relaxed);
+            self.sent.note(answer.is_for_silent);
         }
         match outcome {
             SendOutcome::Failed(error) => {
@@ -120,7 +122,11 @@ impl Outbox {
                 }
             }
             SendOutcome::NotSent if still_wanted => locked.note_not_sent(client, slot),
-            SendOutcome::Sent | SendOutcome::NotSent => {
+            SendOutcome::Rests if still_wanted => {
+                locked.note_not_sent(client, slot);
+                locked.lines.note_rests(client, Instant::now());
+            }
+            SendOutcome::Sent | SendOutcome::NotSent | SendOutcome::Rests => {
                 let take_back = || answer.queue.try_receive_any(self.mtype_of(client), &mut MessageBuffer::new());
                 if matches!(outcome, SendOutcome::Sent) && matches!(take_back(), Ok(false)) {
                     // Its client had it before it ended.

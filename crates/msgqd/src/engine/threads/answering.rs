@@ -143,9 +143,9 @@ impl<'a> Answering<'a> {
     }
 
     fn admit(&self, receipt: Receipt, claimed_client: i64, form: Option<ResponseForm>, body: &[u8]) -> Option<InHand> {
-        let (client, generation) = admission::admit(self.shared, claimed_client, form, body)?;
-        self.slot.generation.store(generation.number(), Ordering::Relaxed);
         let sequence = self.slot.sequence.load(Ordering::Relaxed);
+        let (client, generation) = admission::admit(self.shared, sequence, claimed_client, form, body)?;
+        self.slot.generation.store(generation.number(), Ordering::Relaxed);
         let Receipt { mut answers, at_ns: received_at_ns, .. } = receipt;
         if let Some(queues) = &self.private_queues {
             answers = queues.queue_for(self.shared, (client, generation), received_at_ns, body)?;

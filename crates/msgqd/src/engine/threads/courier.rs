@@ -56,7 +56,7 @@ impl Courier {
             || shared.outbox.has_more_for(client);
         // Else it could not be told apart from what would be taken back.
         if !asked_again && answer.queue.has_message(shared.mtype_of(client)).unwrap_or(false) {
-            return shared.outbox.end_send(answer, &SendOutcome::NotSent);
+            return shared.outbox.end_send(answer, &SendOutcome::Rests);
         }
         shared.outbox.begin_send(answer);
         let sent = if asked_again { Ok(()) } else { answer.queue.try_send_framed(answer.message()) };
@@ -67,7 +67,7 @@ impl Courier {
         // Each look walks over the queue, and thousands of requests may be in it.
         let look = || answer.queue.has_message(self.shared.mtype_of(answer.client));
         match if answer.is_alone { Ok(false) } else { look() } {
-            Ok(true) => return SendOutcome::NotSent,
+            Ok(true) => return SendOutcome::Rests,
             Ok(false) => {}
             Err(error) => return SendOutcome::Failed(error),
         }

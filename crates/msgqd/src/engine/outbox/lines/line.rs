@@ -34,6 +34,8 @@ pub(super) struct Line {
     pub(super) unread: u32,
     /// The client has read an answer before.
     pub(super) has_read: bool,
+    /// Since when it could have read one: it rested in the queue, or filled the client's own.
+    pub(super) rested_since: Option<Instant>,
     /// A look showed that nothing rests in the queue for the client, and nothing was put there since.
     pub(super) nothing_rests: bool,
     /// Parts of its head have gone out: it is not dropped for another answer.
@@ -61,6 +63,7 @@ impl Line {
             owner,
             unread: 0,
             has_read,
+            rested_since: None,
             nothing_rests: false,
             has_started: false,
         }

@@ -1,5 +1,6 @@
 use super::rounds::SILENT_TURN;
 use super::*;
+use msgq_core::process::ClientOwner;
 use std::time::Duration;
 
 fn client(raw: i32) -> ClientNumber {
@@ -15,22 +16,35 @@ fn owner(process: i32, uid: u32) -> ClientOwner {
     ClientOwner { process: process.into(), uid: Some(uid), is_kernel_thread: false }
 }
 
+/// A client that has read an answer.
+fn reader(raw: i32, owner: ClientOwner) -> Asker {
+    Asker { client: client(raw), owner, has_read: true }
+}
+
+/// One that was never seen to read.
+fn newcomer(raw: i32, owner: ClientOwner) -> Asker {
+    Asker { has_read: false, ..reader(raw, owner) }
+}
+
 fn put(outbox: &mut Lines, raw: i32, sequence: u64) -> SlotGrant {
     put_of(outbox, raw, process(raw), sequence)
 }
 
 fn put_of(outbox: &mut Lines, raw: i32, owner: ClientOwner, sequence: u64) -> SlotGrant {
-    let admission = outbox.admit(client(raw), owner);
+    put_for(outbox, &reader(raw, owner), sequence, Instant::now())
+}
+
+fn put_for(outbox: &mut Lines, asker: &Asker, sequence: u64, now: Instant) -> SlotGrant {
+    let admission = outbox.admit(asker, now);
     if let SlotGrant::Slot(slot) | SlotGrant::Instead { slot, .. } = admission {
-        outbox.insert(client(raw), owner, slot, sequence, true);
+        outbox.insert(asker, slot, sequence);
     }
     admission
 }
 
 /// Has the client never have read an answer, and leave its first ones unread.
 fn leave_unread(outbox: &mut Lines, raw: i32, owner: ClientOwner, start: Instant) {
-    let SlotGrant::Slot(slot) = outbox.admit(client(raw), owner) else { panic!("no room") };
-    outbox.insert(client(raw), owner, slot, 1, false);
+    assert!(matches!(put_for(outbox, &newcomer(raw, owner), 1, start), SlotGrant::Slot(_)));
     for _ in 0..2 {
         let (who, slot) = take(outbox).unwrap();
         assert_eq!(who, client(raw));
@@ -109,6 +123,22 @@ fn a_client_with_one_answer_is_never_the_victim_while_another_holds_more() {
         }
         assert!(outbox.len() <= 64);
     }
+}
+
+#[test]
+fn a_line_holds_an_earlier_answer_from_its_receipt_until_it_was_read() {
+    let mut outbox = Lines::new(8);
+    assert!(!outbox.holds_earlier(client(10), 5));
+    put(&mut outbox, 10, 6);
+    assert!(!outbox.holds_earlier(client(10), 5), "it is a later one");
+    put(&mut outbox, 10, 4);
+    assert!(outbox.holds_earlier(client(10), 5));
+    let (who, slot) = take(&mut outbox).unwrap();
+    assert!(outbox.holds_earlier(who, 5));
+    outbox.offered(who, slot, Instant::now());
+    assert!(outbox.holds_earlier(who, 5));
+    outbox.delivered(who, slot);
+    assert!(!outbox.holds_earlier(who, 5));
 }
 
 #[test]
@@ -287,7 +317,7 @@ fn of_two_that_hold_the_same_the_one_that_leaves_its_answers_unread_pays() {
     let mut outbox = Lines::new(8);
     leave_unread(&mut outbox, 20, process(20), Instant::now());
     for sequence in 2..=4 {
-        put(&mut outbox, 20, sequence);
+        put_for(&mut outbox, &newcomer(20, process(20)), sequence, Instant::now());
     }
     for sequence in 5..=8 {
         put(&mut outbox, 30, sequence);
@@ -312,12 +342,212 @@ fn threads_of_one_process_have_one_turn_together() {
 fn who_reads_has_three_turns_of_four_before_newcomers() {
     let mut outbox = Lines::new(64);
     for raw in 100..110 {
-        let SlotGrant::Slot(slot) = outbox.admit(client(raw), process(raw)) else { panic!("no room") };
-        outbox.insert(client(raw), process(raw), slot, 1, false);
+        put_for(&mut outbox, &newcomer(raw, process(raw)), 1, Instant::now());
     }
     for raw in 10..40 {
         put(&mut outbox, raw, 1);
     }
     let turns: Vec<bool> = (0..12).map(|_| take(&mut outbox).unwrap().0.get() < 100).collect();
     assert_eq!(turns.iter().filter(|reads| **reads).count(), 9);
+}
+
+const SECONDS: Duration = Duration::from_secs(3);
+
+/// Ten processes of one user hold 22 answers each that they never read, and a reader 30 of the 250 in all.
+fn bystanders_and_a_reader(start: Instant) -> Lines {
+    let mut outbox = Lines::new(250);
+    for raw in 100..110 {
+        for sequence in 1..=22 {
+            put_for(&mut outbox, &newcomer(raw, process(raw)), sequence, start);
+        }
+        outbox.note_rests(client(raw), start);
+    }
+    for sequence in 1..=30 {
+        put_for(&mut outbox, &reader(30, process(30)), sequence, start);
+    }
+    assert!(outbox.is_full());
+    outbox
+}
+
+#[test]
+fn who_has_never_read_an_answer_pays_before_who_has_whoever_holds_the_most() {
+    let start = Instant::now();
+    for uid in [1000, 2000] {
+        let mut outbox = bystanders_and_a_reader(start);
+        let mut admissions =
+            (31..=60).map(|sequence| put_for(&mut outbox, &reader(30, owner(30, uid)), sequence, start + SECONDS));
+        let is_paid =
+            |admission: &SlotGrant| matches!(admission, SlotGrant::Instead { victim, .. } if victim.get() >= 100);
+        assert_eq!(admissions.find(|admission| !is_paid(admission)), None);
+    }
+}
+
+#[test]
+fn who_has_read_nothing_yet_has_two_seconds_to_begin() {
+    let start = Instant::now();
+    let mut outbox = bystanders_and_a_reader(start);
+    let soon = start + Duration::from_millis(1900);
+    let admission = put_for(&mut outbox, &reader(30, process(30)), 31, soon);
+    assert_eq!(admission, SlotGrant::Refused { held: 30 });
+}
+
+#[test]
+fn who_never_read_itself_takes_nothing_from_those_who_never_read_and_hold_less() {
+    let start = Instant::now();
+    let mut outbox = bystanders_and_a_reader(start);
+    for sequence in 1..=30 {
+        put_for(&mut outbox, &newcomer(40, process(40)), sequence, start + SECONDS);
+    }
+    assert!(outbox.held(client(40)) <= 22);
+}
+
+#[test]
+fn who_is_seen_to_read_while_it_has_a_line_is_a_reader_from_then_on() {
+    let start = Instant::now();
+    let mut outbox = bystanders_and_a_reader(start);
+    let slot = outbox.waiting(client(30))[29];
+    outbox.drop_slot(client(30), slot);
+    put_for(&mut outbox, &reader(100, process(100)), 23, start);
+    assert_eq!(
+        outbox.take_next(|standing| standing == Standing::Reader, |_, _| true, start).map(|taken| taken.0),
+        Some(client(30))
+    );
+    assert_eq!(
+        outbox.take_next(|standing| standing == Standing::Reader, |_, _| true, start).map(|taken| taken.0),
+        Some(client(100))
+    );
+    for sequence in 31..=400 {
+        put_for(&mut outbox, &reader(30, process(30)), sequence, start + SECONDS);
+    }
+    assert!(outbox.held(client(100)) > 20, "{} are left", outbox.held(client(100)));
+}
+
+#[test]
+fn who_never_read_keeps_one_answer() {
+    let start = Instant::now();
+    let mut outbox = bystanders_and_a_reader(start);
+    for sequence in 31..=400 {
+        put_for(&mut outbox, &reader(30, process(30)), sequence, start + SECONDS);
+    }
+    assert_eq!(outbox.held(client(30)), 240);
+    assert!((100..110).all(|raw| outbox.held(client(raw)) == 1));
+}
+
+#[test]
+fn an_answer_that_was_never_offered_is_not_left_unread() {
+    let start = Instant::now();
+    let mut outbox = Lines::new(8);
+    for sequence in 1..=4 {
+        put_for(&mut outbox, &newcomer(100, process(100)), sequence, start);
+    }
+    for sequence in 1..=4 {
+        put_for(&mut outbox, &reader(30, process(30)), sequence, start);
+    }
+    let admission = put_for(&mut outbox, &reader(30, process(30)), 5, start + SECONDS);
+    assert_eq!(admission, SlotGrant::Refused { held: 4 });
+    let (who, slot) = outbox.take_next(|standing| standing == Standing::Newcomer, |_, _| true, start).unwrap();
+    outbox.offered(who, slot, start);
+    outbox.taken_back(who, slot, 1, start);
+    let admission = put_for(&mut outbox, &reader(30, process(30)), 5, start + SECONDS);
+    assert!(matches!(admission, SlotGrant::Instead { victim, .. } if victim == client(100)), "{admission:?}");
+}
+
+#[test]
+fn who_begins_to_read_is_no_longer_one_who_never_read() {
+    let start = Instant::now();
+    let mut outbox = bystanders_and_a_reader(start);
+    for raw in 100..110 {
+        let (who, slot) = outbox.take_next(|standing| standing == Standing::Newcomer, |_, _| true, start).unwrap();
+        assert_eq!(who, client(raw));
+        outbox.offered(who, slot, start);
+        outbox.delivered(who, slot);
+        put_for(&mut outbox, &newcomer(raw, process(raw)), 23, start + SECONDS);
+    }
+    assert_eq!(put_for(&mut outbox, &reader(30, process(30)), 31, start + SECONDS), SlotGrant::Refused { held: 30 });
+}
+
+#[test]
+fn a_user_that_holds_the_most_in_many_processes_takes_nothing_from_a_process_of_another_user() {
+    let mut outbox = Lines::new(8);
+    let start = Instant::now();
+    for sequence in 1..=2 {
+        put_for(&mut outbox, &newcomer(10, owner(10, 1)), sequence, start);
+    }
+    for raw in 100..106 {
+        put_for(&mut outbox, &newcomer(raw, owner(raw, 2)), 1, start);
+    }
+    let admission = put_for(&mut outbox, &newcomer(106, owner(106, 2)), 9, start);
+    assert_eq!(admission, SlotGrant::Refused { held: 0 });
+}
+
+#[test]
+fn one_of_many_clients_that_read_is_served_before_a_process_of_another_user_that_holds_more() {
+    let mut outbox = Lines::new(8);
+    for sequence in 1..=2 {
+        put_of(&mut outbox, 10, owner(10, 1), sequence);
+    }
+    for raw in 100..106 {
+        put_of(&mut outbox, raw, owner(raw, 2), 1);
+    }
+    let admission = put_of(&mut outbox, 106, owner(106, 2), 9);
+    assert!(matches!(admission, SlotGrant::Instead { victim, .. } if victim == client(10)), "{admission:?}");
+}
+
+/// What each process and each user holds.
+fn holdings(outbox: &Lines) -> (HashMap<ClientOwner, u32>, HashMap<Option<u32>, u32>) {
+    let (mut processes, mut users) = (HashMap::new(), HashMap::new());
+    for line in outbox.lines.values() {
+        *processes.entry(line.owner).or_default() += line.held;
+        *users.entry(line.owner.uid).or_default() += line.held;
+    }
+    (processes, users)
+}
+
+#[test]
+fn in_random_histories_one_answer_is_lost_to_a_process_that_holds_more_only_by_a_user_that_holds_more() {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        u32::try_from(random % below).unwrap()
+    };
+    let (mut outbox, start) = (Lines::new(24), Instant::now());
+    let (mut paid, mut refused) = (0, 0);
+    for sequence in 1..100_000_u64 {
+        let now = start + Duration::from_millis(10 * sequence);
+        let number = 10 + next(30);
+        let owner = owner(number.cast_signed(), number % 7 / 3);
+        let asker = Asker { has_read: number.is_multiple_of(2), ..reader(number.cast_signed(), owner) };
+        if next(4) == 0 {
+            outbox.note_rests(asker.client, now);
+        }
+        if next(40) == 0 {
+            outbox.drop_line(asker.client);
+            continue;
+        }
+        let (processes, users) = holdings(&outbox);
+        let loser = match put_for(&mut outbox, &asker, sequence, now) {
+            SlotGrant::Instead { victim, .. } => processes.keys().find(|owner| owner.process == victim.get()).copied(),
+            SlotGrant::Refused { held: 0 } => Some(owner),
+            _ => None,
+        };
+        let Some(loser) = loser else { continue };
+        let users_weight = |owner: &ClientOwner| users.get(&owner.uid).copied().unwrap_or(0);
+        if processes.get(&loser).is_none_or(|held| *held == 1) {
+            if loser == owner {
+                refused += 1;
+            } else {
+                paid += 1;
+            }
+            let is_more = |(process, held): &(&ClientOwner, &u32)| **held > 1 && **process != loser;
+            let of_heavier = processes.iter().filter(is_more).find(|(process, _)| {
+                process.uid == loser.uid
+                    || users_weight(process) > users_weight(&loser)
+                    || (loser == owner && asker.has_read)
+            });
+            assert_eq!(of_heavier, None, "step {sequence}: {loser:?} {processes:?}");
+        }
+    }
+    assert!(paid > 100 && refused > 100, "{paid} paid, {refused} refused");
 }

@@ -168,6 +168,7 @@ fn is_intake_due(shared: &Shared) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::outbox::SentAnswers;
 
     #[test]
     fn a_counter_that_stands_is_a_stall_only_while_it_ought_to_grow() {
@@ -179,6 +180,18 @@ mod tests {
         assert!(!still.lasts(1, later, || false), "nothing is due");
         assert!(!still.lasts(1, later + Duration::from_secs(1), || true), "it became due only now");
         assert!(!still.lasts(2, later + LIMIT * 3, || true), "it moved");
+    }
+
+    #[test]
+    fn answers_to_clients_that_leave_them_unread_are_no_progress_of_the_courier() {
+        let (mut courier, sent, start) = (StandStill::default(), SentAnswers::default(), Instant::now());
+        assert!(!courier.lasts(sent.count(), start, || true));
+        for _ in 0..100 {
+            sent.note(true);
+        }
+        assert!(courier.lasts(sent.count(), start + LIMIT, || true), "readers starve beside them");
+        sent.note(false);
+        assert!(!courier.lasts(sent.count(), start + LIMIT * 2, || true), "a reader got one");
     }
 
     #[test]
