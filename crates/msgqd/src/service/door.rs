@@ -1,6 +1,7 @@
 //! The door of the queue: closed as long as the operator's note is there (`msgqctl drain`, `msgqctl resume`).
 
 use super::acquire::QueuePlan;
+use super::queue_settings::TooLarge;
 use crate::alerts;
 use msgq_core::drain_note::{self, Closed};
 use msgq_core::escape::escape;
@@ -45,7 +46,7 @@ impl Door {
         if self.is_in_effect {
             return;
         }
-        match plan.apply(queue) {
+        match plan.apply(queue, TooLarge::ServeSmaller) {
             Ok(_) => {
                 self.is_in_effect = true;
                 self.complaint = None;

@@ -2,6 +2,7 @@
 
 use super::acquire::QueuePlan;
 use super::owners::default_group;
+use super::queue_settings::TooLarge;
 use crate::alerts;
 use crate::ratelimit::RateLimit;
 use msgq_core::layout::BODY_LEN_LP64;
@@ -12,11 +13,15 @@ use std::time::Duration;
 
 impl QueuePlan {
     /// Undoes what somebody did to the mode of the queue, or to its size where that holds no answer. A queue that cannot be
-    /// served would look as if it were.
+    /// served would look as if it were. One that got less than is configured gets the rest once `kernel.msgmnb` allows it.
     pub(super) fn mend(&self, queue: &Queue) {
         let (was, mended) = match settled_stat(queue) {
+            Ok(stat) if self.may_grow(&stat) => return self.grow(queue),
             Ok(stat) if stat.mode == self.mode() && stat.max_bytes >= LEAST_SIZE => return,
-            Ok(stat) => (format!("mode {:04o}, {} bytes", stat.mode, stat.max_bytes), self.apply(queue).map(drop)),
+            Ok(stat) => (
+                format!("mode {:04o}, {} bytes", stat.mode, stat.max_bytes),
+                self.apply(queue, TooLarge::ServeSmaller).map(drop),
+            ),
             Err(error) if error.is_permission() => {
                 ("a mode that shuts its owner out".to_owned(), self.apply_unseen(queue))
             }
@@ -33,8 +38,28 @@ impl QueuePlan {
                 }
             }
             Err(reason) => {
-                log::debug!("somebody changed the {} ({was}), and it cannot be mended: {reason}", self.name());
+                if let Some(note) = FAILURES.admit_with_note("similar suppressed") {
+                    log::warn!(
+                        message_id = alerts::QUEUE_CHANGED;
+                        "somebody changed the {} {} ({was}), which keeps clients from being served, and it cannot be set back: \
+                         {reason}; trying again{note}",
+                        self.name(),
+                        self.key
+                    );
+                }
             }
+        }
+    }
+
+    fn grow(&self, queue: &Queue) {
+        match self.apply(queue, TooLarge::ServeSmaller) {
+            Ok(_) => log::info!(
+                "the {} {} has {} bytes now, as configured, since kernel.msgmnb was raised",
+                self.name(),
+                self.key,
+                self.wanted_bytes()
+            ),
+            Err(reason) => log::debug!("the {} {} keeps the size that it has: {reason}", self.name(), self.key),
         }
     }
 
@@ -60,6 +85,7 @@ fn settled_stat(queue: &Queue) -> Result<QueueStat, QueueError> {
     queue.stat()
 }
 
+static FAILURES: RateLimit = RateLimit::new("changes of the queue that cannot be mended");
 static CHANGES: RateLimit = RateLimit::new("change of the queue by somebody");
 /// One answer.
 const LEAST_SIZE: u64 = BODY_LEN_LP64 as u64;

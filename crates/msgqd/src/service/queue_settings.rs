@@ -5,27 +5,44 @@ use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid};
+use std::sync::atomic::Ordering;
+
+/// What becomes of a queue that is to be larger than the kernel allows this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TooLarge {
+    /// Nothing is changed: whoever asked for this size hears of it, and nobody is served by the queue yet, or all are.
+    Refuse,
+    /// It gets what is allowed. A limit that was lowered must not keep clients from being served.
+    ServeSmaller,
+}
+
+/// The kernel did not set it.
+struct Refused {
+    error: QueueError,
+    /// For its size alone, as far as can be told.
+    is_for_size: bool,
+}
 
 impl QueuePlan {
     /// Sets owner group, mode and size of a queue; returns what it was before.
-    pub(super) fn apply(&self, queue: &Queue) -> Result<QueueStat, String> {
+    pub(super) fn apply(&self, queue: &Queue, too_large: TooLarge) -> Result<QueueStat, String> {
         let before = queue.stat().map_err(|error| error.to_string())?;
-        self.set(queue, &before, None).map_err(|error| self.explain(&error, &before))?;
+        self.set(queue, &before, None, too_large).map_err(|refused| self.explain(&refused))?;
         Ok(before)
     }
 
     /// As [`QueuePlan::apply`], and makes it this user's.
-    pub(super) fn apply_and_own(&self, queue: &Queue) -> Result<QueueStat, String> {
+    pub(super) fn apply_and_own(&self, queue: &Queue, too_large: TooLarge) -> Result<QueueStat, String> {
         let before = queue.stat().map_err(|error| error.to_string())?;
-        let set = self.set(queue, &before, Some(Uid::effective().as_raw()));
-        set.map_err(|error| match self.is_above_limit(&error, &before) {
-            false if error.errno() == Errno::EPERM => self.foreign(*queue, before).without_right(),
-            _ => self.explain(&error, &before),
+        let set = self.set(queue, &before, Some(Uid::effective().as_raw()), too_large);
+        set.map_err(|refused| match refused.is_for_size {
+            false if refused.error.errno() == Errno::EPERM => self.foreign(*queue, before).without_right(),
+            _ => self.explain(&refused),
         })?;
         Ok(before)
     }
 
-    fn set(&self, queue: &Queue, before: &QueueStat, uid: Option<u32>) -> Result<(), QueueError> {
+    fn set(&self, queue: &Queue, before: &QueueStat, uid: Option<u32>, too_large: TooLarge) -> Result<(), Refused> {
         let max_bytes = self.wanted_bytes();
         let settings = QueueSettings {
             mode: Some(self.mode()),
@@ -33,14 +50,37 @@ impl QueuePlan {
             gid: Some(self.group().as_raw()),
             max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
         };
-        if let Some(limit) = queue.set(&settings)? {
-            log::warn!("{}", size_lowered(queue, before.max_bytes, limit));
+        match queue.set(&settings) {
+            Ok(None) => self.is_smaller.store(false, Ordering::Relaxed),
+            Ok(Some(limit)) => {
+                self.is_smaller.store(self.max_bytes.is_some(), Ordering::Relaxed);
+                log::warn!("{}", size_lowered(queue, before.max_bytes, limit));
+            }
+            Err(error) => {
+                let limit = limits::msgmnb();
+                let is_for_size = error.errno() == Errno::EPERM && settings.max_bytes.is_some() && max_bytes > limit;
+                if !is_for_size || too_large == TooLarge::Refuse {
+                    return Err(Refused { error, is_for_size });
+                }
+                let smaller = QueueSettings { max_bytes: Some(limit), ..settings };
+                queue.set(&smaller).map_err(|error| Refused { error, is_for_size: false })?;
+                if !self.is_smaller.swap(true, Ordering::Relaxed) {
+                    log::warn!("{}", self.smaller(queue, max_bytes, limit));
+                }
+            }
         }
         Ok(())
     }
 
-    fn wanted_bytes(&self) -> u64 {
+    /// The size that is configured.
+    pub(super) fn wanted_bytes(&self) -> u64 {
         self.max_bytes.unwrap_or_else(limits::msgmnb)
+    }
+
+    /// True when the queue got less than is configured, and the kernel would allow it by now.
+    pub(super) fn may_grow(&self, stat: &QueueStat) -> bool {
+        let wanted = self.wanted_bytes();
+        self.is_smaller.load(Ordering::Relaxed) && stat.max_bytes < wanted && wanted <= limits::msgmnb()
     }
 
     /// True when the kernel would set the size back that the queue has now, after this plan was in effect.
@@ -50,19 +90,25 @@ impl QueuePlan {
         !queue.stat().is_ok_and(is_lowered)
     }
 
-    fn is_above_limit(&self, error: &QueueError, before: &QueueStat) -> bool {
-        let max_bytes = self.wanted_bytes();
-        error.errno() == Errno::EPERM && max_bytes > before.max_bytes && max_bytes > limits::msgmnb()
-    }
-
-    fn explain(&self, error: &QueueError, before: &QueueStat) -> String {
-        if self.is_above_limit(error, before) {
+    fn explain(&self, refused: &Refused) -> String {
+        if refused.is_for_size {
             return above_limit(self.key, self.wanted_bytes(), limits::msgmnb());
         }
-        match error.errno() {
+        match refused.error.errno() {
             Errno::EINVAL if !has_number_here(self.group()) => without_number(self.key, self.group()),
-            _ => error.to_string(),
+            _ => refused.error.to_string(),
         }
+    }
+
+    fn smaller(&self, queue: &Queue, wanted: u64, limit: u64) -> String {
+        format!(
+            "the {} {} (msqid {}) has {limit} bytes instead of max_bytes = {wanted}: kernel.msgmnb is {limit} now, and this \
+             process lacks CAP_SYS_RESOURCE; it is served all the same, and gets its size once the limit is raised with: {}",
+            self.name(),
+            self.key,
+            queue.id(),
+            limits::how_to_set_limit("kernel.msgmnb", wanted)
+        )
     }
 }
 
