@@ -24,6 +24,7 @@ mod mending;
 mod notify_socket;
 mod owners;
 mod queue_settings;
+mod queue_size;
 mod queues;
 mod reload;
 mod reload_request;
@@ -279,7 +280,10 @@ fn serve(
         engine.flush_events();
         key_files.tend();
         current.door.tend(&engine.queue(), &current.plans.requests.get());
-        current.plans.mend(&engine.queue(), engine.second_queue().as_ref());
+        // A size that the engine gives the queue for a moment is nobody's change.
+        if let Some(_sizes) = engine.try_hold_sizes() {
+            current.plans.mend(&engine.queue(), engine.second_queue().as_ref());
+        }
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }

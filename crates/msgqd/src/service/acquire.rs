@@ -1,7 +1,7 @@
 //! How the queue is had: made, or taken over from a dead server or from whoever made it first, and set as configured.
 
 use super::owners::{default_group, find_group, user_name};
-use super::queue_settings::{TooLarge, size_lowered};
+use super::queue_size::{TooLarge, size_lowered};
 use super::rival::{check_is_free, check_is_free_for_answers};
 use super::takeover::{ForeignQueue, rights_of_creator};
 use crate::alerts;

@@ -1,7 +1,7 @@
 //! The door of the queue: closed as long as the operator's note is there (`msgqctl drain`, `msgqctl resume`).
 
 use super::acquire::QueuePlan;
-use super::queue_settings::TooLarge;
+use super::queue_size::TooLarge;
 use crate::alerts;
 use msgq_core::drain_note::{self, Closed};
 use msgq_core::escape::escape;

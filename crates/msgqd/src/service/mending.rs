@@ -2,20 +2,19 @@
 
 use super::acquire::QueuePlan;
 use super::owners::default_group;
-use super::queue_settings::TooLarge;
+use super::queue_size::TooLarge;
 use crate::alerts;
 use crate::ratelimit::RateLimit;
 use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
-use msgq_core::queue::{Queue, QueueError, QueueSettings, QueueStat};
+use msgq_core::queue::{Queue, QueueSettings};
 use nix::unistd::Uid;
-use std::time::Duration;
 
 impl QueuePlan {
     /// Undoes what somebody did to the mode of the queue, or to its size where that holds no answer. A queue that cannot be
     /// served would look as if it were. One that got less than is configured gets the rest once `kernel.msgmnb` allows it.
     pub(super) fn mend(&self, queue: &Queue) {
-        let (was, mended) = match settled_stat(queue) {
+        let (was, mended) = match queue.stat() {
             Ok(stat) if self.may_grow(&stat) => return self.grow(queue),
             Ok(stat) if stat.mode == self.mode() && stat.max_bytes >= LEAST_SIZE => return,
             Ok(stat) => (
@@ -75,19 +74,7 @@ impl QueuePlan {
     }
 }
 
-/// What the queue is when the engine does not narrow it, which it does for milliseconds.
-fn settled_stat(queue: &Queue) -> Result<QueueStat, QueueError> {
-    let stat = queue.stat()?;
-    if stat.max_bytes >= LEAST_SIZE {
-        return Ok(stat);
-    }
-    std::thread::sleep(NARROWING_TIME);
-    queue.stat()
-}
-
 static FAILURES: RateLimit = RateLimit::new("changes of the queue that cannot be mended");
 static CHANGES: RateLimit = RateLimit::new("change of the queue by somebody");
 /// One answer.
 const LEAST_SIZE: u64 = BODY_LEN_LP64 as u64;
-/// Longer than the engine narrows a queue.
-const NARROWING_TIME: Duration = Duration::from_millis(50);

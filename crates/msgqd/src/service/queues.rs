@@ -4,7 +4,7 @@
 //! answer would have no queue.
 
 use super::acquire::{AcquiredQueue, QueuePlan, restore};
-use super::queue_settings::TooLarge;
+use super::queue_size::TooLarge;
 use crate::engine::{OwnedQueue, Recreate};
 use msgq_core::config::Config;
 use msgq_core::queue::{Queue, QueueKey, QueueStat};
@@ -116,7 +116,7 @@ impl QueuePlans {
         }
     }
 
-    /// Undoes what somebody did to the queues.
+    /// Undoes what somebody did to the queues. The caller holds their sizes, see `Engine::hold_sizes`.
     pub(super) fn mend(&self, requests: &Queue, second: Option<&Queue>) {
         self.requests.get().mend(requests);
         if let (Some(plan), Some(queue)) = (&self.answers, second) {
@@ -124,7 +124,8 @@ impl QueuePlans {
         }
     }
 
-    /// Puts new plans into effect, those that are given, or changes nothing: first what can be taken back.
+    /// Puts new plans into effect, those that are given, or changes nothing: first what can be taken back. The caller holds the
+    /// sizes of the queues, see `Engine::hold_sizes`.
     pub(super) fn replace(
         &self,
         requests: Option<(Queue, QueuePlan)>,

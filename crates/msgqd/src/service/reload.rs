@@ -71,7 +71,11 @@ fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Resu
     let queue_change = (new.queue != current.config.queue).then(|| (engine.queue(), plan));
     let second_change =
         engine.second_queue().zip(second_plan).filter(|_| new.reply_queue != current.config.reply_queue);
-    if let Err(reason) = current.plans.replace(queue_change, second_change) {
+    // A size that the queue has for a moment must not be taken for the one to set back, or for the one that is wanted.
+    let sizes = engine.hold_sizes();
+    let replaced = current.plans.replace(queue_change, second_change);
+    drop(sizes);
+    if let Err(reason) = replaced {
         engine.call_off(change);
         return Err(reason);
     }
