@@ -155,6 +155,12 @@ impl Engine {
         self.shared.served.current()
     }
 
+    /// Watches at most so many clients from now on, with a descriptor each, so that a handler that replaces another has what it
+    /// needs. Never more than it was started for.
+    pub(crate) fn limit_clients(&self, limit: usize) {
+        self.shared.clients.set_limit(limit);
+    }
+
     /// While this is held the queue that requests come from has the size that somebody gave it, and not a smaller one for a
     /// moment, as the engine makes it under a flood. Waits for the end of such a moment.
     #[must_use]

@@ -46,12 +46,12 @@ pub use reload_request::request_reload;
 
 use crate::alerts;
 use crate::engine::Engine;
-use crate::handler::{Demand, Handler, adopt_strays, build_handler, raise_descriptor_limit, reap_strays};
+use crate::handler::{Demand, Handler, adopt_strays, build_handler, reap_strays};
 use crate::panics::{caught, vital};
 use crate::ratelimit::RateLimit;
 use current::Reconfigurable;
 use door::Door;
-use engine_settings::{MOST_CLIENTS, engine_settings};
+use engine_settings::engine_settings;
 use engine_start::{EngineStart, Started};
 use instance::{ClaimError, Instance};
 use key_files::KeyFiles;
@@ -121,7 +121,7 @@ fn run_for(
     reload: Option<&dyn Fn() -> Result<Config, String>>,
 ) -> Result<(), StartError> {
     let demand = if handler.is_some() { Demand::default() } else { Demand::of(&config.handler) };
-    let client_limit = client_limit(demand);
+    let client_limit = budget::client_limit(demand);
     let keys = QueueKeys::of(&config).map_err(StartError)?;
     crate::logging::set_queue_key(keys.requests);
     manager.starting(keys.requests);
@@ -287,10 +287,4 @@ fn serve(
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }
-}
-
-/// The engine holds a descriptor for each client that it watches, so it takes as many as it may have.
-fn client_limit(demand: Demand) -> usize {
-    let clients = raise_descriptor_limit().saturating_sub(budget::reserved_descriptors(demand)).clamp(1, MOST_CLIENTS);
-    usize::try_from(clients).unwrap_or(usize::MAX)
 }
