@@ -214,10 +214,12 @@ fn a_mode_that_somebody_changed_is_mended_also_where_msgmnb_was_lowered() {
             let stat = daemon.queue().stat().unwrap();
             assert_eq!(stat.max_bytes, 16_384, "in round {round}");
         }
-        daemon.wait_for_log("somebody changed the queue");
+        daemon.wait_for_log("its mode is as configured again");
         daemon.queue().set(&QueueSettings { max_bytes: Some(263), ..QueueSettings::default() }).unwrap();
         wait_until("its size is what may be had", || daemon.queue().stat().unwrap().max_bytes == 16_384);
         good_request_is_answered(daemon.key());
+        set_kernel_limit("msgmnb", 65_536);
+        wait_until("its size is as configured", || daemon.queue().stat().unwrap().max_bytes == 65_536);
         daemon.stop();
     });
 }

@@ -9,6 +9,7 @@ use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueSettings};
 use nix::unistd::Uid;
+use std::sync::atomic::Ordering;
 
 impl QueuePlan {
     /// Undoes what somebody did to the mode of the queue, or to its size where that holds no answer. A queue that cannot be
@@ -29,10 +30,12 @@ impl QueuePlan {
         match mended {
             Ok(()) => {
                 if let Some(note) = CHANGES.admit_with_note("similar suppressed") {
+                    let is_smaller = self.is_smaller.load(Ordering::Relaxed);
                     log::warn!(
                         message_id = alerts::QUEUE_CHANGED;
-                        "somebody changed the {} ({was}); its mode and size are as configured again{note}",
-                        self.name()
+                        "somebody changed the {} ({was}); its {} as configured again{note}",
+                        self.name(),
+                        if is_smaller { "mode is" } else { "mode and size are" }
                     );
                 }
             }
@@ -64,13 +67,18 @@ impl QueuePlan {
 
     /// As [`QueuePlan::apply`], where even the owner may not look at the queue.
     fn apply_unseen(&self, queue: &Queue) -> Result<(), String> {
+        let (wanted, limit) = (self.wanted_bytes(), limits::msgmnb());
         let settings = QueueSettings {
             mode: Some(self.mode()),
             gid: Some(self.group.unwrap_or_else(default_group).as_raw()),
             uid: Some(Uid::effective().as_raw()),
-            max_bytes: Some(self.max_bytes.unwrap_or_else(limits::msgmnb).min(limits::msgmnb())),
+            max_bytes: Some(wanted.min(limit)),
         };
-        queue.set(&settings).map(drop).map_err(|error| error.to_string())
+        queue.set(&settings).map_err(|error| error.to_string())?;
+        if wanted > limit {
+            self.note_smaller(queue, limit);
+        }
+        Ok(())
     }
 }
 

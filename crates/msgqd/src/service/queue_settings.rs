@@ -56,9 +56,7 @@ impl QueuePlan {
                 }
                 let smaller = QueueSettings { max_bytes: Some(limit), ..settings };
                 queue.set(&smaller).map_err(|error| Refused { error, is_for_size: false })?;
-                if !self.is_smaller.swap(true, Ordering::Relaxed) {
-                    log::warn!("{}", self.smaller(queue, max_bytes, limit));
-                }
+                self.note_smaller(queue, limit);
             }
         }
         Ok(())
@@ -92,15 +90,20 @@ impl QueuePlan {
         }
     }
 
-    fn smaller(&self, queue: &Queue, wanted: u64, limit: u64) -> String {
-        format!(
+    /// It got no more than this, which is said once until it has its size.
+    pub(super) fn note_smaller(&self, queue: &Queue, limit: u64) {
+        if self.is_smaller.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let wanted = self.wanted_bytes();
+        log::warn!(
             "the {} {} (msqid {}) has {limit} bytes instead of max_bytes = {wanted}: kernel.msgmnb is {limit} now, and this \
              process lacks CAP_SYS_RESOURCE; it is served all the same, and gets its size once the limit is raised with: {}",
             self.name(),
             self.key,
             queue.id(),
             limits::how_to_set_limit("kernel.msgmnb", wanted)
-        )
+        );
     }
 }
 
