@@ -163,7 +163,6 @@ impl Engine {
 
     /// While this is held the queue that requests come from has the size that somebody gave it, and not a smaller one for a
     /// moment, as the engine makes it under a flood. Waits for the end of such a moment.
-    #[must_use]
     pub(crate) fn hold_sizes(&self) -> MutexGuard<'_, ()> {
         self.shared.sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
