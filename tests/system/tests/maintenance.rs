@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 fn control(builder: &DaemonBuilder, arguments: &[&str]) -> Command {
     let mut command = Command::new(msgqctl());
@@ -226,7 +227,10 @@ fn what_is_no_note_closes_the_door_is_reported_once_and_is_never_followed() {
     std::fs::write(&secret, "by = \"SECRET\"\nat_s = 1\nreason = \"SECRET\"\n").unwrap();
     let places: [&dyn Fn(); 3] =
         [&|| std::os::unix::fs::symlink(&secret, &path).unwrap(), &|| std::fs::create_dir(&path).unwrap(), &|| {
-            std::fs::write(&path, b"\xff\x1b[31m").unwrap();
+            // In one step: an empty file would be another complaint.
+            let written = builder.runtime_directory().join("written");
+            std::fs::write(&written, b"\xff\x1b[31m").unwrap();
+            std::fs::rename(&written, &path).unwrap();
         }];
     for place in places {
         place();
@@ -235,6 +239,8 @@ fn what_is_no_note_closes_the_door_is_reported_once_and_is_never_followed() {
         assert_eq!(condition, "closed");
         assert!(sentence.contains("cannot be read"), "{sentence}");
         good_request_is_answered(daemon.key());
+        // The note is looked at once a second.
+        std::thread::sleep(Duration::from_millis(2500));
         let _ = std::fs::remove_dir(&path);
         let _ = std::fs::remove_file(&path);
         wait_until("the door is open", || mode(&daemon) == 0o666);
