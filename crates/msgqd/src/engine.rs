@@ -48,7 +48,7 @@ use recovery::recover;
 use served_queue::ServedQueue;
 use shared::Shared;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use threads::courier::Courier;
@@ -153,6 +153,28 @@ impl Engine {
     #[must_use]
     pub fn queue(&self) -> Queue {
         self.shared.served.current()
+    }
+
+    /// Watches at most so many clients from now on, with a descriptor each, so that a handler that replaces another has what it
+    /// needs. Never more than it was started for.
+    pub(crate) fn limit_clients(&self, limit: usize) {
+        self.shared.clients.set_limit(limit);
+    }
+
+    /// While this is held the queue that requests come from has the size that somebody gave it, and not a smaller one for a
+    /// moment, as the engine makes it under a flood. Waits for the end of such a moment.
+    pub(crate) fn hold_sizes(&self) -> MutexGuard<'_, ()> {
+        self.shared.sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Engine::hold_sizes`], and `None` instead of waiting.
+    #[must_use]
+    pub(crate) fn try_hold_sizes(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.shared.sizes.try_lock() {
+            Ok(held) => Some(held),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The second queue, into which answers go now, where there is one.

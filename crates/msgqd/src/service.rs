@@ -24,6 +24,7 @@ mod mending;
 mod notify_socket;
 mod owners;
 mod queue_settings;
+mod queue_size;
 mod queues;
 mod reload;
 mod reload_request;
@@ -45,12 +46,12 @@ pub use reload_request::request_reload;
 
 use crate::alerts;
 use crate::engine::Engine;
-use crate::handler::{Demand, Handler, adopt_strays, build_handler, raise_descriptor_limit, reap_strays};
+use crate::handler::{Demand, Handler, adopt_strays, build_handler, reap_strays};
 use crate::panics::{caught, vital};
 use crate::ratelimit::RateLimit;
 use current::Reconfigurable;
 use door::Door;
-use engine_settings::{MOST_CLIENTS, engine_settings};
+use engine_settings::engine_settings;
 use engine_start::{EngineStart, Started};
 use instance::{ClaimError, Instance};
 use key_files::KeyFiles;
@@ -120,7 +121,7 @@ fn run_for(
     reload: Option<&dyn Fn() -> Result<Config, String>>,
 ) -> Result<(), StartError> {
     let demand = if handler.is_some() { Demand::default() } else { Demand::of(&config.handler) };
-    let client_limit = client_limit(demand);
+    let client_limit = budget::client_limit(demand);
     let keys = QueueKeys::of(&config).map_err(StartError)?;
     crate::logging::set_queue_key(keys.requests);
     manager.starting(keys.requests);
@@ -279,14 +280,11 @@ fn serve(
         engine.flush_events();
         key_files.tend();
         current.door.tend(&engine.queue(), &current.plans.requests.get());
-        current.plans.mend(&engine.queue(), engine.second_queue().as_ref());
+        // A size that the engine gives the queue for a moment is nobody's change.
+        if let Some(_sizes) = engine.try_hold_sizes() {
+            current.plans.mend(&engine.queue(), engine.second_queue().as_ref());
+        }
         manager.set_closed(current.door.is_closed());
         manager.tick(engine);
     }
-}
-
-/// The engine holds a descriptor for each client that it watches, so it takes as many as it may have.
-fn client_limit(demand: Demand) -> usize {
-    let clients = raise_descriptor_limit().saturating_sub(budget::reserved_descriptors(demand)).clamp(1, MOST_CLIENTS);
-    usize::try_from(clients).unwrap_or(usize::MAX)
 }

@@ -10,7 +10,7 @@ use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd::engine::{Engine, EngineSettings, Storage};
 use msgqd::handler::{Handler, HandlerRequest, Reply};
 use scratch::ScratchQueue;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const LARGE: usize = 1 << 20;
@@ -46,8 +46,27 @@ impl Handler for Fragile {
     }
 }
 
+/// Keeps the lines of the log.
+struct Lines(Mutex<Vec<String>>);
+
+impl log::Log for Lines {
+    fn enabled(&self, _metadata: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(format!("{}: {}", record.level(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+static LINES: Lines = Lines(Mutex::new(Vec::new()));
+
 #[test]
 fn a_handler_that_panics_costs_its_client_an_error_and_no_worker() {
+    log::set_logger(&LINES).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
     let scratch = ScratchQueue::new();
     let queue = *scratch;
     let settings = EngineSettings {
@@ -75,6 +94,15 @@ fn a_handler_that_panics_costs_its_client_an_error_and_no_worker() {
         assert_eq!(ask(queue, b"hello"), (0, "hello".to_owned()));
     }
     assert!(engine.stop(Instant::now() + Duration::from_secs(60)), "a thread has not left");
+    let lines = LINES.0.lock().unwrap();
+    let client = nix::unistd::gettid();
+    let of_request = |line: &&String| {
+        line.starts_with("ERROR: the handler fragile panicked on request ")
+            && line.contains(&format!(" of client {client}: as it was asked to; the client gets an error"))
+    };
+    assert_eq!(lines.iter().filter(of_request).count(), 3, "{lines:?}");
+    let at_the_end = "ERROR: the handler fragile panicked when it was stopped: at the end too";
+    assert!(lines.iter().any(|line| line == at_the_end), "{lines:?}");
 }
 
 /// Status and text. The thread is the client; it ends the test when there is no answer.

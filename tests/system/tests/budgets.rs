@@ -1,7 +1,12 @@
 //! Limits on tasks and descriptors that are too low for what is configured: told at the start, and before a reload.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgqd_system_tests::{Daemon, DaemonBuilder, STRANGER, good_request_is_answered, is_root, msgqd, write_program};
+use msgq_core::layout::{REQUEST_MTYPE, encode_request};
+use msgq_core::queue::{MessageBuffer, Queue};
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, LIMIT, STRANGER, Until, eventually, good_request_is_answered, is_root, msgqd, wait_until,
+    write_program,
+};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +44,61 @@ fn is_told(builder: &DaemonBuilder, parts: &[&str]) {
 #[test]
 fn too_few_descriptors_for_the_handler_are_told_with_the_number_and_the_setting() {
     is_told(&started_by("ulimit -n 200"), &["384 open descriptors", "may have 200", "LimitNOFILE="]);
+}
+
+/// So many clients ask at once, each a thread of its own that lives on until `may_leave`: their statuses.
+fn ask_from_threads(queue: &Queue, clients: usize, answered: &AtomicUsize, may_leave: &Until) -> Vec<i32> {
+    let ask = || {
+        let client = nix::unistd::gettid().as_raw();
+        queue.send(REQUEST_MTYPE, &encode_request(client, b"hello")).unwrap();
+        let mut buffer = MessageBuffer::new();
+        let is_answered = eventually(LIMIT, || queue.try_receive(client.into(), &mut buffer).unwrap());
+        answered.fetch_add(1, Ordering::Relaxed);
+        let _ = eventually(LIMIT, || may_leave.is_over());
+        let status = buffer.body().first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
+        status.filter(|_| is_answered).unwrap_or(i32::MIN)
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..clients).map(|_| scope.spawn(ask)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn commands_get_their_descriptors_beside_hundreds_of_clients_that_live() {
+    const BYSTANDERS: usize = 450;
+    const COUNT: usize = 40;
+    let quick = started_by("ulimit -n 512").workers(COUNT);
+    let slow = r#"command = ["/bin/sh", "-c", "sleep 0.5; cat"]"#;
+    let slow =
+        quick.clone().set("handler", "kind = \"exec\"\nmax_concurrency = 40\ntimeout_ms = 60000").set("handler", slow);
+    for begins_slow in [true, false] {
+        let mut daemon = if begins_slow { slow.start() } else { quick.start() };
+        let queue = daemon.queue();
+        let mut reloads = 0;
+        let mut reload = |builder: &DaemonBuilder| {
+            let _ = builder.write_config();
+            daemon.signal(Signal::SIGHUP);
+            reloads += 1;
+            wait_until("it is reloaded", || daemon.log().matches("reloaded the configuration").count() == reloads);
+        };
+        if begins_slow {
+            // So that the many do not take long.
+            reload(&quick);
+        }
+        let (answered, none, may_leave, at_once) =
+            (AtomicUsize::new(0), AtomicUsize::new(0), Until::default(), Until::default());
+        drop(at_once.guard());
+        let statuses = std::thread::scope(|scope| {
+            let _guard = may_leave.guard();
+            scope.spawn(|| ask_from_threads(&queue, BYSTANDERS, &answered, &may_leave));
+            wait_until("all of them are answered", || answered.load(Ordering::Relaxed) == BYSTANDERS);
+            reload(&slow);
+            ask_from_threads(&queue, COUNT, &none, &at_once)
+        });
+        assert!(statuses.iter().all(|status| *status == 0), "{statuses:?}: {}", daemon.log());
+        daemon.stop();
+    }
 }
 
 /// A cgroup that is removed at the end.

@@ -93,6 +93,33 @@ fn an_idle_daemon_wakes_less_than_five_times_a_second_with_its_watchdog_and_uses
     assert!(is_at_rest, "three times in a row");
 }
 
+#[test]
+fn idle_workers_of_a_handler_that_was_replaced_are_not_woken_again_and_again() {
+    const SECONDS: u64 = 4;
+    let builder = DaemonBuilder::new();
+    let exec =
+        builder.clone().workers(6).set("handler", "kind = \"exec\"\ncommand = [\"/bin/sed\", \"s/^/Processed: /\"]");
+    let mut daemon = exec.start();
+    load(daemon.key(), 6, 60);
+    // One reload with as many workers and another handler, and one that dismisses some of them.
+    for (reload, workers) in [(1, 6), (2, 3)] {
+        let _ = builder.clone().workers(workers).write_config();
+        daemon.signal(Signal::SIGHUP);
+        wait_until("it is reloaded", || daemon.log().matches("reloaded the configuration").count() == reload);
+        load(daemon.key(), 6, 600);
+        let is_at_rest = (0..5).any(|_| {
+            let before = wakes_and_ticks(daemon.pid()).0;
+            std::thread::sleep(Duration::from_secs(SECONDS));
+            // A worker that left meanwhile takes its count with it.
+            let wakes = wakes_and_ticks(daemon.pid()).0.saturating_sub(before);
+            println!("{wakes} wake-ups in {SECONDS} s");
+            wakes < 50 * SECONDS
+        });
+        assert!(is_at_rest, "five times in a row with {workers} workers");
+    }
+    daemon.stop();
+}
+
 /// What one request costs, from two runs of different length.
 fn cost_of_a_request(settings: &DaemonBuilder, load: impl Fn(QueueKey, usize)) -> Profile {
     let [short, long] = [FEW, MANY].map(|requests| profile(&settings.another(), |key| load(key, requests)));

@@ -1,6 +1,8 @@
 //! What the daemon inherits from whoever starts it: signals, descriptors, limits, the place of PID 1.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
+use msgq_core::layout::REQUEST_MTYPE;
+use msgq_core::queue::Queue;
 use msgqd_system_tests::{
     DaemonBuilder, Process, ask, good_request_is_answered, is_root, msgqctl, msgqd, wait_until, write_program,
 };
@@ -68,6 +70,27 @@ fn a_limit_of_the_size_of_files_does_not_kill_it() {
     good_request_is_answered(daemon.key());
     let log = daemon.stop().stderr;
     assert!(log.contains("ulimit -f") || log.contains("LimitFSIZE="), "nothing says what is to be raised:\n{log}");
+}
+
+#[test]
+fn a_log_file_that_is_as_long_as_files_may_be_does_not_kill_it() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    // Longer than 100000 blocks of any shell, and all else that the server writes is shorter.
+    log.as_file().set_len(200 << 20).unwrap();
+    let mut daemon = started_by(&format!("exec 2>>{}\nulimit -f 100000\nexec", log.path().display())).spawn();
+    wait_until("it serves", || Queue::open(daemon.key()).is_ok());
+    good_request_is_answered(daemon.key());
+    daemon.signal(Signal::SIGHUP);
+    ask_in_a_wrong_way(&daemon.queue());
+    good_request_is_answered(daemon.key());
+    assert_eq!(log.as_file().metadata().unwrap().len(), 200 << 20, "its lines had room");
+    daemon.stop();
+}
+
+/// Something to log.
+fn ask_in_a_wrong_way(queue: &Queue) {
+    queue.send(REQUEST_MTYPE, b"").unwrap();
+    wait_until("it is taken", || queue.stat().unwrap().messages == 0);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Limits of the kernel that are not what they were when the daemon started, or when a message was sent.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
+use msgq_core::instance::table_path;
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
-use msgq_core::queue::{MessageBuffer, Queue, QueueStat};
+use msgq_core::queue::{MessageBuffer, Queue, QueueSettings, QueueStat};
 use msgqd_system_tests::{
-    Daemon, DaemonBuilder, STRANGER, good_request_is_answered, in_an_ipc_namespace, set_kernel_limit, wait_until,
+    Daemon, DaemonBuilder, Process, STRANGER, good_request_is_answered, in_an_ipc_namespace, msgqctl, set_kernel_limit,
+    wait_until,
 };
 use nix::sys::signal::Signal;
+use std::process::Command;
 
 /// Types that no process has while the kernel hands out fewer numbers.
 const NOBODY: i64 = 4_194_200;
@@ -55,7 +58,7 @@ fn junk_behind_a_message_that_the_kernel_does_not_show_is_found() {
 #[test]
 fn answers_for_a_dead_client_leave_also_when_they_are_wider_than_msgmax_is_by_now() {
     in_an_ipc_namespace("answers_for_a_dead_client_leave_also_when_they_are_wider_than_msgmax_is_by_now", || {
-        let mut client = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut client = Command::new("sleep").arg("1000").spawn().unwrap();
         let pid = i64::from(client.id());
         let builder = DaemonBuilder::new();
         let queue = with_a_message_that_is_too_wide_now(&builder, pid);
@@ -140,6 +143,119 @@ fn a_msgmnb_that_was_lowered_does_not_prevent_a_takeover() {
         daemon.wait_for_log("went from 65536 to 16384 bytes: kernel.msgmnb was lowered");
         good_request_is_answered(daemon.key());
         daemon.stop();
+    });
+}
+
+/// One without a capability, whose configuration asks for more than `kernel.msgmnb` allows as soon as that is lowered.
+fn with_a_large_queue() -> DaemonBuilder {
+    set_kernel_limit("msgmnb", 65_536);
+    DaemonBuilder::new().set("queue", "max_bytes = 65536\nmode = \"0662\"").user(STRANGER)
+}
+
+fn control(daemon: &Daemon, command: &str) {
+    let mut msgqctl = Command::new(msgqctl());
+    msgqctl.args(["--key", &daemon.key().to_string(), command]);
+    let _ = Process::run(msgqctl.env("RUNTIME_DIRECTORY", daemon.builder().runtime_directory())).succeeded();
+}
+
+#[test]
+fn a_msgmnb_that_was_lowered_does_not_keep_the_door_closed() {
+    in_an_ipc_namespace("a_msgmnb_that_was_lowered_does_not_keep_the_door_closed", || {
+        let mut daemon = with_a_large_queue().start();
+        set_kernel_limit("msgmnb", 16_384);
+        control(&daemon, "drain");
+        wait_until("the door is closed", || daemon.queue().stat().unwrap().mode == 0o640);
+        control(&daemon, "resume");
+        wait_until("the door is open again", || daemon.queue().stat().unwrap().mode == 0o662);
+        daemon.wait_for_log("went from 65536 to 16384 bytes");
+        good_request_is_answered(daemon.key());
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_removed_queue_is_made_anew_also_where_msgmnb_was_lowered() {
+    in_an_ipc_namespace("a_removed_queue_is_made_anew_also_where_msgmnb_was_lowered", || {
+        for builder in with_a_large_queue().with_one_queue_and_with_two() {
+            set_kernel_limit("msgmnb", 65_536);
+            let mut daemon = builder.start();
+            set_kernel_limit("msgmnb", 16_384);
+            daemon.queue().remove().unwrap();
+            wait_until("it is made anew", || Queue::open(daemon.key()).is_ok());
+            good_request_is_answered(daemon.key());
+            daemon.wait_for_log("max_bytes = 65536");
+            daemon.stop();
+        }
+    });
+}
+
+#[test]
+fn a_msgmnb_that_was_lowered_prevents_no_start_after_any_crash() {
+    in_an_ipc_namespace("a_msgmnb_that_was_lowered_prevents_no_start_after_any_crash", || {
+        let mut builder = with_a_large_queue().start().crash();
+        set_kernel_limit("msgmnb", 16_384);
+        for _ in 0..3 {
+            let daemon = builder.start();
+            good_request_is_answered(daemon.key());
+            builder = daemon.crash();
+        }
+        builder.start().stop();
+    });
+}
+
+#[test]
+fn a_mode_that_somebody_changed_is_mended_also_where_msgmnb_was_lowered() {
+    in_an_ipc_namespace("a_mode_that_somebody_changed_is_mended_also_where_msgmnb_was_lowered", || {
+        let mut daemon = with_a_large_queue().start();
+        set_kernel_limit("msgmnb", 16_384);
+        for round in 0..2 {
+            daemon.queue().set(&QueueSettings { mode: Some(0), ..QueueSettings::default() }).unwrap();
+            wait_until("its mode is as configured", || daemon.queue().stat().unwrap().mode == 0o662);
+            let stat = daemon.queue().stat().unwrap();
+            assert_eq!(stat.max_bytes, 16_384, "in round {round}");
+        }
+        daemon.wait_for_log("its mode is as configured again");
+        daemon.queue().set(&QueueSettings { max_bytes: Some(263), ..QueueSettings::default() }).unwrap();
+        wait_until("its size is what may be had", || daemon.queue().stat().unwrap().max_bytes == 16_384);
+        good_request_is_answered(daemon.key());
+        set_kernel_limit("msgmnb", 65_536);
+        wait_until("its size is as configured", || daemon.queue().stat().unwrap().max_bytes == 65_536);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn the_size_that_msgmnb_forbade_is_set_once_msgmnb_is_raised_again() {
+    in_an_ipc_namespace("the_size_that_msgmnb_forbade_is_set_once_msgmnb_is_raised_again", || {
+        let daemon = with_a_large_queue().start();
+        set_kernel_limit("msgmnb", 16_384);
+        control(&daemon, "drain");
+        wait_until("the door is closed", || daemon.queue().stat().unwrap().mode == 0o640);
+        control(&daemon, "resume");
+        wait_until("the door is open again", || daemon.queue().stat().unwrap().mode == 0o662);
+        assert_eq!(daemon.queue().stat().unwrap().max_bytes, 16_384);
+        set_kernel_limit("msgmnb", 65_536);
+        wait_until("the size is as configured", || daemon.queue().stat().unwrap().max_bytes == 65_536);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_start_that_fails_gives_the_mode_back_also_where_msgmnb_was_lowered() {
+    in_an_ipc_namespace("a_start_that_fails_gives_the_mode_back_also_where_msgmnb_was_lowered", || {
+        set_kernel_limit("msgmnb", 65_536);
+        let builder = DaemonBuilder::new().user(STRANGER).start().crash();
+        let left = Queue::open(builder.key()).unwrap();
+        left.set(&QueueSettings { mode: Some(0o622), ..QueueSettings::default() }).unwrap();
+        assert_eq!(left.stat().unwrap().max_bytes, 65_536);
+        set_kernel_limit("msgmnb", 16_384);
+        let table = table_path(builder.runtime_directory(), builder.key());
+        std::fs::remove_file(&table).unwrap();
+        std::fs::create_dir(&table).unwrap();
+        let failed = builder.run();
+        assert_eq!(failed.code(), 1, "{failed:?}");
+        let stat = Queue::open(builder.key()).unwrap().stat().unwrap();
+        assert_eq!((stat.msqid, stat.mode), (left.id(), 0o622), "{failed:?}");
     });
 }
 

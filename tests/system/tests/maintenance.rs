@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 fn control(builder: &DaemonBuilder, arguments: &[&str]) -> Command {
     let mut command = Command::new(msgqctl());
@@ -224,11 +225,17 @@ fn what_is_no_note_closes_the_door_is_reported_once_and_is_never_followed() {
     let path = closed_file(&builder);
     let secret = builder.directory().join("secret");
     std::fs::write(&secret, "by = \"SECRET\"\nat_s = 1\nreason = \"SECRET\"\n").unwrap();
+    // In one step: an empty file would be another complaint.
+    let put = |bytes: &[u8]| {
+        let written = builder.runtime_directory().join("written");
+        std::fs::write(&written, bytes).unwrap();
+        std::fs::rename(&written, &path).unwrap();
+    };
     let places: [&dyn Fn(); 4] = [
         &|| std::os::unix::fs::symlink(&secret, &path).unwrap(),
         &|| std::fs::create_dir(&path).unwrap(),
-        &|| std::fs::write(&path, b"\xff\x1b[31m").unwrap(),
-        &|| std::fs::write(&path, b"by = 3").unwrap(),
+        &|| put(b"\xff\x1b[31m"),
+        &|| put(b"by = 3"),
     ];
     for place in places {
         place();
@@ -238,6 +245,8 @@ fn what_is_no_note_closes_the_door_is_reported_once_and_is_never_followed() {
         assert!(sentence.contains("cannot be read"), "{sentence}");
         assert!(!["invalid", "expected", "UTF-8"].iter().any(|jargon| sentence.contains(jargon)), "{sentence}");
         good_request_is_answered(daemon.key());
+        // The note is looked at once a second.
+        std::thread::sleep(Duration::from_millis(2500));
         let _ = std::fs::remove_dir(&path);
         let _ = std::fs::remove_file(&path);
         wait_until("the door is open", || mode(&daemon) == 0o666);

@@ -5,7 +5,7 @@ use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::{Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Finished, Process, STRANGER, eventually, good_request_is_answered, is_root, msgqctl,
-    wait_until,
+    msgqd_with_switches, wait_until,
 };
 use std::process::Command;
 use std::time::Duration;
@@ -131,4 +131,45 @@ fn a_stop_calls_off_what_runs_in_a_handler_that_was_replaced_however_long_its_gr
         let left = std::path::Path::new("/proc").join(pid.trim());
         assert!(!left.exists(), "the command outlives the server: {}", ended.stderr);
     }
+}
+
+#[test]
+fn a_stop_starts_no_command_of_a_request_that_waited_for_another_to_end() {
+    let command = r#"command = ["/bin/sh", "-c", "trap '' TERM; echo $$ >> \"$0\"; i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done"#;
+    let builder = DaemonBuilder::new().drain_timeout_ms(200).workers(8);
+    let noted = builder.directory().join("pids");
+    let exec =
+        builder.set("handler", "kind = \"exec\"\nmax_concurrency = 1\nkill_grace_ms = 600000\ntimeout_ms = 600000");
+    let mut daemon = exec.set("handler", &format!("{command}\", {:?}]", noted.display())).start();
+    // The file goes with the last who knows the builder.
+    let (queue, _builder) = (daemon.queue(), daemon.builder().clone());
+    for _ in 0..8 {
+        queue.send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"slow")).unwrap();
+    }
+    let pids = || std::fs::read_to_string(&noted).unwrap_or_default();
+    wait_until("one command runs", || pids().ends_with('\n'));
+    wait_until("all requests are in hand", || queue.stat().unwrap().messages == 0);
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    let ended = daemon.finish();
+    let begun = pids();
+    let living: Vec<&str> = begun.lines().filter(|pid| std::path::Path::new("/proc").join(pid).exists()).collect();
+    assert!(living.is_empty(), "{living:?} outlive the server: {}", ended.stderr);
+    assert_eq!(begun.lines().count(), 1, "{begun}{}", ended.stderr);
+}
+
+#[test]
+fn a_size_that_the_queue_has_for_a_moment_only_is_nobodys_change() {
+    const FULL: usize = 100;
+    // Requests find no room while unread answers are taken back: here for far longer than the look at the queue takes to come.
+    let builder = DaemonBuilder::new().second_queue().program(msgqd_with_switches());
+    let mut daemon = builder.env("MSGQD_TEST_PAUSE_AT", "narrowed:1500").start();
+    for _ in 0..FULL {
+        daemon.queue().send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"unread")).unwrap();
+    }
+    daemon.wait_for_log("pausing at narrowed");
+    let size = daemon.answers().stat().unwrap().max_bytes;
+    wait_until("the queue has its size again", || daemon.queue().stat().unwrap().max_bytes == size);
+    good_request_is_answered(daemon.key());
+    assert!(!daemon.log().contains("somebody changed"), "{}", daemon.log());
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
 }

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::queue::Queue;
-use msgqd_system_tests::{DaemonBuilder, Finished, PlainServer, Process, msgqctl, msgqd, test_client, write_program};
+use msgqd_system_tests::{
+    DaemonBuilder, Finished, PlainServer, Process, ask, msgqctl, msgqd, test_client, write_program,
+};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// The exit code of msgqctl for what is neither a missing queue nor a missing permission.
@@ -98,4 +101,35 @@ fn without_a_filter_a_missing_queue_stays_a_missing_queue_and_an_owner_an_owner(
     let builder = DaemonBuilder::new();
     let open = Queue::open(builder.key()).unwrap_err().to_string();
     assert!(open.contains("there is no queue with this key") && !open.contains("seccomp"), "{open}");
+}
+
+fn can_trace() -> bool {
+    let traced = Command::new("strace").args(["-qq", "--output=/dev/null", "true"]).status();
+    traced.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn an_answer_that_the_kernel_has_no_memory_for_is_sent_when_it_has() {
+    if !can_trace() {
+        return eprintln!("not shown: strace is missing, or may not trace here");
+    }
+    for builder in DaemonBuilder::new().workers(1).with_one_queue_and_with_two() {
+        let (program, trace) = (builder.directory().join("traced"), builder.directory().join("trace"));
+        // Each thread's own first three: of the worker, and of the courier, which has what the worker could not send.
+        let text = format!(
+            "#!/bin/sh\nexec strace -D -qq -f --signal=none --trace=msgsnd --inject=msgsnd:error=ENOMEM:when=1..3 \
+             --output={} {} \"$@\"\n",
+            trace.display(),
+            msgqd().display()
+        );
+        write_program(&program, &text);
+        let daemon = builder.program(program).start();
+        assert_eq!(ask(&daemon.queue(), b"hello"), (0, b"Processed: hello".to_vec()), "{}", daemon.log());
+        let trace = std::fs::read_to_string(&trace).unwrap();
+        let refused = trace.lines().filter(|line| line.contains("Processed") && line.contains("ENOMEM"));
+        let threads: BTreeSet<&str> = refused.filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(threads.len(), 2, "worker and courier are refused: {trace}");
+        let log = daemon.stop().stderr;
+        assert!(!log.contains("send_failed"), "{log}");
+    }
 }

@@ -98,6 +98,17 @@ impl Clients {
         })
     }
 
+    /// Watches at most so many from now on, and never more than the table has entries for. Those that are too many are let go,
+    /// but for clients to whom an answer is due.
+    pub(super) fn set_limit(&self, limit: usize) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.set_limit(limit);
+        while watched.is_above_limit() {
+            let Some(oldest) = watched.let_oldest_go(|client| self.forget_if_nothing_is_due(client)) else { return };
+            self.set_reader(oldest, 0);
+        }
+    }
+
     /// Numbers of clients are below this one.
     pub(super) fn pid_max(&self) -> i32 {
         self.pid_max.load(Ordering::Relaxed)

@@ -21,7 +21,7 @@ use msgq_core::queue::{Queue, QueueError, QueueRole, QueueStat};
 use msgq_core::table::{Counters, Table};
 use msgq_core::time::unix_time_us;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) congestion: Arc<Congestion>,
     /// Where requests come from.
     pub(super) served: Arc<ServedQueue>,
+    /// Held while the size of that queue is another one for a moment, and by who looks at it to set it.
+    pub(super) sizes: Mutex<()>,
     /// Where answers go: the same, or a second queue.
     pub(super) answers: Arc<ServedQueue>,
     pub(super) alarm: Arc<JanitorAlarm>,
@@ -79,6 +81,7 @@ impl Shared {
             events: Arc::clone(&parts.events),
             congestion: Arc::clone(&parts.congestion),
             served,
+            sizes: Mutex::new(()),
             answers: Arc::clone(&parts.answers),
             alarm: Arc::clone(&parts.alarm),
             outbox: Outbox::new(parts, settings.outbox_capacity),

@@ -10,7 +10,7 @@ use crate::alerts;
 use crate::ratelimit::RateLimit;
 use msgq_core::config::ExecConfig;
 use output::Output;
-use slots::Slots;
+use slots::{NoSlot, Slots};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -170,10 +170,16 @@ fn failure(status: ExitStatus, complaint: &[u8]) -> Reply {
 impl Handler for Exec {
     fn handle(&self, request: &HandlerRequest<'_>) -> Reply {
         let deadline = after(request.received_at(), self.config.timeout);
-        let Some(_slot) = self.slots.await_slot(deadline) else {
-            let limit = self.config.timeout.as_millis();
-            let text = format!("the time limit of {limit} ms passed before the command could be started");
-            return Reply::failure(Outcome::TimedOut, &text);
+        let _slot = match self.slots.await_slot(deadline) {
+            Ok(slot) => slot,
+            Err(NoSlot::TimeOver) => {
+                let limit = self.config.timeout.as_millis();
+                let text = format!("the time limit of {limit} ms passed before the command could be started");
+                return Reply::failure(Outcome::TimedOut, &text);
+            }
+            Err(NoSlot::Closed) => {
+                return Reply::failure(Outcome::Unavailable, "not run: the handler ends");
+            }
         };
         match self.start(request, deadline) {
             Ok(process) => {
@@ -202,6 +208,8 @@ impl Handler for Exec {
 
     fn abort(&self) {
         self.is_aborted.store(true, Ordering::Relaxed);
+        // Who waits would start a command as soon as one that was called off gives its slot back.
+        self.slots.close();
     }
 
     fn stop(&self, _deadline: Instant) {

@@ -1,12 +1,14 @@
 //! How the queue is had: made, or taken over from a dead server or from whoever made it first, and set as configured.
 
 use super::owners::{default_group, find_group, user_name};
+use super::queue_size::{TooLarge, size_lowered};
 use super::rival::{check_is_free, check_is_free_for_answers};
 use super::takeover::{ForeignQueue, rights_of_creator};
 use crate::alerts;
 use msgq_core::config::{QueueConfig, Takeover};
 use msgq_core::drain_note::WRITE_FOR_OTHERS;
 use msgq_core::layout::protocol::Protocol;
+use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueKey, QueueRole, QueueSettings, QueueStat};
 use msgq_core::words::counted;
 use nix::errno::Errno;
@@ -41,11 +43,20 @@ impl AcquiredQueue {
     }
 }
 
-/// Makes a queue what it was before.
+/// Makes a queue what it was before, or as large as `kernel.msgmnb` still allows.
 pub(super) fn restore(queue: &Queue, before: &QueueStat) {
     let QueueStat { mode, uid, gid, max_bytes, .. } = *before;
     let settings = QueueSettings { mode: Some(mode), uid: Some(uid), gid: Some(gid), max_bytes: Some(max_bytes) };
-    if let Err(error) = queue.set(&settings) {
+    let limit = limits::msgmnb();
+    let restored = match queue.set(&settings) {
+        // The limit was lowered since: who may use the queue is given back all the same.
+        Err(error) if error.errno() == Errno::EPERM && max_bytes > limit => {
+            let smaller = QueueSettings { max_bytes: Some(limit), ..settings };
+            queue.set(&smaller).map(|_| log::warn!("{}", size_lowered(queue, max_bytes, limit)))
+        }
+        restored => restored.map(drop),
+    };
+    if let Err(error) = restored {
         log::warn!("queue msqid {} stays as it is now, and not as it was: {error}", queue.id());
     }
 }
@@ -63,6 +74,8 @@ pub(super) struct QueuePlan {
     protocol: Arc<Protocol>,
     /// The msqid of a second queue of which an earlier server said that it was its own: who waits there are clients.
     known: Option<i32>,
+    /// The queue got less than `max_bytes`, and that was said.
+    pub(super) is_smaller: AtomicBool,
 }
 
 impl QueuePlan {
@@ -86,6 +99,7 @@ impl QueuePlan {
             closed,
             protocol: Arc::clone(protocol),
             known: None,
+            is_smaller: AtomicBool::new(false),
         })
     }
 
@@ -107,6 +121,7 @@ impl QueuePlan {
             closed: Arc::default(),
             protocol: Arc::clone(protocol),
             known,
+            is_smaller: AtomicBool::new(false),
         })
     }
 
@@ -123,10 +138,12 @@ impl QueuePlan {
         if self.closed.load(Ordering::Relaxed) { self.mode & !WRITE_FOR_OTHERS } else { self.mode }
     }
 
-    /// Creates the queue or takes it over, and sets owner group, mode and size.
-    pub(super) fn acquire(&self) -> Result<AcquiredQueue, String> {
+    /// Creates the queue or takes it over, and sets owner group, mode and size. `too_large` is for one that it creates: one
+    /// that is there already has clients.
+    pub(super) fn acquire(&self, too_large: TooLarge) -> Result<AcquiredQueue, String> {
         let (queue, source) = self.create_or_open()?;
-        match self.set_up(&queue, source) {
+        let too_large = if source == Source::Made { too_large } else { TooLarge::ServeSmaller };
+        match self.set_up(&queue, source, too_large) {
             Ok(before) => Ok(AcquiredQueue { queue, before: (source != Source::Made).then_some(before) }),
             Err(reason) => {
                 if source == Source::Made {
@@ -200,10 +217,10 @@ impl QueuePlan {
         self.group.unwrap_or_else(default_group)
     }
 
-    fn set_up(&self, queue: &Queue, source: Source) -> Result<QueueStat, String> {
+    fn set_up(&self, queue: &Queue, source: Source, too_large: TooLarge) -> Result<QueueStat, String> {
         let before = match source {
-            Source::OfAnother => self.apply_and_own(queue)?,
-            Source::Made | Source::Own => self.apply(queue)?,
+            Source::OfAnother => self.apply_and_own(queue, too_large)?,
+            Source::Made | Source::Own => self.apply(queue, too_large)?,
         };
         let (id, key, waiting) = (queue.id(), self.key, counted(before.messages, "waiting message"));
         let rights = rights_of_creator(&before, Uid::effective());

@@ -3,7 +3,7 @@
 use super::current::worker_count;
 use super::engine_settings::{MOST_CLIENTS, engine_settings};
 use super::unit_limits::{how_to_raise, lowest_memory_limit, narrowest_task_limit};
-use crate::handler::Demand;
+use crate::handler::{Demand, raise_descriptor_limit};
 use msgq_core::config::{Config, Overlong};
 use msgq_core::words::counted;
 use nix::unistd::geteuid;
@@ -23,6 +23,12 @@ const LONG_REQUEST_MEMORY: u64 = 2 << 20;
 /// How many descriptors are not for clients.
 pub(super) fn reserved_descriptors(demand: Demand) -> u64 {
     OWN_DESCRIPTORS + demand.descriptors
+}
+
+/// How many clients the engine watches beside such a handler: it holds a descriptor for each, and takes as many as it may have.
+pub(super) fn client_limit(demand: Demand) -> usize {
+    let clients = raise_descriptor_limit().saturating_sub(reserved_descriptors(demand)).clamp(1, MOST_CLIENTS);
+    usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
 /// What a configuration takes at the most. What a handler's programs take beside a process each, nobody knows.

@@ -2,6 +2,7 @@
 
 use super::door::Door;
 use super::queues::{QueueKeys, QueuePlans};
+use crate::handler::Demand;
 use msgq_core::config::{Config, Spin, Workers};
 use std::time::Duration;
 
@@ -14,6 +15,13 @@ pub(super) struct Reconfigurable {
     pub(super) own_handler: bool,
     pub(super) plans: QueuePlans,
     pub(super) door: Door,
+}
+
+impl Reconfigurable {
+    /// What the handler that is in force takes.
+    pub(super) fn demand(&self) -> Demand {
+        if self.own_handler { Demand::default() } else { Demand::of(&self.config.handler) }
+    }
 }
 
 /// How many workers the configuration asks for, where the handler can work on `concurrency` requests at a time.

@@ -1,6 +1,7 @@
 //! The door of the queue: closed as long as the operator's note is there (`msgqctl drain`, `msgqctl resume`).
 
 use super::acquire::QueuePlan;
+use super::queue_size::TooLarge;
 use crate::alerts;
 use msgq_core::drain_note::{self, Closed};
 use msgq_core::escape::escape;
@@ -17,13 +18,21 @@ pub(super) struct Door {
     closed: Arc<AtomicBool>,
     /// False while the queue does not have the mode that belongs to `closed`.
     is_in_effect: bool,
-    complaint: Option<String>,
+    /// What was said of the note last, and of the mode: each is said once until it is over.
+    note_complaint: Option<String>,
+    mode_complaint: Option<String>,
 }
 
 impl Door {
     /// Looks at the note before there is a queue.
     pub(super) fn new(path: Option<PathBuf>) -> Self {
-        let mut door = Self { path, closed: Arc::new(AtomicBool::new(false)), is_in_effect: true, complaint: None };
+        let mut door = Self {
+            path,
+            closed: Arc::new(AtomicBool::new(false)),
+            is_in_effect: true,
+            note_complaint: None,
+            mode_complaint: None,
+        };
         door.look();
         door
     }
@@ -45,12 +54,15 @@ impl Door {
         if self.is_in_effect {
             return;
         }
-        match plan.apply(queue) {
+        match plan.apply(queue, TooLarge::ServeSmaller) {
             Ok(_) => {
                 self.is_in_effect = true;
-                self.complaint = None;
+                self.mode_complaint = None;
             }
-            Err(reason) => self.complain(format!("cannot change who may send to the queue: {reason}; trying again")),
+            Err(reason) => {
+                let complaint = format!("cannot change who may send to the queue: {reason}; trying again");
+                complain(&mut self.mode_complaint, complaint);
+            }
         }
     }
 
@@ -64,31 +76,37 @@ impl Door {
             // What is there closes the door, whatever it says: better than to open it by mistake.
             Err(_) => path.symlink_metadata().is_ok(),
         };
+        if note.is_ok() {
+            self.note_complaint = None;
+        }
         match note {
             Ok(Some(note)) if !was_closed => log::warn!(message_id = alerts::DOOR_CLOSED; "{}", closing(&note)),
             Ok(None) if was_closed => {
                 log::info!(message_id = alerts::DOOR_OPENED; "the door is open again: new requests are welcome");
             }
             Ok(_) => {}
-            Err(error) if !is_closed => self.complain(format!(
-                "cannot look whether the door is to be closed, and leave it open: {}: {error}",
-                path.display()
-            )),
-            Err(error) => self.complain(format!(
-                "{} is there, so the door is closed, but it cannot be read: {error}; remove it to open the door",
-                path.display()
-            )),
+            Err(error) if !is_closed => complain(
+                &mut self.note_complaint,
+                format!("cannot look whether the door is to be closed, and leave it open: {}: {error}", path.display()),
+            ),
+            Err(error) => complain(
+                &mut self.note_complaint,
+                format!(
+                    "{} is there, so the door is closed, but it cannot be read: {error}; remove it to open the door",
+                    path.display()
+                ),
+            ),
         }
         self.closed.store(is_closed, Ordering::Relaxed);
         was_closed != is_closed
     }
+}
 
-    /// Says the same thing once.
-    fn complain(&mut self, complaint: String) {
-        if self.complaint.as_ref() != Some(&complaint) {
-            log::error!("{complaint}");
-            self.complaint = Some(complaint);
-        }
+/// Says the same thing once.
+fn complain(last: &mut Option<String>, complaint: String) {
+    if last.as_ref() != Some(&complaint) {
+        log::error!("{complaint}");
+        *last = Some(complaint);
     }
 }
 

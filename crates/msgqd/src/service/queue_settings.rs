@@ -1,32 +1,41 @@
 //! What a queue is set to, and why the kernel refuses it.
 
 use super::acquire::QueuePlan;
+use super::queue_size::{TooLarge, above_limit, size_lowered};
 use msgq_core::escape::escape;
 use msgq_core::limits;
 use msgq_core::queue::{Queue, QueueError, QueueKey, QueueSettings, QueueStat};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid};
+use std::sync::atomic::Ordering;
+
+/// The kernel did not set it.
+struct Refused {
+    error: QueueError,
+    /// For its size alone, as far as can be told.
+    is_for_size: bool,
+}
 
 impl QueuePlan {
     /// Sets owner group, mode and size of a queue; returns what it was before.
-    pub(super) fn apply(&self, queue: &Queue) -> Result<QueueStat, String> {
+    pub(super) fn apply(&self, queue: &Queue, too_large: TooLarge) -> Result<QueueStat, String> {
         let before = queue.stat().map_err(|error| error.to_string())?;
-        self.set(queue, &before, None).map_err(|error| self.explain(&error, &before))?;
+        self.set(queue, &before, None, too_large).map_err(|refused| self.explain(&refused))?;
         Ok(before)
     }
 
     /// As [`QueuePlan::apply`], and makes it this user's.
-    pub(super) fn apply_and_own(&self, queue: &Queue) -> Result<QueueStat, String> {
+    pub(super) fn apply_and_own(&self, queue: &Queue, too_large: TooLarge) -> Result<QueueStat, String> {
         let before = queue.stat().map_err(|error| error.to_string())?;
-        let set = self.set(queue, &before, Some(Uid::effective().as_raw()));
-        set.map_err(|error| match self.is_above_limit(&error, &before) {
-            false if error.errno() == Errno::EPERM => self.foreign(*queue, before).without_right(),
-            _ => self.explain(&error, &before),
+        let set = self.set(queue, &before, Some(Uid::effective().as_raw()), too_large);
+        set.map_err(|refused| match refused.is_for_size {
+            false if refused.error.errno() == Errno::EPERM => self.foreign(*queue, before).without_right(),
+            _ => self.explain(&refused),
         })?;
         Ok(before)
     }
 
-    fn set(&self, queue: &Queue, before: &QueueStat, uid: Option<u32>) -> Result<(), QueueError> {
+    fn set(&self, queue: &Queue, before: &QueueStat, uid: Option<u32>, too_large: TooLarge) -> Result<(), Refused> {
         let max_bytes = self.wanted_bytes();
         let settings = QueueSettings {
             mode: Some(self.mode()),
@@ -34,14 +43,35 @@ impl QueuePlan {
             gid: Some(self.group().as_raw()),
             max_bytes: (max_bytes != before.max_bytes).then_some(max_bytes),
         };
-        if let Some(limit) = queue.set(&settings)? {
-            log::warn!("{}", size_lowered(queue, before.max_bytes, limit));
+        match queue.set(&settings) {
+            Ok(None) => self.is_smaller.store(false, Ordering::Relaxed),
+            Ok(Some(limit)) => {
+                self.is_smaller.store(self.max_bytes.is_some(), Ordering::Relaxed);
+                log::warn!("{}", size_lowered(queue, before.max_bytes, limit));
+            }
+            Err(error) => {
+                let limit = limits::msgmnb();
+                let is_for_size = error.errno() == Errno::EPERM && settings.max_bytes.is_some() && max_bytes > limit;
+                if !is_for_size || too_large == TooLarge::Refuse {
+                    return Err(Refused { error, is_for_size });
+                }
+                let smaller = QueueSettings { max_bytes: Some(limit), ..settings };
+                queue.set(&smaller).map_err(|error| Refused { error, is_for_size: false })?;
+                self.note_smaller(queue, limit);
+            }
         }
         Ok(())
     }
 
-    fn wanted_bytes(&self) -> u64 {
+    /// The size that is configured.
+    pub(super) fn wanted_bytes(&self) -> u64 {
         self.max_bytes.unwrap_or_else(limits::msgmnb)
+    }
+
+    /// True when the queue got less than is configured, and the kernel would allow it by now.
+    pub(super) fn may_grow(&self, stat: &QueueStat) -> bool {
+        let wanted = self.wanted_bytes();
+        self.is_smaller.load(Ordering::Relaxed) && stat.max_bytes < wanted && wanted <= limits::msgmnb()
     }
 
     /// True when the kernel would set the size back that the queue has now, after this plan was in effect.
@@ -51,19 +81,30 @@ impl QueuePlan {
         !queue.stat().is_ok_and(is_lowered)
     }
 
-    fn is_above_limit(&self, error: &QueueError, before: &QueueStat) -> bool {
-        let max_bytes = self.wanted_bytes();
-        error.errno() == Errno::EPERM && max_bytes > before.max_bytes && max_bytes > limits::msgmnb()
-    }
-
-    fn explain(&self, error: &QueueError, before: &QueueStat) -> String {
-        if self.is_above_limit(error, before) {
+    fn explain(&self, refused: &Refused) -> String {
+        if refused.is_for_size {
             return above_limit(self.key, self.wanted_bytes(), limits::msgmnb());
         }
-        match error.errno() {
+        match refused.error.errno() {
             Errno::EINVAL if !has_number_here(self.group()) => without_number(self.key, self.group()),
-            _ => error.to_string(),
+            _ => refused.error.to_string(),
         }
+    }
+
+    /// It got no more than this, which is said once until it has its size.
+    pub(super) fn note_smaller(&self, queue: &Queue, limit: u64) {
+        if self.is_smaller.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let wanted = self.wanted_bytes();
+        log::warn!(
+            "the {} {} (msqid {}) has {limit} bytes instead of max_bytes = {wanted}: kernel.msgmnb is {limit} now, and this \
+             process lacks CAP_SYS_RESOURCE; it is served all the same, and gets its size once the limit is raised with: {}",
+            self.name(),
+            self.key,
+            queue.id(),
+            limits::how_to_set_limit("kernel.msgmnb", wanted)
+        );
     }
 }
 
@@ -84,24 +125,5 @@ fn without_number(key: QueueKey, group: Gid) -> String {
     format!(
         "queue {key} cannot be given to group {name} ({group}), which has no number in the user namespace of this process; \
          set PrivateUsers=no in a drop-in of the unit (systemctl edit), or Group={name} if clients use no other group's queue"
-    )
-}
-
-/// A size that only a privileged process may set.
-pub(super) fn above_limit(key: QueueKey, max_bytes: u64, limit: u64) -> String {
-    format!(
-        "max_bytes = {max_bytes} for queue {key} is above the kernel's limit of {limit} (kernel.msgmnb), and this process \
-         lacks CAP_SYS_RESOURCE; lower max_bytes, or raise the limit with: {}",
-        limits::how_to_set_limit("kernel.msgmnb", max_bytes)
-    )
-}
-
-/// The kernel made no other change of the queue than with a smaller size.
-pub(super) fn size_lowered(queue: &Queue, before: u64, limit: u64) -> String {
-    format!(
-        "the size of queue msqid {} went from {before} to {limit} bytes: kernel.msgmnb was lowered to that, and this process \
-         lacks CAP_SYS_RESOURCE, so the kernel refuses every change of a larger queue; raise it again with: {}",
-        queue.id(),
-        limits::how_to_set_limit("kernel.msgmnb", before)
     )
 }

@@ -4,6 +4,7 @@
 //! answer would have no queue.
 
 use super::acquire::{AcquiredQueue, QueuePlan, restore};
+use super::queue_size::TooLarge;
 use crate::engine::{OwnedQueue, Recreate};
 use msgq_core::config::Config;
 use msgq_core::queue::{Queue, QueueKey, QueueStat};
@@ -26,7 +27,7 @@ impl CurrentPlan {
     /// Puts a new plan into effect, or changes nothing. Nobody makes the queue anew meanwhile, as one plan or the other.
     fn replace(&self, queue: &Queue, plan: QueuePlan) -> Result<(), String> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        plan.apply(queue)?;
+        plan.apply(queue, TooLarge::Refuse)?;
         *current = Arc::new(plan);
         Ok(())
     }
@@ -42,7 +43,7 @@ impl CurrentPlan {
         let plan = self.clone();
         Box::new(move || {
             let plan = plan.0.lock().unwrap_or_else(PoisonError::into_inner);
-            plan.acquire().map(|acquired| acquired.queue)
+            plan.acquire(TooLarge::ServeSmaller).map(|acquired| acquired.queue)
         })
     }
 }
@@ -103,8 +104,8 @@ impl QueuePlans {
 
     /// Creates the queues or takes them over, or leaves both as they were.
     pub(super) fn acquire(&self) -> Result<AcquiredQueues, String> {
-        let answers = self.answers.as_ref().map(|plan| plan.get().acquire()).transpose()?;
-        match self.requests.get().acquire() {
+        let answers = self.answers.as_ref().map(|plan| plan.get().acquire(TooLarge::Refuse)).transpose()?;
+        match self.requests.get().acquire(TooLarge::Refuse) {
             Ok(requests) => Ok(AcquiredQueues { requests, answers }),
             Err(reason) => {
                 if let Some(answers) = answers {
@@ -115,7 +116,7 @@ impl QueuePlans {
         }
     }
 
-    /// Undoes what somebody did to the queues.
+    /// Undoes what somebody did to the queues. The caller holds their sizes, see `Engine::hold_sizes`.
     pub(super) fn mend(&self, requests: &Queue, second: Option<&Queue>) {
         self.requests.get().mend(requests);
         if let (Some(plan), Some(queue)) = (&self.answers, second) {
@@ -123,7 +124,8 @@ impl QueuePlans {
         }
     }
 
-    /// Puts new plans into effect, those that are given, or changes nothing: first what can be taken back.
+    /// Puts new plans into effect, those that are given, or changes nothing: first what can be taken back. The caller holds the
+    /// sizes of the queues, see `Engine::hold_sizes`.
     pub(super) fn replace(
         &self,
         requests: Option<(Queue, QueuePlan)>,

@@ -38,6 +38,7 @@ pub(super) fn follow(
             String::new()
         }
         Err(error) => {
+            engine.limit_clients(budget::client_limit(current.demand()));
             log::error!(message_id = alerts::RELOAD_REFUSED; "the reload was refused and nothing was changed: {error}");
             error
         }
@@ -63,6 +64,8 @@ fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Resu
         let demand = Demand::of(&new.handler);
         let more_workers = worker_count(&new, demand.concurrency).saturating_sub(engine.workers());
         budget::check(u64::try_from(more_workers + 1).unwrap_or(u64::MAX), demand)?;
+        // Its programs may start at once, and clients of the old one have the descriptors that they need.
+        engine.limit_clients(budget::client_limit(demand).min(budget::client_limit(current.demand())));
     }
     let handler = handler_changes.then(|| build_handler(&new.handler, new.pass, &new.protocol)).transpose()?;
     let concurrency = handler.as_ref().map_or_else(|| engine.handler().concurrency(), |handler| handler.concurrency());
@@ -71,7 +74,11 @@ fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Resu
     let queue_change = (new.queue != current.config.queue).then(|| (engine.queue(), plan));
     let second_change =
         engine.second_queue().zip(second_plan).filter(|_| new.reply_queue != current.config.reply_queue);
-    if let Err(reason) = current.plans.replace(queue_change, second_change) {
+    // A size that the queue has for a moment must not be taken for the one to set back, or for the one that is wanted.
+    let sizes = engine.hold_sizes();
+    let replaced = current.plans.replace(queue_change, second_change);
+    drop(sizes);
+    if let Err(reason) = replaced {
         engine.call_off(change);
         return Err(reason);
     }
@@ -85,6 +92,7 @@ fn apply(engine: &mut Engine, current: &mut Reconfigurable, new: Config) -> Resu
     let changed = changes(&current.config, &new);
     engine.table().header().set_keeps_queue_on_failure(new.service.on_failure == QueueFate::Keep);
     current.config = new;
+    engine.limit_clients(budget::client_limit(current.demand()));
     Ok(Some(changed))
 }
 

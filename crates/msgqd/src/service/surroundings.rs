@@ -2,7 +2,7 @@
 
 use super::budget::Needs;
 use super::owners::find_group;
-use super::queue_settings::above_limit;
+use super::queue_size::above_limit;
 use super::queues::QueueKeys;
 use crate::handler::{Demand, check_handler};
 use msgq_core::config::{Config, QueueConfig};

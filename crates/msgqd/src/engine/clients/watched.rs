@@ -7,9 +7,10 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-/// As many as the table has entries for.
+/// As many as the table has entries for, or fewer.
 #[derive(Debug)]
 pub(super) struct Watched {
+    limit: usize,
     entries: HashMap<ClientNumber, (WatchedClient, u32)>,
     /// In the order of their arrival; may name clients that are gone.
     arrivals: VecDeque<ClientNumber>,
@@ -39,11 +40,20 @@ pub(super) fn owner_of_number(client: ClientNumber) -> ClientOwner {
 impl Watched {
     pub(super) fn new(table: Arc<Table>) -> Self {
         let free = (0..table.geometry().clients).rev().collect();
-        Self { entries: HashMap::new(), arrivals: VecDeque::new(), free, table }
+        Self { limit: usize::MAX, entries: HashMap::new(), arrivals: VecDeque::new(), free, table }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.free.is_empty()
+        self.free.is_empty() || self.entries.len() >= self.limit
+    }
+
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// True until enough of those are let go that were there before the limit was lowered.
+    pub(super) fn is_above_limit(&self) -> bool {
+        self.entries.len() > self.limit
     }
 
     pub(super) fn get(&self, client: ClientNumber) -> Option<&WatchedClient> {

@@ -17,6 +17,7 @@ use super::narrowing::Narrowing;
 use super::resting::{RestingAnswers, TypeSeen};
 use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::process::ClientNumber;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// While another message is there, no request fits into a queue of this size. It is the least with which a queue works.
@@ -49,9 +50,10 @@ impl Janitor {
             return self.adopt_each(&unread);
         }
         let narrowed = if self.shared.has_second_queue() { SHUT } else { NARROWED };
-        let queue = self.shared.served.current();
+        let shared = Arc::clone(&self.shared);
+        let queue = shared.served.current();
         let size = queue.stat().map_or(0, |stat| stat.max_bytes);
-        let narrowing = if size > narrowed { Narrowing::begin(&queue, size, narrowed) } else { None };
+        let narrowing = if size > narrowed { Narrowing::begin(&shared.sizes, &queue, size, narrowed) } else { None };
         std::thread::sleep(SETTLE_TIME);
         if self.can_copy {
             let Some((now, _)) = self.look_at_answers() else { return };

@@ -71,7 +71,7 @@ impl HerdWatch {
     fn narrow(&mut self, shared: &Shared, queue: &Queue, stat: &QueueStat) {
         let size = stat.max_bytes;
         let narrowed = size / NARROWED_PART;
-        let Some(narrowing) = Narrowing::begin(queue, size, narrowed) else { return self.note(false) };
+        let Some(narrowing) = Narrowing::begin(&shared.sizes, queue, size, narrowed) else { return self.note(false) };
         let (since, received) = (Instant::now(), shared.congestion.received());
         let is_drained = || queue.stat().is_ok_and(|stat| stat.bytes <= narrowed + PLACE_LEN);
         while !is_drained() && since.elapsed() < NARROWED_TIME && !shared.lifecycle.is_stopping() {
