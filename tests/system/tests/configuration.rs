@@ -68,6 +68,7 @@ fn a_value_of_another_type_is_told_in_plain_words() {
         ("handler", "kind = \"exec\"\ncommand = [\"true\"]\nenvironment = \"X=1\"", "environment = { LANG = \"C\" }"),
         ("handler", "kind = \"exec\"\ncommand = [\"true\"]\ntimeout_ms = \"30\"", "write a number from 1 to 86400000"),
         ("handler", "kind = \"worker\"\ncommand = [\"true\"]\nidempotent = \"yes\"", "write true or false"),
+        ("protocol", "request = \"struct { long mtype; pid_t pid; }\"\nclient = true", "write the name of an integer"),
         ("handler", "kind = 1", "write \"echo\" or \"exec\""),
         ("log", "level = 3", "error, warn, info, debug, trace"),
     ] {

@@ -173,7 +173,7 @@ fn client(value: &Spanned<Value>) -> Result<ClientRole, Invalid> {
             let word = word.ok_or_else(|| invalid("word is the number of a word, from 0"))?;
             Ok(ClientRole::Decimal { field: field.to_owned(), word })
         }
-        other => Err(invalid(&format!("a client is not named by {}", other.type_str()))),
+        other => Err(invalid(&format!("a client is not named by {other}"))),
     }
 }
 

@@ -160,7 +160,8 @@ fn a_body_crosses_as_bytes_with_its_status_in_it() {
     assert_eq!(back.reply_to_local(1, &request_body(), travelled(&reply)).unwrap(), (0, response_body(5)));
     let failed = Reply { status: 5, payload: b"why".to_vec(), ..Reply::default() };
     assert_eq!(back.reply_to_local(1, &request_body(), failed).unwrap(), (5, b"why".to_vec()));
-    assert!(there.reply_from_queue(vec![0; 3]).is_err());
+    let of_one_byte = there.reply_from_queue(vec![0; 1]).unwrap_err();
+    assert_eq!(of_one_byte.to_string(), "an answer of 1 byte is none of this protocol");
 }
 
 #[test]

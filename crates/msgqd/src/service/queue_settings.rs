@@ -86,7 +86,10 @@ impl QueuePlan {
             return above_limit(self.key, self.wanted_bytes(), limits::msgmnb());
         }
         match refused.error.errno() {
-            Errno::EINVAL if !has_number_here(self.group()) => without_number(self.key, self.group()),
+            Errno::EINVAL if !has_number_here(self.group()) => {
+                let group = Group::from_gid(self.group()).ok().flatten();
+                without_number(self.key, self.group(), group.map(|it| it.name))
+            }
             _ => refused.error.to_string(),
         }
     }
@@ -120,10 +123,23 @@ fn has_number_here(group: Gid) -> bool {
     })
 }
 
-fn without_number(key: QueueKey, group: Gid) -> String {
-    let name = Group::from_gid(group).ok().flatten().map_or_else(|| group.to_string(), |it| escape(it.name.as_bytes()));
+fn without_number(key: QueueKey, group: Gid, name: Option<String>) -> String {
+    let name = name.map_or_else(|| group.to_string(), |name| escape(name.as_bytes()));
     format!(
         "queue {key} cannot be given to group {name} ({group}), which has no number in the user namespace of this process; \
          set PrivateUsers=no in a drop-in of the unit (systemctl edit), or Group={name} if clients use no other group's queue"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_group_reaches_no_log_as_it_is() {
+        let (key, group) = (QueueKey::new(5).unwrap(), Gid::from_raw(7));
+        let told = without_number(key, group, Some("a\u{1b}[31m".to_owned()));
+        assert!(told.contains("a\\u{1b}[31m (7)") && !told.contains('\u{1b}'), "{told}");
+        assert!(without_number(key, group, None).contains("to group 7 (7)"));
+    }
 }

@@ -42,6 +42,7 @@ fn what_a_field_cannot_hold_is_an_error_with_its_name_and_changes_nothing() {
         ("u", FieldValue::Integer(-1), "the field `u` cannot hold -1: it holds 0 to 18446744073709551615"),
         ("f", FieldValue::Float(1e39), "a float ends at 3.4e38"),
         ("name", FieldValue::Text(b"fiver"), "the field `name` cannot hold a text of 5 bytes: it has room for 4"),
+        ("name", FieldValue::Text(b"\0"), "the field `name` cannot hold a text of 1 byte: a NUL would end it"),
         ("name", FieldValue::Text(b"a\0"), "the field `name` cannot hold a text of 2 bytes: a NUL would end it"),
         ("name", FieldValue::Integer(1), "the field `name` takes a text"),
         ("at.x", FieldValue::Text(b""), "the field `at.x` takes an integer"),
