@@ -12,8 +12,10 @@
 //!
 //! Everything here is a hint: each value is read and written by itself, and a late one costs speed alone.
 
+mod contest;
 mod drop_pace;
 
+use contest::Contest;
 use drop_pace::DropPace;
 use msgq_core::layout::BODY_LEN_LP64;
 use msgq_core::queue::{Queue, QueueStat};
@@ -40,6 +42,7 @@ pub(super) struct Congestion {
     /// The balance of the counters at which no client is expected.
     nobody_expected: AtomicI64,
     drop_pace: DropPace,
+    pub(super) contest: Contest,
 }
 
 /// Since when there is no room for an answer, and how many requests had been received by then.
@@ -68,6 +71,7 @@ impl Congestion {
             offer_limit: AtomicUsize::new(1),
             nobody_expected: AtomicI64::new(0),
             drop_pace: DropPace::default(),
+            contest: Contest::default(),
         }
     }
 
@@ -126,6 +130,11 @@ impl Congestion {
     /// True when more answers may be given out past the outbox although the queue is congested.
     pub(super) fn has_room_for_answers(&self, queue: &Queue) -> bool {
         self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG && self.has_room(queue)
+    }
+
+    /// A worker has put an answer into the outbox, and receives next: see [`Contest`].
+    pub(super) fn receive_with_the_courier(&self) {
+        self.contest.wait_for_a_try();
     }
 
     /// A worker had to drop an answer of a client that reads: see [`DropPace`].

@@ -20,6 +20,8 @@ pub(in crate::engine) struct AnswerToSend {
     pub(in crate::engine) is_in_doubt: bool,
     /// The client leaves its answers unread: for this one others do not wait long.
     pub(in crate::engine) is_for_silent: bool,
+    /// The client was seen to read, and does not leave its answers unread now.
+    pub(in crate::engine) is_for_reader: bool,
     /// A look showed before that no earlier answer of the client rests in the queue.
     pub(in crate::engine) is_alone: bool,
     pub(super) slot: u32,
@@ -240,7 +242,8 @@ impl LockedOutbox<'_> {
         let len = parts.read_answer(slot, &mut message);
         message.truncate(len);
         let (is_for_silent, is_alone) = (self.lines.is_silent(client), self.lines.nothing_rests(client));
-        Some(AnswerToSend { client, queue, is_in_doubt, is_for_silent, is_alone, slot, message })
+        let is_for_reader = !is_for_silent && parts.clients.has_read(client);
+        Some(AnswerToSend { client, queue, is_in_doubt, is_for_silent, is_for_reader, is_alone, slot, message })
     }
 
     fn note_offered(&mut self, client: ClientNumber, slot: u32) {

@@ -119,12 +119,16 @@ impl Courier {
     /// It goes on with the next answers, until many of them in a row met no contest.
     fn contend(&mut self, answer: &AnswerToSend) -> SendOutcome {
         let congestion = &self.shared.congestion;
+        let contending = answer.is_for_reader.then(|| congestion.contest.begin());
         let limit = if answer.is_for_silent { SILENT_TIME } else { CONTEST_LIMIT };
         let (began, mut received, mut pause) = (Instant::now(), congestion.received(), FIRST_PAUSE);
         let mut moved_at = began;
         for tries in 0_u32.. {
             if self.must_leave(answer) || began.elapsed() > limit {
                 break;
+            }
+            if let Some(contending) = &contending {
+                contending.note_try();
             }
             match self.try_send(answer) {
                 Ok(()) => {

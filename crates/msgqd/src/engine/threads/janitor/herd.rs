@@ -72,12 +72,14 @@ impl HerdWatch {
         let size = stat.max_bytes;
         let narrowed = size / NARROWED_PART;
         let Some(narrowing) = Narrowing::begin(&shared.sizes, queue, size, narrowed) else { return self.note(false) };
+        let suspended = shared.congestion.contest.suspend();
         let (since, received) = (Instant::now(), shared.congestion.received());
         let is_drained = || queue.stat().is_ok_and(|stat| stat.bytes <= narrowed + PLACE_LEN);
         while !is_drained() && since.elapsed() < NARROWED_TIME && !shared.lifecycle.is_stopping() {
             std::thread::yield_now();
         }
         drop(narrowing);
+        drop(suspended);
         let came = shared.congestion.received().saturating_sub(received);
         self.note(came >= size / PLACE_LEN / NARROWED_PART);
     }
