@@ -25,6 +25,8 @@ pub(super) struct HerdWatch {
 const LOOK_TIME: Duration = Duration::from_millis(10);
 /// With fewer requests in a millisecond than this, although the queue is full, either many wait or handlers are slow.
 const SLOW_INTAKE_PER_MS: u128 = 2;
+/// With so many while it is narrowed it was a herd that had made it slow.
+const GOOD_INTAKE_PER_MS: u64 = 10;
 /// So long workers may take to empty the queue.
 const NARROWED_TIME: Duration = Duration::from_millis(5);
 const NARROWED_PART: u64 = 4;
@@ -81,7 +83,10 @@ impl HerdWatch {
         drop(narrowing);
         drop(suspended);
         let came = shared.congestion.received().saturating_sub(received);
-        self.note(came >= size / PLACE_LEN / NARROWED_PART);
+        let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // A large queue is not drained so soon.
+        let enough = (size / PLACE_LEN / NARROWED_PART).min(took_ms.saturating_mul(GOOD_INTAKE_PER_MS).max(1));
+        self.note(came >= enough);
     }
 
     fn note(&mut self, is_success: bool) {
