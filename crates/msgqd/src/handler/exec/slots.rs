@@ -104,6 +104,7 @@ mod tests {
             assert!(patient.join().unwrap().is_some_and(|waited| waited < long / 2));
         });
     }
+
     #[test]
     fn who_waits_when_no_slot_is_given_out_any_more_hears_of_it_at_once() {
         let slots = Slots::new(1);
