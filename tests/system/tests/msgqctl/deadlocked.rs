@@ -29,11 +29,15 @@ pub(crate) fn stuck_with_clients() -> (PlainServer, Queue, Process) {
     (server, queue, crowd)
 }
 
-/// The first report that has the verdict, which comes once the queue has stood still for some seconds.
-fn deadlocked(key: QueueKey, options: &[&str]) -> Value {
+/// The first report that has the verdict, which comes once the queue has stood still for some seconds, and at a look at which
+/// the kernel shows each of them asleep.
+pub(crate) fn deadlocked(key: QueueKey, options: &[&str]) -> Value {
     let look = || json(key, &[options, &["stat"]].concat());
-    wait_until("stat has the verdict", || look()["condition"] == "deadlocked");
-    let report = look();
+    let mut report = Value::Null;
+    wait_until("stat has the verdict", || {
+        report = look();
+        report["condition"] == "deadlocked"
+    });
     fits_if_checkable("stat", &report);
     report
 }

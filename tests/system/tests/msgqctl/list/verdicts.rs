@@ -1,8 +1,9 @@
 //! The verdicts, each on a queue that is really so.
 
 use super::*;
-use crate::deadlocked::stuck_with_clients;
+use crate::deadlocked::{deadlocked, stuck_with_clients};
 use msgq_core::queue::QueueKey;
+use serde_json::Value;
 use std::path::Path;
 
 #[test]
@@ -70,9 +71,13 @@ fn a_full_queue_that_nobody_receives_from_is_stuck_and_it_is_said_who_did_last()
 #[test]
 fn a_server_that_waits_for_room_in_its_own_full_queue_is_deadlocked_and_the_command_is_the_same_as_that_of_stat() {
     let (mut server, queue, _crowd) = stuck_with_clients();
-    wait_until("it has the verdict", || row(&queue, &[])["verdict"] == "deadlocked");
-    let row = row(&queue, &[]);
-    let (finding, stat) = (&row["findings"][0], json(server.key(), &["stat"]));
+    let mut seen = Value::Null;
+    wait_until("it has the verdict", || {
+        seen = row(&queue, &[]);
+        seen["verdict"] == "deadlocked"
+    });
+    let row = seen;
+    let (finding, stat) = (&row["findings"][0], deadlocked(server.key(), &[]));
     let sentence = finding["sentence"].as_str().unwrap();
     assert!(sentence.starts_with(&format!("PID {} (server)", server.process().pid())), "{row}");
     assert_eq!(stat["verdict"].as_str().unwrap(), format!("deadlocked: {sentence}"));
