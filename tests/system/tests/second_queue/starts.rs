@@ -94,8 +94,11 @@ fn a_start_that_fails_at_one_queue_leaves_the_other_as_it_was() {
     let before = daemon.answers().stat().unwrap();
     daemon.signal(Signal::SIGTERM);
     let _ = daemon.finish().succeeded();
-    let refused = kept.clone().set("queue", &too_large).second_queue_with("mode = \"0600\"").run();
-    assert_eq!(refused.code(), 1, "{refused:?}");
+    Queue::open(kept.key()).unwrap().remove().unwrap();
+    let foreign = Queue::create(kept.key(), 0o600).unwrap();
+    let refused = kept.clone().second_queue_with("mode = \"0600\"").run();
+    assert!(refused.code() == 1 && refused.stderr.contains("belongs to"), "{refused:?}");
+    foreign.remove().unwrap();
     let after = Queue::open(kept.second_key()).unwrap().stat().unwrap();
     assert_eq!((after.mode, after.msqid, after.max_bytes), (before.mode, before.msqid, before.max_bytes));
 }
