@@ -132,11 +132,6 @@ impl Congestion {
         self.backlog.load(Ordering::Relaxed) <= SHORT_BACKLOG && self.has_room(queue)
     }
 
-    /// A worker has put an answer into the outbox, and receives next: see [`Contest`].
-    pub(super) fn receive_with_the_courier(&self) {
-        self.contest.wait_for_a_try();
-    }
-
     /// A worker had to drop an answer of a client that reads: see [`DropPace`].
     pub(super) fn pause_after_a_drop(&self) {
         self.drop_pace.pause(|| self.table.count_of(|counters| &counters.answered_late));

@@ -39,8 +39,8 @@ impl Contest {
         Suspended(self)
     }
 
-    /// A worker waits for the courier's next try: for at most [`LIMIT_NS`] and, in vain, a fifth of the time, whatever others do.
-    pub(super) fn wait_for_a_try(&self) {
+    /// A worker that receives next waits for the courier's next try: for at most [`LIMIT_NS`] and, in vain, a fifth of the time, whatever others do.
+    pub(in crate::engine) fn wait_for_a_try(&self) {
         let seen = self.tries.load(Ordering::Relaxed);
         if !self.is_worth_a_wait() {
             return;

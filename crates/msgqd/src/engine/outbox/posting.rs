@@ -41,7 +41,9 @@ impl Outbox {
         if loser.is_some_and(|client| self.parts.clients.has_read(client)) {
             self.parts.congestion.pause_after_a_drop();
         }
-        self.parts.congestion.receive_with_the_courier();
+        if matches!(answer.origin, Origin::Landing(_)) {
+            self.parts.congestion.contest.wait_for_a_try();
+        }
     }
 }
 
