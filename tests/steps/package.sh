@@ -63,7 +63,14 @@ bills_of_materials_are_true() (
         /usr/bin/python3 tests/package/check_sbom.py target/assets/gateway/sbom.cdx.json "$wheel/cyclonedx/schema/_res" msgq-nats
 )
 
-# Another directory, another CARGO_HOME, another day. What cargo downloaded before is used again, and so is the program
+# A CARGO_HOME in which nothing is unpacked: what cargo downloaded before is used again.
+cargo_home_with_nothing_unpacked() {
+    local downloads=${CARGO_HOME:-$HOME/.cargo}
+    rm -rf "$1" && mkdir -p "$1/registry" && ln -s "$downloads/registry/cache" "$downloads/registry/index" "$1/registry/" || return 1
+    [ ! -e "$downloads/config.toml" ] || cp "$downloads/config.toml" "$1/"
+}
+
+# Another directory, another CARGO_HOME, another day. What was downloaded before is used again, and so is the program
 # that writes the pages; it runs in the other directory. The gateway, whose crates take as long as all others together, only where
 # `tests/run release` asks for it.
 packages_are_reproducible() (
@@ -71,10 +78,8 @@ packages_are_reproducible() (
     [ "$chosen" = release ] || only=(--only msgqd)
     first=$PWD
     second=$PWD/target/second-build
-    downloads=${CARGO_HOME:-$HOME/.cargo}
-    rm -rf "$second" && mkdir -p "$second/home/registry" "$second/source" || exit 1
-    ln -s "$downloads/registry/cache" "$downloads/registry/index" "$second/home/registry/"
-    [ ! -e "$downloads/config.toml" ] || cp "$downloads/config.toml" "$second/home/"
+    rm -rf "$second" && mkdir -p "$second/source" || exit 1
+    cargo_home_with_nothing_unpacked "$second/home" || exit 1
     tar --create --exclude=./target --exclude=./tests/fuzz/target --exclude=./.git . | tar --extract --directory "$second/source"
     git_directory=$(git rev-parse --absolute-git-dir 2>/dev/null) && echo "gitdir: $git_directory" >"$second/source/.git"
     cd "$second/source" || exit 1
@@ -103,9 +108,18 @@ container() {
 # TLS once more would take minutes.
 crates_as_packaged() {
     step crate-of-the-gateway cargo package --locked --allow-dirty --no-verify --package msgq-core --package msgq-nats
-    step crates cargo package --locked --allow-dirty --package msgq-core --package msgqd --package msgqctl || return 0
+    step crates crates_build_from_what_is_packed || return 0
     step crates-install programs_install_from_their_crates
 }
+
+# cargo unpacks msgq-core of the registry that it makes for this into CARGO_HOME, and takes what is there by name, version and
+# the registry's path: in this directory, what an earlier commit packed.
+crates_build_from_what_is_packed() (
+    home=$PWD/target/home-of-packages
+    cargo_home_with_nothing_unpacked "$home" || exit 1
+    CARGO_HOME=$home cargo package --locked --allow-dirty --package msgq-core --package msgqd --package msgqctl || exit 1
+    rm -rf "$home"
+)
 
 programs_install_from_their_crates() (
     version=$(cargo pkgid --package msgq-core | sed 's/.*[#@]//')

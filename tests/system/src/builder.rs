@@ -231,6 +231,41 @@ impl DaemonBuilder {
         self.directory.path()
     }
 
+    /// With a handler that begins when it is let go, and by itself long after the test has failed; `command` is the shell's. So
+    /// what a test looks for while a request is in hand stays so until the test has seen it.
+    #[must_use]
+    pub fn held_handler(self, command: &str) -> Self {
+        let (begun, gate) = (self.begun_handlers(), self.gate_of_handlers());
+        let wait = format!("for i in $(seq 4000); do [ -e {} ] && break; sleep 0.05; done", gate.display());
+        let script = format!("printf . >>{}; {wait}; {command}", begun.display());
+        let command = format!("command = [\"/bin/sh\", \"-c\", {script:?}]\ntimeout_ms = 600000");
+        self.set("handler", "kind = \"exec\"").set("handler", &command)
+    }
+
+    fn begun_handlers(&self) -> PathBuf {
+        self.directory().join("handlers-begun")
+    }
+
+    /// How many of the handlers that are held have begun since the first start.
+    #[must_use]
+    pub fn handlers_begun(&self) -> usize {
+        std::fs::read(self.begun_handlers()).map_or(0, |file| file.len())
+    }
+
+    fn gate_of_handlers(&self) -> PathBuf {
+        self.directory().join("handlers-go")
+    }
+
+    /// Lets go who is held, and who comes later; see [`DaemonBuilder::held_handler`].
+    pub fn let_handlers_go(&self) {
+        std::fs::write(self.gate_of_handlers(), "").unwrap();
+    }
+
+    /// Who comes from now on is held again.
+    pub fn hold_handlers(&self) {
+        std::fs::remove_file(self.gate_of_handlers()).unwrap();
+    }
+
     /// The command line, for tests that start it in their own way.
     #[must_use]
     pub fn command(&self) -> Command {

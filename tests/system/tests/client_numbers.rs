@@ -151,14 +151,16 @@ fn answers_in_queue_and_outbox_survive_kills_of_the_daemon_each_once() {
 
 #[test]
 fn a_request_in_hand_of_a_number_is_finished_after_a_kill() {
-    let handler = [("handler", "kind = 'exec'"), ("handler", "command = ['sh', '-c', 'sleep 0.2; tr a-z A-Z']")];
-    let mut daemon = serving(&handler).start();
+    let builder = serving(&[]).held_handler("tr a-z A-Z");
+    let mut daemon = builder.clone().start();
     for round in 0..3 {
         ask(&daemon.queue(), CLIENT, "hello");
         wait_until("it is in hand", || daemon.queue().stat().unwrap().messages == 0);
         daemon.signal(Signal::SIGKILL);
+        builder.let_handlers_go();
         daemon = daemon.crash().start();
         assert_eq!(read(&daemon.queue(), CLIENT), "HELLO", "{round}");
+        builder.hold_handlers();
     }
     daemon.stop();
 }

@@ -48,17 +48,17 @@ fn a_client_behind_an_operation_code_is_answered_with_the_same_struct() {
 
 #[test]
 fn a_request_in_hand_is_finished_after_a_kill_in_its_own_form() {
-    let builder = serving(&[OPERATION, "status = 'op'"])
-        .set("handler", "kind = 'exec'")
-        .set("handler", "command = ['sh', '-c', 'sleep 0.2; tr a-z A-Z']");
-    let mut daemon = builder.start();
+    let builder = serving(&[OPERATION, "status = 'op'"]).held_handler("tr a-z A-Z");
+    let mut daemon = builder.clone().start();
     let queue = daemon.queue();
     for round in 0..5 {
         queue.send(1, &operation(round, "hello")).unwrap();
         wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
         daemon.signal(Signal::SIGKILL);
+        builder.let_handlers_go();
         daemon = daemon.crash().start();
         let answer = received(&queue, own_pid().into());
+        builder.hold_handlers();
         assert_eq!(answer.len(), 28);
         assert_eq!((&answer[..4], &answer[8..14]), (&0_i32.to_ne_bytes()[..], &b"HELLO\0"[..]));
     }

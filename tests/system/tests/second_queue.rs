@@ -20,12 +20,10 @@ use std::process::Command;
 
 /// Few messages of 264 bytes.
 const FEW: &str = "max_bytes = 2640";
-/// Answers take half a second.
-const SLOW: &str = "kind = \"exec\"\ncommand = [\"sh\", \"-c\", \"sleep 0.5; cat\"]";
 
-/// A daemon with two small queues and answers that take half a second.
-fn slow() -> DaemonBuilder {
-    DaemonBuilder::new().second_queue().set("handler", SLOW)
+/// A daemon with two small queues and answers that take until it is let go.
+fn held() -> DaemonBuilder {
+    DaemonBuilder::new().second_queue().held_handler("cat")
 }
 
 fn own_pid() -> i32 {
@@ -103,11 +101,13 @@ fn what_is_no_request_leaves_the_queue_of_requests_and_what_is_nobodys_that_of_a
 
 #[test]
 fn who_waits_for_an_answer_gets_it_although_somebody_removes_the_queue_of_requests() {
-    let mut daemon = slow().start();
+    let builder = held();
+    let mut daemon = builder.clone().start();
     let (requests, answers) = (daemon.queue(), daemon.answers());
     send(&requests, "asked before");
     wait_until_in_hand(&requests);
     requests.remove().unwrap();
+    builder.let_handlers_go();
     let mut buffer = MessageBuffer::new();
     answers.receive(own_pid().into(), &mut buffer).unwrap();
     daemon.wait_for_log("serving the new queue of requests");
@@ -119,13 +119,15 @@ fn who_waits_for_an_answer_gets_it_although_somebody_removes_the_queue_of_reques
 
 #[test]
 fn a_removed_queue_of_answers_is_made_anew_and_who_waited_there_hears_of_it() {
-    let mut daemon = slow().start();
+    let builder = held();
+    let mut daemon = builder.clone().start();
     let (requests, answers) = (daemon.queue(), daemon.answers());
     send(&requests, "asked before");
     wait_until_in_hand(&requests);
     let waiting = std::thread::spawn(move || answers.receive(own_pid().into(), &mut MessageBuffer::new()));
     std::thread::sleep(std::time::Duration::from_millis(50));
     answers.remove().unwrap();
+    builder.let_handlers_go();
     assert!(waiting.join().unwrap().unwrap_err().is_gone());
     daemon.wait_for_log("serving the new queue of answers");
     assert_eq!(daemon.queue().id(), requests.id());

@@ -189,16 +189,13 @@ fn a_handler_that_is_down_is_told_in_a_sentence() {
 
 #[test]
 fn recovery_and_a_stop_that_keeps_the_queue_are_told_in_sentences() {
-    let slow = "kind = \"exec\"\ncommand = [\"/bin/sh\", \"-c\", \"sleep 2; cat\"]";
-    let builder = DaemonBuilder::new().set("handler", slow).set("service", "on_stop = \"keep\"\non_crash = \"retry\"");
+    let builder = DaemonBuilder::new().held_handler("cat").set("service", "on_stop = \"keep\"\non_crash = \"retry\"");
     let daemon = builder.start();
     let queue = daemon.queue();
     let client = std::thread::spawn(move || ask(&queue, b"x"));
-    let queue = daemon.queue();
-    wait_until("the request is taken", || {
-        queue.stat().unwrap().last_receive_pid > 0 && queue.stat().unwrap().messages == 0
-    });
+    wait_until("the request is in hand", || daemon.builder().handlers_begun() == 1);
     let (mut manager, builder) = ServiceManager::listen(daemon.crash());
+    builder.let_handlers_go();
     let mut daemon = builder.start();
     assert_eq!(client.join().unwrap().0, 0);
     daemon.signal(Signal::SIGTERM);

@@ -152,15 +152,17 @@ fn user_name() -> String {
 
 /// In the middle of what it does, so that the next one has something to finish.
 fn killed(builder: &DaemonBuilder) {
-    let builder = builder.clone().set("handler", "kind = 'exec'").set("handler", "command = ['/bin/sleep', '0.3']");
-    let daemon = builder.start();
+    let builder = builder.clone().workers(1).held_handler("exit");
+    let daemon = builder.clone().start();
     let queue = daemon.queue();
     let pid = std::process::id().cast_signed();
     for text in ["one", "two"] {
         queue.send(1, &encode_request(pid, text.as_bytes())).unwrap();
     }
-    wait_until("a request is in hand", || queue.stat().unwrap().messages == 1);
-    let daemon = daemon.crash().start();
+    wait_until("a request is in hand", || builder.handlers_begun() == 1);
+    let next = daemon.crash();
+    builder.let_handlers_go();
+    let daemon = next.start();
     let mut answer = MessageBuffer::new();
     for _ in 0..2 {
         wait_until("what was in hand is answered", || queue.try_receive(pid.into(), &mut answer).unwrap());

@@ -32,22 +32,6 @@ fn slow(seconds: &str) -> DaemonBuilder {
         .set("handler", &command)
 }
 
-/// A daemon whose handler ends when it is let go, and by itself long after the test has failed.
-fn held() -> DaemonBuilder {
-    let builder = DaemonBuilder::new();
-    let script = format!("for i in $(seq 4000); do [ -e {} ] && exit; sleep 0.05; done", gate(&builder).display());
-    let command = format!("command = [\"/bin/sh\", \"-c\", {script:?}]\ntimeout_ms = 600000");
-    builder.set("handler", "kind = \"exec\"").set("handler", &command)
-}
-
-fn gate(builder: &DaemonBuilder) -> PathBuf {
-    builder.directory().join("go")
-}
-
-fn let_go(builder: &DaemonBuilder) {
-    std::fs::write(gate(builder), "").unwrap();
-}
-
 fn request(queue: &Queue) {
     queue.try_send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"x")).unwrap();
 }
@@ -67,7 +51,8 @@ fn a_queue_full_of_requests_is_busy() {
 
 #[test]
 fn one_request_waits_for_one_place() {
-    let daemon = held()
+    let daemon = DaemonBuilder::new()
+        .held_handler("exit")
         .set("queue", "max_bytes = 300")
         .set("handler", "max_concurrency = 1")
         .set("service", "drain_timeout_ms = 100")
@@ -82,7 +67,11 @@ fn one_request_waits_for_one_place() {
 
 #[test]
 fn a_handler_that_is_stuck_is_told_before_the_requests_behind_it_and_places_are_such_of_their_size() {
-    let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
+    let daemon = DaemonBuilder::new()
+        .held_handler("exit")
+        .set("handler", "max_concurrency = 1")
+        .set("service", "drain_timeout_ms = 100")
+        .start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
@@ -90,21 +79,25 @@ fn a_handler_that_is_stuck_is_told_before_the_requests_behind_it_and_places_are_
     while queue.try_send(REQUEST_MTYPE, &of_32_bit[..260]).is_ok() {}
     becomes(daemon.builder(), "busy", "busy: 63 requests wait for 63 places");
     becomes(daemon.builder(), "degraded", "and 63 wait: the handler is slow or stuck");
-    let_go(daemon.builder());
+    daemon.builder().let_handlers_go();
     daemon.stop();
 }
 
 #[test]
 fn one_worker_that_is_at_a_request_for_long_while_others_wait_is_no_standstill() {
     const LONGER_THAN_A_STALL_MS: u64 = 12_000;
-    let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
+    let daemon = DaemonBuilder::new()
+        .held_handler("exit")
+        .set("handler", "max_concurrency = 1")
+        .set("service", "drain_timeout_ms = 100")
+        .start();
     let queue = daemon.queue();
     (0..2).for_each(|_| request(&queue));
     let age_ms = || stat_json(daemon.builder())["server"]["inside"]["in_hand"][0]["age_ms"].as_u64();
     wait_until("it is in hand for long", || age_ms() >= Some(LONGER_THAN_A_STALL_MS));
     assert!(!daemon.log().contains("no worker takes them"), "{}", daemon.log());
     becomes(daemon.builder(), "degraded", "and 1 waits: the handler is slow or stuck");
-    let_go(daemon.builder());
+    daemon.builder().let_handlers_go();
     daemon.stop();
 }
 
@@ -121,7 +114,7 @@ fn an_outbox_that_fills_is_degraded_and_the_heaviest_client_is_named() {
 
 #[test]
 fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
-    let daemon = held().start();
+    let daemon = DaemonBuilder::new().held_handler("exit").start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
@@ -129,7 +122,7 @@ fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
     becomes(&builder, "down", "down since about");
     let mut next = builder.spawn();
     becomes(&builder, "starting", &format!("starting: PID {} finishes what an earlier server had in hand", next.pid()));
-    let_go(&builder);
+    builder.let_handlers_go();
     next.wait_for_log("serving queue");
     becomes(&builder, "serving", "serving");
     next.stop();
@@ -137,13 +130,13 @@ fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
 
 #[test]
 fn a_daemon_that_finishes_what_is_in_hand_is_stopping() {
-    let mut daemon = held().set("service", "drain_timeout_ms = 600000").start();
+    let mut daemon = DaemonBuilder::new().held_handler("exit").set("service", "drain_timeout_ms = 600000").start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
     daemon.signal(Signal::SIGTERM);
     becomes(daemon.builder(), "stopping", &format!("stopping: PID {} finishes 1 request", daemon.pid()));
-    let_go(daemon.builder());
+    daemon.builder().let_handlers_go();
     let mut buffer = MessageBuffer::new();
     let own = i64::from(std::process::id().cast_signed());
     wait_until("the answer is there", || queue.try_receive(own, &mut buffer).unwrap());

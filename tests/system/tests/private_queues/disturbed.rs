@@ -76,14 +76,13 @@ fn slow(builder: DaemonBuilder) -> DaemonBuilder {
 #[test]
 fn a_queue_that_goes_before_its_answer_is_its_clients_affair_alone() {
     for protocol in [[BY_MSQID, NAMED], [BY_KEY, NAMED]] {
-        let builder = serving(&protocol).set("handler", "kind = 'exec'");
-        let begun = builder.directory().join("begun");
-        let command = format!("command = ['sh', '-c', 'touch {}; sleep 0.3; cat']", begun.display());
-        let daemon = builder.set("handler", &command).start();
+        let builder = serving(&protocol).held_handler("cat");
+        let daemon = builder.clone().start();
         let [gone, good] = [(); 2].map(|()| OwnQueue::as_named_by(&protocol));
         daemon.queue().send(1, &request(own_pid(), gone.address(), "gone")).unwrap();
-        wait_until("it is with the handler", || begun.exists());
+        wait_until("it is with the handler", || builder.handlers_begun() == 1);
         gone.queue.remove().unwrap();
+        builder.let_handlers_go();
         // The next one names no queue at all: by a key that is found out, by a msqid that was good when the answer is sent.
         daemon.queue().send(1, &request(own_pid(), gone.address(), "nowhere")).unwrap();
         daemon.queue().send(1, &request(own_pid(), good.address(), "good")).unwrap();

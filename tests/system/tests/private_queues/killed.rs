@@ -180,16 +180,15 @@ fn more_clients_than_the_queue_of_the_requests_has_places_are_all_answered() {
 
 #[test]
 fn a_client_that_died_meanwhile_gets_no_answer_although_its_queue_is_there() {
-    let builder = serving(&[BY_MSQID, NAMED]).set("handler", "kind = 'exec'");
-    let begun = builder.directory().join("begun");
-    let command = format!("command = ['sh', '-c', 'touch {}; sleep 0.5; cat']", begun.display());
-    let daemon = builder.set("handler", &command).start();
+    let builder = serving(&[BY_MSQID, NAMED]).held_handler("cat");
+    let daemon = builder.clone().start();
     let (own, other) = (OwnQueue::new(), OwnQueue::new());
     let mut client = Process::start(Command::new("sleep").arg("600"));
     daemon.queue().send(1, &request(client.pid(), own.queue.id(), "of the dead")).unwrap();
-    wait_until("it is with the handler", || begun.exists());
+    wait_until("it is with the handler", || builder.handlers_begun() == 1);
     client.signal(Signal::SIGKILL);
     wait_until("it is dead", || !client.is_running());
+    builder.let_handlers_go();
     daemon.queue().send(1, &request(own_pid(), other.queue.id(), "next")).unwrap();
     assert_eq!(other.next().1, "next");
     assert!(own.is_empty());

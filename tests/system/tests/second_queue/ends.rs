@@ -1,18 +1,21 @@
 //! Stops, crashes and failures: what becomes of both queues.
 
-use super::{Daemon, DaemonBuilder, Messages, Process, Queue, is_empty, own_pid, send, slow, wait_until_in_hand};
+use super::{Daemon, DaemonBuilder, Messages, Process, Queue, held, is_empty, own_pid, send, wait_until_in_hand};
 use msgq_core::queue::MessageBuffer;
 use msgqd_system_tests::{answers_of, ask, wait_until};
 use nix::sys::signal::Signal;
 
 #[test]
 fn a_stop_answers_what_is_queued_and_then_removes_both_queues() {
-    let mut daemon = slow().start();
+    let builder = held();
+    let mut daemon = builder.clone().start();
     let (requests, answers) = (daemon.queue(), daemon.answers());
     for text in ["one", "two"] {
         send(&requests, text);
     }
     daemon.signal(Signal::SIGTERM);
+    daemon.wait_for_log("stopping:");
+    builder.let_handlers_go();
     let mut buffer = MessageBuffer::new();
     for _ in 0..2 {
         answers.receive(own_pid().into(), &mut buffer).unwrap();
@@ -43,13 +46,15 @@ fn who_waits_when_the_time_of_a_stop_is_over_hears_that_its_queue_is_gone() {
 
 #[test]
 fn a_stop_goes_on_although_somebody_removes_the_queue_of_requests() {
-    let mut daemon = slow().start();
+    let builder = held();
+    let mut daemon = builder.clone().start();
     let (requests, answers) = (daemon.queue(), daemon.answers());
     send(&requests, "in hand");
     wait_until_in_hand(&requests);
     daemon.signal(Signal::SIGTERM);
     daemon.wait_for_log("stopping:");
     requests.remove().unwrap();
+    builder.let_handlers_go();
     answers.receive(own_pid().into(), &mut MessageBuffer::new()).unwrap();
     let stopped = daemon.finish().succeeded();
     assert!(stopped.stderr.contains("nothing was left"), "{stopped:?}");
@@ -86,13 +91,15 @@ fn killed_with_a_request_in_hand(builder: &DaemonBuilder) -> (DaemonBuilder, Que
     let (requests, answers) = (daemon.queue(), daemon.answers());
     send(&requests, "in hand");
     wait_until_in_hand(&requests);
-    (daemon.crash(), requests, answers)
+    let next = daemon.crash();
+    next.let_handlers_go();
+    (next, requests, answers)
 }
 
 #[test]
 fn a_request_in_hand_is_answered_by_the_next_server_whatever_became_of_the_queue_of_requests() {
     for removes in [false, true] {
-        let (next, requests, answers) = killed_with_a_request_in_hand(&slow());
+        let (next, requests, answers) = killed_with_a_request_in_hand(&held());
         if removes {
             requests.remove().unwrap();
         }
@@ -106,7 +113,7 @@ fn a_request_in_hand_is_answered_by_the_next_server_whatever_became_of_the_queue
 
 #[test]
 fn what_was_in_hand_for_a_removed_queue_of_answers_is_not_answered_in_the_next_one() {
-    let (next, requests, answers) = killed_with_a_request_in_hand(&slow());
+    let (next, requests, answers) = killed_with_a_request_in_hand(&held());
     answers.remove().unwrap();
     let daemon = next.start();
     assert!(!daemon.log().contains("recovered what"), "{}", daemon.log());
@@ -123,7 +130,7 @@ fn when_the_service_is_given_up_or_its_package_removed_both_queues_go() {
         |builder: DaemonBuilder| builder.without_key_argument().set("log", "= no TOML").arg("--after-failure");
     let by_package = |builder: DaemonBuilder| builder.set("log", "= no TOML").arg("--remove-left-queues");
     for give_up in [by_configuration as fn(DaemonBuilder) -> DaemonBuilder, by_table, by_package] {
-        let (builder, requests, answers) = killed_with_a_request_in_hand(&slow());
+        let (builder, requests, answers) = killed_with_a_request_in_hand(&held());
         let waiting = std::thread::spawn(move || answers.receive(own_pid().into(), &mut MessageBuffer::new()));
         let given_up = give_up(builder.clone()).run().succeeded();
         assert!(requests.stat().is_err() && answers.stat().is_err(), "{given_up:?}");
@@ -133,12 +140,13 @@ fn when_the_service_is_given_up_or_its_package_removed_both_queues_go() {
 
 #[test]
 fn a_failed_service_keeps_both_queues_where_they_are_to_be_kept_and_touches_none_of_a_living_server() {
-    let kept = slow().set("service", "on_failure = \"keep\"");
+    let kept = held().set("service", "on_failure = \"keep\"");
     let (builder, requests, answers) = killed_with_a_request_in_hand(&kept);
     let _ = builder.clone().arg("--after-failure").run().succeeded();
     assert!(requests.stat().is_ok() && answers.stat().is_ok());
     drop(builder);
-    let daemon = slow().start();
+    let daemon = held().start();
+    daemon.builder().let_handlers_go();
     let _ = daemon.builder().clone().arg("--after-failure").run().succeeded();
     let _ = daemon.builder().clone().arg("--remove-left-queues").run().succeeded();
     assert_eq!(ask(&daemon.queue(), b"hello").0, 0);
