@@ -7,11 +7,17 @@ not_run=()
 # step NAME COMMAND...: runs the command with its output in a log, and counts what the log counts: cargo's
 # `test result:` lines, else a closing `N passed, N failed`, else the command itself as one.
 step() {
-    local name=$1 log=$logs/$1.log begin=$SECONDS cpu_before status=0 step_passed step_failed took shell=$BASHPID
+    local name=$1 log=$logs/$1.log begin=$SECONDS status=0 step_passed step_failed took
     shift
-    cpu_before=$(cpu_seconds_of_children "$shell")
-    "$@" >"$log" 2>&1 </dev/null || status=$?
-    took="$((SECONDS - begin)) s, $(($(cpu_seconds_of_children "$shell") - cpu_before)) s of CPU"
+    # In a shell of its own: that of the steps collects also what ran beside and has ended.
+    (
+        "$@"
+        status=$?
+        cpu_seconds_of_children "$BASHPID" >"$log.cpu"
+        exit "$status"
+    ) >"$log" 2>&1 </dev/null || status=$?
+    took="$((SECONDS - begin)) s, $(cat "$log.cpu") s of CPU"
+    rm -f "$log.cpu"
     read -r step_passed step_failed < <(counts "$log")
     if [ "$status" -ne 0 ] && [ "$step_failed" -eq 0 ]; then
         step_failed=1

@@ -53,6 +53,7 @@ fn a_value_of_another_type_is_told_in_plain_words() {
         ("queue", "key = ", "there is no value"),
         ("queue", "key = abc", "abc is no value"),
         ("queue", "key = 0x", "0x is no number"),
+        ("queue", "mode = 0660", "mode = \"0660\", and numbers without a zero before them"),
         ("queue", "max_bytes = 2.5", "write a number from 264 to 2147483647"),
         ("queue", "max_bytes = true", "\"256K\""),
         ("queue", "group = 5", "write it as text, in quotes"),

@@ -153,6 +153,10 @@ pub fn explain(message: &str, found: &str) -> (String, Option<String>) {
     if message == "integer number overflowed" {
         return (format!("{found} is no number, or too large"), Some("no setting takes such a number".to_owned()));
     }
+    if message.starts_with("unexpected leading zero") {
+        let help = r#"write a mode as text, for example mode = "0660", and numbers without a zero before them"#;
+        return ("no number begins with 0".to_owned(), Some(help.to_owned()));
+    }
     let Some(rest) = message.strip_prefix("unknown field `") else {
         let message = message.trim_end_matches(", expected nothing");
         return (message.replacen(", expected ", "; here belongs ", 1), None);

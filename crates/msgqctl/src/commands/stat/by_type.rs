@@ -54,6 +54,10 @@ impl MessagesByType {
 /// That there may be more than was looked at.
 pub(super) fn write_incomplete(is_complete: bool, looked_at: usize, text: &mut StyledText) {
     if !is_complete {
-        text.field("", &format!("only the oldest {looked_at} messages were looked at: there may be more"));
+        let (oldest, were) = match looked_at {
+            1 => ("message".to_owned(), "was"),
+            _ => (counted(looked_at, "message"), "were"),
+        };
+        text.field("", &format!("only the oldest {oldest} {were} looked at: there may be more"));
     }
 }
