@@ -29,9 +29,9 @@ pub(crate) fn verdict_on_deadlock(target: &Target, waiters: &Waiters) -> Option<
     if !of_queue.iter().any(|waiter| waiter.call.is_send()) {
         return None;
     }
-    // Only a look after them tells whether they still stood then.
-    let stat = target.queue.stat().ok()?;
+    // Only a look after them tells whether they still stood then; and of the time before it, how long at least.
     let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
+    let stat = target.queue.stat().ok()?;
     let found = deadlock(&stat, of_queue, now_s, || messages_by_type(target))?;
     let left_by_the_dead = left_by_the_dead(target, &stat);
     let is_enough = |left: &Resting| u64::try_from(left.bytes).is_ok_and(|bytes| bytes >= found.missing_bytes);

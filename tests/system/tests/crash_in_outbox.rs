@@ -62,7 +62,7 @@ fn takes_over_the_slot_of_another_clients_answer(messages: Messages) {
     let builder = messages.daemon().program(msgqd_with_switches()).set("service", "outbox_capacity = 64");
     let mut killed = builder.env(KILL_AT, "storing-instead").start();
     let (queue, victim) = (killed.queue(), silent_client());
-    let mut others = Process::start(&mut messages.client("chaos", killed.key(), &["20", "30"]));
+    let mut others = Process::start(&mut messages.client("chaos", killed.key(), &["20", &LIMIT.as_secs().to_string()]));
     let asked = ask_until_the_end(messages, &mut killed, victim.pid(), Duration::ZERO);
     let next = wait_for_the_end(killed);
     let before = counted(&next);
@@ -73,7 +73,7 @@ fn takes_over_the_slot_of_another_clients_answer(messages: Messages) {
     assert!(totals.stdout.contains("wrong 0 lost 0 extra 0"), "{}{}\n{}", totals.stdout, totals.stderr, daemon.log());
 
     let answers = read_numbers(messages, &queue, victim.pid(), &daemon);
-    assert!(answers.is_sorted_by(|one, next| one < next), "{messages:?}: {answers:?}");
+    assert!(is_in_order_but_for_one(&answers), "{messages:?}: {answers:?}");
     let after = counted(daemon.builder());
     let dropped = usize::try_from(before.shed + after.shed + after.recovered_ambiguous).unwrap();
     // Of an answer that was in the send call it is not known whether the client has read it.
@@ -85,6 +85,13 @@ fn takes_over_the_slot_of_another_clients_answer(messages: Messages) {
         daemon.log()
     );
     daemon.stop();
+}
+
+/// The kill may meet an answer on its way back out of the queue, which is then given out behind those that rested still.
+fn is_in_order_but_for_one(answers: &[usize]) -> bool {
+    let is_in_order = |answers: &[usize]| answers.is_sorted_by(|one, next| one < next);
+    let without = |index| [answers.get(..index).unwrap_or_default(), &answers[index + 1..]].concat();
+    is_in_order(answers) || (0..answers.len()).any(|index| is_in_order(&without(index)))
 }
 
 /// Reads in the name of a client until there is nothing for it any more; the requests that were answered.

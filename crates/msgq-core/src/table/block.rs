@@ -7,6 +7,7 @@ use super::offsets::Offsets;
 use super::slot::{SlotHeader, SlotState};
 use crate::memory::Region;
 use crate::queue::MTYPE_LEN;
+use crate::time::{monotonic_ns, unix_time_s};
 use std::io;
 
 /// The table: a view of its memory. Everything in it is shared, so all of its methods take `&self`.
@@ -16,11 +17,38 @@ pub struct Table {
     pub(super) offsets: Offsets,
     /// What a slot is filled with in front of a receive.
     pub(super) prepared: PreparedSlot,
+    pub(super) read_at: Moment,
+}
+
+/// The same moment by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    monotonic_ns: u64,
+    unix_s: u64,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { monotonic_ns: monotonic_ns(), unix_s: unix_time_s() }
+    }
 }
 
 impl Table {
     pub(super) fn new(region: Region, offsets: Offsets) -> Self {
-        Self { region, offsets, prepared: offsets.geometry().prepared_slot() }
+        Self { region, offsets, prepared: offsets.geometry().prepared_slot(), read_at: Moment::now() }
+    }
+
+    /// When it was read, in nanoseconds of [`monotonic_ns`]; of a table that is not a copy, when it was made or opened. Ages in
+    /// a copy are those of this moment, however much later they are asked for.
+    #[must_use]
+    pub fn read_at_ns(&self) -> u64 {
+        self.read_at.monotonic_ns
+    }
+
+    /// As [`Table::read_at_ns`], in seconds since 1970.
+    #[must_use]
+    pub fn read_at_s(&self) -> u64 {
+        self.read_at.unix_s
     }
 
     /// A table in private memory, all pages present. What it holds ends with the process.

@@ -1,6 +1,6 @@
 //! The table as a file: making it, finding what an earlier daemon left, and reading it from outside.
 
-use super::block::{Table, offsets_of};
+use super::block::{Moment, Table, offsets_of};
 use super::geometry::Geometry;
 use super::header::{About, MAGIC, TableHeader};
 use super::offsets::Offsets;
@@ -127,6 +127,7 @@ impl Table {
     /// As [`Table::read`].
     pub fn read_with_owner(path: &Path, users: TrustedUsers) -> Result<(Self, u32), TableError> {
         let mut file = open_trusted(path, OpenOptions::new().read(true), users, ANY_LEN)?;
+        let read_at = Moment::now();
         // Nothing is read beyond the head of a file whose length is not what its head asks for.
         let (mut bytes, offsets) = read_head(&mut file)?;
         let head_len = bytes.len();
@@ -134,7 +135,7 @@ impl Table {
         if let Some(rest) = bytes.get_mut(head_len..) {
             file.read_exact(rest)?;
         }
-        Ok((Self::parse(&bytes)?, file.metadata()?.uid()))
+        Ok((Self { read_at, ..Self::parse(&bytes)? }, file.metadata()?.uid()))
     }
 
     /// A table made of bytes that anybody may have written. Whether they were written since the machine was started is

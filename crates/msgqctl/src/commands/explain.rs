@@ -21,7 +21,6 @@ use msgq_core::process::{ClientHandle, ClientNumber, process_name};
 use msgq_core::queue::QueueError;
 use msgq_core::queue_call::queue_call_of;
 use msgq_core::table::{SlotHeader, SlotState, Table};
-use msgq_core::time::monotonic_ns;
 use report::{ClientIdentity, ExplainReport, HeldSlot, WaitingRequest};
 use std::sync::atomic::Ordering;
 use unknown_queue::on_unknown_queue;
@@ -134,7 +133,7 @@ fn look_into_queue(report: &mut ExplainReport, client: ClientNumber, target: &Ta
 }
 
 fn look_into_table(report: &mut ExplainReport, client: ClientNumber, table: &Table) {
-    let now_ns = monotonic_ns();
+    let now_ns = table.read_at_ns();
     let is_its = |slot: &&SlotHeader| slot.client() == client.get();
     let held = |slot: &SlotHeader| HeldSlot {
         state: slot.state().map_or("unknown", state_name),

@@ -2,7 +2,6 @@
 
 use msgq_core::instance::LockState;
 use msgq_core::table::{Phase, Table};
-use msgq_core::time::{monotonic_ns, unix_time_s};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -47,10 +46,26 @@ pub(super) fn successor(table: &Table, lock: LockState) -> Option<i32> {
     (pid != 0 && pid != table.header().about().owner).then_some(pid)
 }
 
-/// How long the daemon has shown no sign of life. Its start is one too: the first of the janitor's comes after it.
+/// How long the daemon had shown no sign of life when its table was read. Its start is one too: the first of the janitor's comes
+/// after it.
 pub(crate) fn silence(table: &Table) -> Duration {
     if table.header().beat_at_ns() == 0 {
-        return Duration::from_secs(unix_time_s().saturating_sub(table.header().about().started_at_s));
+        return Duration::from_secs(table.read_at_s().saturating_sub(table.header().about().started_at_s));
     }
-    Duration::from_nanos(monotonic_ns().saturating_sub(table.header().beat_at_ns()))
+    Duration::from_nanos(table.read_at_ns().saturating_sub(table.header().beat_at_ns()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use msgq_core::table::Geometry;
+    use msgq_core::time::monotonic_ns;
+
+    #[test]
+    fn a_daemon_is_not_more_silent_the_later_one_thinks_of_it() {
+        let table = Table::anonymous(Geometry::plain(1, 64, 8192, 1)).unwrap();
+        table.header().set_beat_at_ns(monotonic_ns());
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(silence(&table), Duration::ZERO);
+    }
 }

@@ -10,7 +10,6 @@ use msgq_core::orphan::client_of;
 use msgq_core::process::process_name;
 use msgq_core::queue::QueueStat;
 use msgq_core::table::{HistogramSnapshot, SlotHeader, Table};
-use msgq_core::time::{monotonic_ns, unix_time_s};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,12 +23,12 @@ impl DaemonFiles {
     pub(crate) fn report(&self, stat: &QueueStat) -> Result<DaemonReport, String> {
         let table = self.table(stat)?;
         let about = table.header().about();
-        let (kind, now_ns) = (table.geometry().client_kind, monotonic_ns());
+        let (kind, now_ns) = (table.geometry().client_kind, table.read_at_ns());
         let silent = silence(&table);
         let phase = ServerPhase::read(&table, self.lock);
         let counters = table.counted();
         let lives = !matches!(phase, ServerPhase::Died | ServerPhase::Ended);
-        let now_s = unix_time_s();
+        let now_s = table.read_at_s();
         let served = counters.answered.saturating_add(counters.answered_late).saturating_add(counters.consumed);
         let uptime_s = lives.then(|| now_s.saturating_sub(about.started_at_s));
         let rates = Rates {

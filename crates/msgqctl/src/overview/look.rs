@@ -36,8 +36,9 @@ impl Overview {
     /// # Errors
     /// Where the kernel's list cannot be read.
     pub(crate) fn look(options: &QueueOptions, idle_for: Duration) -> io::Result<Self> {
-        let stats = stat_of_every_queue()?;
+        // Before the look: a queue is not idle because the looking took long.
         let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
+        let stats = stat_of_every_queue()?;
         let mut sources = Sources {
             options,
             servers: Servers::look(&stats),

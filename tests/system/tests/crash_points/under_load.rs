@@ -1,7 +1,7 @@
 //! A daemon that is killed at a place of its own, under clients that count what they get.
 
 use msgq_core::queue::QueueKey;
-use msgqd_system_tests::{Daemon, DaemonBuilder, Messages, Process, msgqd_with_switches, wait_until};
+use msgqd_system_tests::{Daemon, DaemonBuilder, LIMIT, Messages, Process, msgqd_with_switches, wait_until};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn wait_for_the_end(mut daemon: Daemon) -> DaemonBuilder {
 }
 
 pub fn chaos(messages: Messages, key: QueueKey, clients: usize) -> Process {
-    Process::start(&mut messages.client("chaos", key, &[&clients.to_string(), "30"]))
+    Process::start(&mut messages.client("chaos", key, &[&clients.to_string(), &LIMIT.as_secs().to_string()]))
 }
 
 /// Ends the clients, and checks that each got each answer once.

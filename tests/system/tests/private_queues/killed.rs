@@ -8,6 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 const KILL_AT: &str = "MSGQD_TEST_KILL_AT";
+/// After so many seconds an answer is lost; some are, and are waited for.
+const LOST_AFTER_S: &str = "20";
 
 fn with_switches() -> DaemonBuilder {
     serving(&[BY_MSQID, NAMED]).program(msgqd_with_switches())
@@ -15,7 +17,7 @@ fn with_switches() -> DaemonBuilder {
 
 fn chaos(daemon: &Daemon, clients: usize) -> Process {
     let mut command = Command::new(test_client("private_chaos"));
-    Process::start(command.args([&daemon.key().to_string(), &clients.to_string(), "5"]))
+    Process::start(command.args([&daemon.key().to_string(), &clients.to_string(), LOST_AFTER_S]))
 }
 
 fn wait_for_the_end(mut daemon: Daemon) -> DaemonBuilder {

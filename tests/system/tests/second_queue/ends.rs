@@ -2,7 +2,7 @@
 
 use super::{Daemon, DaemonBuilder, Messages, Process, Queue, held, is_empty, own_pid, send, wait_until_in_hand};
 use msgq_core::queue::MessageBuffer;
-use msgqd_system_tests::{answers_of, ask, wait_until};
+use msgqd_system_tests::{LIMIT, answers_of, ask, wait_until};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -66,7 +66,8 @@ fn with_on_stop_keep_both_queues_and_all_answers_outlive_a_restart() {
     for messages in Messages::TWO_QUEUES {
         let mut daemon = messages.daemon().set("service", "on_stop = \"keep\"").start();
         let (requests, answers) = (daemon.queue(), daemon.answers());
-        let mut load = Process::start(&mut messages.client("chaos", daemon.key(), &["64", "30"]));
+        let mut load =
+            Process::start(&mut messages.client("chaos", daemon.key(), &["64", &LIMIT.as_secs().to_string()]));
         for _ in 0..5 {
             std::thread::sleep(std::time::Duration::from_millis(50));
             daemon.signal(Signal::SIGTERM);

@@ -4,7 +4,6 @@
 use crate::daemon::age_ms;
 use msgq_core::queue::split_framed;
 use msgq_core::table::{SlotState, Table};
-use msgq_core::time::monotonic_ns;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +14,7 @@ pub(super) struct AnswerAges(HashMap<i64, Vec<(Vec<u8>, Duration)>>);
 
 impl AnswerAges {
     pub(super) fn read(table: &Table) -> Self {
-        let now_ns = monotonic_ns();
+        let now_ns = table.read_at_ns();
         let mut message = table.response_room();
         let mut found: Vec<(u64, i64, Vec<u8>, Duration)> = Vec::new();
         for index in 0..table.geometry().capacity {
