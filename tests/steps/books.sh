@@ -11,10 +11,8 @@ step() {
     shift
     # In a shell of its own: that of the steps collects also what ran beside and has ended.
     (
+        trap 'cpu_seconds_of_children "$BASHPID" >"$log.cpu"' EXIT
         "$@"
-        status=$?
-        cpu_seconds_of_children "$BASHPID" >"$log.cpu"
-        exit "$status"
     ) >"$log" 2>&1 </dev/null || status=$?
     took="$((SECONDS - begin)) s, $(cat "$log.cpu") s of CPU"
     rm -f "$log.cpu"

@@ -67,9 +67,10 @@ fn calls_of_msgqd(trace: &str) -> BTreeSet<String> {
             continue;
         }
         // A negative number is no call: strace looked at a thread that was being killed.
-        if !name.starts_with("syscall_0xffffffff") {
-            names.insert(name.to_owned());
+        if name.starts_with("syscall_0xffffffff") {
+            continue;
         }
+        names.insert(name.to_owned());
         if name == "execve" && number > 0 && line.ends_with("= 0") {
             break;
         }

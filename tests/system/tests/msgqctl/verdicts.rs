@@ -32,6 +32,11 @@ fn slow(seconds: &str) -> DaemonBuilder {
         .set("handler", &command)
 }
 
+/// A daemon whose handler ends when it is let go.
+fn held() -> DaemonBuilder {
+    DaemonBuilder::new().held_handler("exit")
+}
+
 fn request(queue: &Queue) {
     queue.try_send(REQUEST_MTYPE, &encode_request(std::process::id().cast_signed(), b"x")).unwrap();
 }
@@ -51,8 +56,7 @@ fn a_queue_full_of_requests_is_busy() {
 
 #[test]
 fn one_request_waits_for_one_place() {
-    let daemon = DaemonBuilder::new()
-        .held_handler("exit")
+    let daemon = held()
         .set("queue", "max_bytes = 300")
         .set("handler", "max_concurrency = 1")
         .set("service", "drain_timeout_ms = 100")
@@ -67,11 +71,7 @@ fn one_request_waits_for_one_place() {
 
 #[test]
 fn a_handler_that_is_stuck_is_told_before_the_requests_behind_it_and_places_are_such_of_their_size() {
-    let daemon = DaemonBuilder::new()
-        .held_handler("exit")
-        .set("handler", "max_concurrency = 1")
-        .set("service", "drain_timeout_ms = 100")
-        .start();
+    let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
@@ -86,11 +86,7 @@ fn a_handler_that_is_stuck_is_told_before_the_requests_behind_it_and_places_are_
 #[test]
 fn one_worker_that_is_at_a_request_for_long_while_others_wait_is_no_standstill() {
     const LONGER_THAN_A_STALL_MS: u64 = 12_000;
-    let daemon = DaemonBuilder::new()
-        .held_handler("exit")
-        .set("handler", "max_concurrency = 1")
-        .set("service", "drain_timeout_ms = 100")
-        .start();
+    let daemon = held().set("handler", "max_concurrency = 1").set("service", "drain_timeout_ms = 100").start();
     let queue = daemon.queue();
     (0..2).for_each(|_| request(&queue));
     let age_ms = || stat_json(daemon.builder())["server"]["inside"]["in_hand"][0]["age_ms"].as_u64();
@@ -114,7 +110,7 @@ fn an_outbox_that_fills_is_degraded_and_the_heaviest_client_is_named() {
 
 #[test]
 fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
-    let daemon = DaemonBuilder::new().held_handler("exit").start();
+    let daemon = held().start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);
@@ -130,7 +126,7 @@ fn a_daemon_that_works_through_what_an_earlier_one_had_in_hand_is_starting() {
 
 #[test]
 fn a_daemon_that_finishes_what_is_in_hand_is_stopping() {
-    let mut daemon = DaemonBuilder::new().held_handler("exit").set("service", "drain_timeout_ms = 600000").start();
+    let mut daemon = held().set("service", "drain_timeout_ms = 600000").start();
     let queue = daemon.queue();
     request(&queue);
     wait_until("it is in hand", || queue.stat().unwrap().messages == 0);

@@ -5,8 +5,7 @@ use msgq_core::table::Geometry;
 
 #[test]
 fn a_pid_max_that_was_raised_later_is_read_again_once_a_second_at_most() {
-    let geometry = Geometry::plain(1, 1, 8192, 1);
-    let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+    let clients = for_one_client();
     clients.pid_max.store(2, Ordering::Relaxed);
     let own = std::process::id().cast_signed();
     assert_eq!(clients.possible_client(own.into()), None, "it was read a moment ago");
@@ -16,8 +15,7 @@ fn a_pid_max_that_was_raised_later_is_read_again_once_a_second_at_most() {
 
 #[test]
 fn a_client_whose_request_is_in_hand_is_not_forgotten_for_a_newer_one() {
-    let geometry = Geometry::plain(1, 1, 8192, 1);
-    let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+    let clients = for_one_client();
     let (dies, newer) = (Sleeper::start(), Sleeper::start());
     let (asked, other) = (dies.client(), newer.client());
     let generation = clients.admit(asked, 1, || true).unwrap().unwrap();
@@ -36,6 +34,14 @@ fn a_client_whose_request_is_in_hand_is_not_forgotten_for_a_newer_one() {
 
 fn for_one_client() -> Clients {
     Clients::new(Arc::new(Table::anonymous(Geometry::plain(1, 1, 8192, 1)).unwrap())).unwrap()
+}
+
+/// A client that has asked once; it lives as long as its process is held.
+fn after_one_request() -> (Clients, Sleeper, ClientNumber) {
+    let (clients, sleeper) = (for_one_client(), Sleeper::start());
+    let client = sleeper.client();
+    clients.admit(client, 1, || false).unwrap().unwrap();
+    (clients, sleeper, client)
 }
 
 /// The slot of a worker that has the client's first request.
@@ -99,9 +105,7 @@ fn who_asks_again_and_has_nothing_left_in_the_queue_has_read() {
 #[test]
 fn who_asks_again_with_an_answer_due_or_dropped_is_not_known_to_read() {
     let is_reader_after = |event: &dyn Fn(&Clients, ClientNumber), is_due: bool| {
-        let (clients, sleeper) = (for_one_client(), Sleeper::start());
-        let client = sleeper.client();
-        clients.admit(client, 1, || false).unwrap().unwrap();
+        let (clients, _sleeper, client) = after_one_request();
         event(&clients, client);
         clients.admit(client, 2, || is_due).unwrap().unwrap();
         clients.admit(client, 3, || false).unwrap().unwrap();
@@ -114,9 +118,7 @@ fn who_asks_again_with_an_answer_due_or_dropped_is_not_known_to_read() {
 
 #[test]
 fn whether_a_client_reads_is_seen_once_no_earlier_request_of_it_is_in_hand() {
-    let (clients, sleeper) = (for_one_client(), Sleeper::start());
-    let client = sleeper.client();
-    clients.admit(client, 1, || false).unwrap().unwrap();
+    let (clients, _sleeper, client) = after_one_request();
     let slot = in_hand(&clients, client, SlotState::Received);
     clients.admit(client, 2, || panic!("its answer is not there yet")).unwrap().unwrap();
     slot.set_state(SlotState::Armed);
@@ -126,9 +128,7 @@ fn whether_a_client_reads_is_seen_once_no_earlier_request_of_it_is_in_hand() {
 
 #[test]
 fn who_asks_again_before_the_worker_goes_on_that_answered_it_has_read() {
-    let (clients, sleeper) = (for_one_client(), Sleeper::start());
-    let client = sleeper.client();
-    clients.admit(client, 1, || false).unwrap().unwrap();
+    let (clients, _sleeper, client) = after_one_request();
     let slot = in_hand(&clients, client, SlotState::Sending);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -143,8 +143,7 @@ fn who_asks_again_before_the_worker_goes_on_that_answered_it_has_read() {
 
 #[test]
 fn who_is_let_go_leaves_to_the_next_with_its_number_nothing_that_it_read() {
-    let geometry = Geometry::plain(1, 1, 8192, 1);
-    let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+    let clients = for_one_client();
     let (oldest, newer) = (Sleeper::start(), Sleeper::start());
     let number = oldest.client();
     clients.watch(number).unwrap().unwrap();
@@ -156,8 +155,7 @@ fn who_is_let_go_leaves_to_the_next_with_its_number_nothing_that_it_read() {
 
 #[test]
 fn who_is_watched_has_read_nothing_that_was_read_under_its_number_before() {
-    let geometry = Geometry::plain(1, 1, 8192, 1);
-    let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+    let clients = for_one_client();
     let sleeper = Sleeper::start();
     // By one that could not be watched, so that nobody saw it die.
     clients.note_read(sleeper.client());
@@ -167,8 +165,7 @@ fn who_is_watched_has_read_nothing_that_was_read_under_its_number_before() {
 
 #[test]
 fn a_death_that_is_told_late_does_not_end_a_new_client_with_the_number() {
-    let geometry = Geometry::plain(1, 1, 8192, 1);
-    let clients = Clients::new(Arc::new(Table::anonymous(geometry).unwrap())).unwrap();
+    let clients = for_one_client();
     let sleeper = Sleeper::start();
     let client = sleeper.client();
     let generation = clients.watch(client).unwrap().unwrap();
