@@ -4,16 +4,17 @@
 use crate::output::{counted, program_label};
 use crate::target::Target;
 use msgq_core::escape::escape;
-use msgq_core::orphan::{Resting, Survey, SweepOptions, sweep};
+use msgq_core::orphan::{Resting, Survey, SweepOptions};
 use msgq_core::process::{ClientNumber, Liveness, liveness};
-use msgq_core::queue::{BrowseLimits, QueueRole, QueueStat};
-use msgq_core::time::unix_time_s;
+use msgq_core::queue::{QueueRole, QueueStat};
 use msgq_core::waiters::{Deadlock, Spare, Waiter, Waiters, deadlock};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Senders that a sentence names.
 const NAMED: usize = 3;
+
+/// So many of the oldest messages show of which type there are the most.
+const ENOUGH_MESSAGES: usize = 1000;
 
 /// What is said of a deadlocked queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,22 +24,31 @@ pub(crate) struct DeadlockVerdict {
     pub(crate) cure: Option<String>,
 }
 
-/// The verdict where the queue is deadlocked: `waiters` were seen just now. The messages are looked at only where it may be.
-pub(crate) fn verdict_on_deadlock(target: &Target, waiters: &Waiters) -> Option<DeadlockVerdict> {
+/// The verdict where the queue is deadlocked. `waiters` were seen at `seen_at_s`, seconds since 1970; the messages are looked
+/// at later than that, and only where it may be.
+pub(crate) fn verdict_on_deadlock(
+    target: &Target,
+    waiters: &Waiters,
+    seen_at_s: u64,
+    look: impl FnOnce() -> Option<Survey>,
+) -> Option<DeadlockVerdict> {
     let of_queue = waiters.of(target.queue.id());
     if !of_queue.iter().any(|waiter| waiter.call.is_send()) {
         return None;
     }
     // Only a look after them tells whether they still stood then; and of the time before it, how long at least.
-    let now_s = i64::try_from(unix_time_s()).unwrap_or(i64::MAX);
     let stat = target.queue.stat().ok()?;
-    let found = deadlock(&stat, of_queue, now_s, || messages_by_type(target))?;
-    let left_by_the_dead = left_by_the_dead(target, &stat);
+    let mut survey = Survey::default();
+    let found = deadlock(&stat, of_queue, i64::try_from(seen_at_s).unwrap_or(i64::MAX), || {
+        survey = look().filter(|survey| survey.is_complete || survey.looked_at >= ENOUGH_MESSAGES)?;
+        Some(survey.requests.iter().chain(&survey.responses).map(|(mtype, of_type)| (*mtype, *of_type)).collect())
+    })?;
+    let left_by_the_dead = left_by_the_dead(target, &stat, &survey);
     let is_enough = |left: &Resting| u64::try_from(left.bytes).is_ok_and(|bytes| bytes >= found.missing_bytes);
     let (cure, what_goes) = match left_by_the_dead.filter(is_enough) {
-        Some(left) => (Some(purge(target, "")), what_the_dead_left(left)),
+        Some(left) => (Some(purge(target, "")), what_the_dead_left(left, survey.is_complete)),
         None => match &found.spare {
-            Some(spare) => (Some(take_out(target, spare)), what_is_spared(spare)),
+            Some(spare) => (Some(take_out(target, spare)), what_is_spared(spare, survey.is_complete)),
             None => (None, String::new()),
         },
     };
@@ -46,21 +56,16 @@ pub(crate) fn verdict_on_deadlock(target: &Target, waiters: &Waiters) -> Option<
     Some(DeadlockVerdict { sentence, cure })
 }
 
-fn messages_by_type(target: &Target) -> Option<BTreeMap<i64, Resting>> {
-    let survey = Survey::of_queue(&target.queue, &target.messages, BrowseLimits::default()).ok()?;
-    Some(survey.requests.into_iter().chain(survey.responses).collect())
-}
-
 /// Messages for dead clients, where it is known who is to read a message, and answers rest in this queue.
-fn left_by_the_dead(target: &Target, stat: &QueueStat) -> Option<Resting> {
+fn left_by_the_dead(target: &Target, stat: &QueueStat, survey: &Survey) -> Option<Resting> {
     if target.role != QueueRole::Both || target.why_unknown(stat).is_some() {
         return None;
     }
     let protocol = Arc::clone(&target.messages);
-    let options = SweepOptions { protocol, dry_run: true, ..SweepOptions::default() };
-    let report = sweep(&target.queue, &options).ok()?;
+    let options = SweepOptions { protocol, ..SweepOptions::default() };
+    let would_go = survey.responses.iter().filter(|(mtype, _)| options.lets_go(**mtype));
     let sum = |sum: Resting, it: Resting| Resting { messages: sum.messages + it.messages, bytes: sum.bytes + it.bytes };
-    let left = report.removed.iter().map(|removed| removed.resting).fold(Resting::default(), sum);
+    let left = would_go.map(|(_, of_type)| *of_type).fold(Resting::default(), sum);
     (left.messages > 0).then_some(left)
 }
 
@@ -97,15 +102,17 @@ fn others(found: &Deadlock, stat: &QueueStat) -> String {
     }
 }
 
-fn what_the_dead_left(left: Resting) -> String {
-    format!("; it runs on once what dead clients left is removed: {}", counted(left.messages, "message"))
+fn what_the_dead_left(left: Resting, are_all_seen: bool) -> String {
+    let at_least = if are_all_seen { "" } else { "at least " };
+    format!("; it runs on once what dead clients left is removed: {at_least}{}", counted(left.messages, "message"))
 }
 
-fn what_is_spared(spare: &Spare) -> String {
+fn what_is_spared(spare: &Spare, are_all_seen: bool) -> String {
     let Spare { mtype, messages, of } = spare;
     let (they, them) = if *messages == 1 { ("is", "it") } else { ("are", "them") };
+    let seen = if are_all_seen { "" } else { " that were looked at" };
     format!(
-        "; it runs on once {messages} of the {} of type {mtype} {they} out of the way, in a file from which \
+        "; it runs on once {messages} of the {} of type {mtype}{seen} {they} out of the way, in a file from which \
          `msgqctl restore` puts {them} back",
         counted(*of, "message")
     )
@@ -125,4 +132,19 @@ fn purge(target: &Target, options: &str) -> String {
     // What told the protocol must tell it again. Where a type is named it is not asked for.
     let protocol = if options.is_empty() { target.known.retold.as_str() } else { "" };
     format!("msgqctl {queue}{protocol} purge{options}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_look_did_not_come_to_is_not_called_absent() {
+        let left = Resting { messages: 5110, bytes: 0 };
+        assert!(what_the_dead_left(left, false).ends_with("is removed: at least 5110 messages"));
+        assert!(what_the_dead_left(left, true).ends_with("is removed: 5110 messages"));
+        let spare = Spare { mtype: 7, messages: 2, of: 5110 };
+        let seen = what_is_spared(&spare, false);
+        assert!(seen.contains("2 of the 5110 messages of type 7 that were looked at are out of the way"), "{seen}");
+    }
 }

@@ -20,12 +20,18 @@ pub(crate) struct Browsed {
 }
 
 /// Shows every message with its place, oldest first, and takes none; ends at the usual limits.
-pub(crate) fn browse_messages(
+pub(crate) fn browse_messages(queue: &Queue, show: impl FnMut(usize, &MessageBuffer)) -> Result<Browsed, QueueError> {
+    browse_within(queue, BrowseLimits::default(), show)
+}
+
+/// As [`browse_messages`], for a command that looks more than once.
+pub(crate) fn browse_within(
     queue: &Queue,
+    limits: BrowseLimits,
     mut show: impl FnMut(usize, &MessageBuffer),
 ) -> Result<Browsed, QueueError> {
     let mut buffer = MessageBuffer::new();
-    let mut browse = Browse::new(*queue, BrowseLimits::default(), &mut buffer);
+    let mut browse = Browse::new(*queue, limits, &mut buffer);
     while let Some((index, message)) = browse.next_message() {
         show(index, message);
     }

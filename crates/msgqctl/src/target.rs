@@ -11,7 +11,7 @@ use msgq_core::instance::InstanceName;
 use msgq_core::layout::protocol::{Protocol, ReplyRoute};
 use msgq_core::orphan::client_of;
 use msgq_core::process::ClientNumber;
-use msgq_core::queue::{Queue, QueueError, QueueKey, QueueName, QueueRole, QueueStat};
+use msgq_core::queue::{BrowseLimits, Queue, QueueError, QueueKey, QueueName, QueueRole, QueueStat};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -231,6 +231,11 @@ impl Target {
         let message =
             format!("{elsewhere} (the protocol is {}), so no answer rests in queue {}", self.known.source, self.name);
         Err(Failure::new(Status::Usage, message))
+    }
+
+    /// For a look at the messages of this queue, where a command looks at both queues.
+    pub(crate) fn look_limits(&self) -> BrowseLimits {
+        BrowseLimits::default().shared_by(if self.known.reply_key.is_some() { 2 } else { 1 })
     }
 
     pub(crate) fn stat(&self) -> Result<QueueStat, Failure> {

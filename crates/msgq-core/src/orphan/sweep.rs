@@ -42,14 +42,15 @@ pub struct SweepOptions {
 }
 
 impl Default for SweepOptions {
-    /// All dead clients of the plain protocol, within seconds, at most as many messages as a queue of the default size holds.
+    /// All dead clients of the plain protocol, at most as many messages as a queue of the default size holds: half a second to
+    /// look, and two to remove.
     fn default() -> Self {
         Self {
             protocol: Arc::default(),
             scope: SweepScope::All,
             force: false,
             dry_run: false,
-            survey: BrowseLimits { time: Duration::from_secs(2), ..BrowseLimits::default() },
+            survey: BrowseLimits::default(),
             removal: RemovalLimits::default(),
         }
     }

@@ -27,6 +27,14 @@ impl Default for BrowseLimits {
     }
 }
 
+impl BrowseLimits {
+    /// What each of so many looks has, so that all of them together end within this time.
+    #[must_use]
+    pub fn shared_by(self, looks: u32) -> Self {
+        Self { time: self.time / looks.max(1), ..self }
+    }
+}
+
 /// Why there is no next message to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BrowseEnd {

@@ -9,7 +9,7 @@ use super::{CommandOutcome, RunCommand};
 use crate::daemon::{ServerPhase, age_ms, in_hand_slots, outbox_slots, read_table, watched_clients};
 use crate::failure::Failure;
 use crate::instances::unit_name;
-use crate::messages::{MessageKind, browse_messages, describe_message};
+use crate::messages::{MessageKind, browse_within, describe_message};
 use crate::output::Style;
 use crate::system::names::client_state;
 use crate::system::procfs::{is_process_stopped, user_of_process};
@@ -106,7 +106,7 @@ fn client_report(client: ClientNumber, is_waited_at: impl Fn(i64) -> bool) -> Ex
 }
 
 fn look_into_queue(report: &mut ExplainReport, client: ClientNumber, target: &Target) -> Result<(), QueueError> {
-    let browsed = browse_messages(&target.queue, |index, message| {
+    let browsed = browse_within(&target.queue, target.look_limits(), |index, message| {
         let described = describe_message(&target.messages, message.mtype(), message.body());
         report.requests_of_all += usize::from(described.kind == MessageKind::Request);
         if described.client != Some(client) {

@@ -5,7 +5,7 @@ mod row;
 use super::values::{client_number, clients, whole_number};
 use super::{CommandOutcome, RunCommand};
 use crate::failure::{Failure, Status};
-use crate::messages::{Described, browse_messages, describe_foreign_message, describe_message};
+use crate::messages::{Described, browse_within, describe_foreign_message, describe_message};
 use crate::output::{Style, StyledText, Text, counted, pad, widest, width};
 use crate::target::{QueueOptions, Target};
 use clap::{Args, ValueEnum};
@@ -144,7 +144,7 @@ impl PeekArguments {
     fn messages_of(&self, target: &Target, is_foreign: bool) -> Result<QueueMessages, Failure> {
         let mut processes = Processes::default();
         let (mut messages, mut matched) = (Vec::new(), 0);
-        let browsed = browse_messages(&target.queue, |index, message| {
+        let browsed = browse_within(&target.queue, target.look_limits(), |index, message| {
             let described = match is_foreign {
                 true => describe_foreign_message(message.body()),
                 false => describe_message(&target.messages, message.mtype(), message.body()),

@@ -2,7 +2,7 @@
 //! first. Called by the options that take a PID; errors end in fewer candidates, never in a message.
 
 use crate::daemon::{in_hand_slots, outbox_slots, read_table, watched_clients};
-use crate::messages::{MessageKind, browse_messages, describe_message};
+use crate::messages::{MessageKind, browse_within, describe_message};
 use crate::output::counted;
 use crate::system::names::client_state;
 use crate::target::{NamedProtocol, QueueOptions, Target};
@@ -56,7 +56,7 @@ fn shares(target: &Target) -> HashMap<ClientNumber, ClientShare> {
     let mut shares: HashMap<ClientNumber, ClientShare> = HashMap::new();
     // What was seen before an error is worth showing too.
     for queue in [Some(target.clone()), target.answers().ok().flatten()].into_iter().flatten() {
-        let _ = browse_messages(&queue.queue, |_, message| {
+        let _ = browse_within(&queue.queue, queue.look_limits(), |_, message| {
             let described = describe_message(&queue.messages, message.mtype(), message.body());
             if let Some(client) = described.client {
                 let share = shares.entry(client).or_default();

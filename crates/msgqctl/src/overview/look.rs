@@ -11,11 +11,12 @@ use super::verdict::judge;
 use super::waiting::{UnseenWaiters, hidden_processes, waiting_on};
 use crate::deadlock::verdict_on_deadlock;
 use crate::target::{QueueOptions, Target};
-use msgq_core::queue::{Queue, QueueStat, stat_of_every_queue};
+use msgq_core::orphan::Survey;
+use msgq_core::queue::{BrowseLimits, Queue, QueueStat, stat_of_every_queue};
 use msgq_core::time::unix_time_s;
 use msgq_core::waiters::Waiters;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// All queues, and who waits on such as are no more.
 #[derive(Debug)]
@@ -43,7 +44,9 @@ impl Overview {
             options,
             servers: Servers::look(&stats),
             configurations: Configurations::read(options),
+            waiters_seen_at_s: unix_time_s(),
             waiters: Waiters::look(),
+            looks_end: Instant::now() + BrowseLimits::default().time,
             names: Names::new(),
         };
         let hidden_processes = hidden_processes(&sources.waiters);
@@ -60,18 +63,25 @@ impl Overview {
     }
 }
 
+/// As many of the oldest messages as a verdict needs: what a look costs grows with their square.
+const LOOKED_AT: usize = 2000;
+
 /// All that is asked of many queues at once.
 struct Sources<'a> {
     options: &'a QueueOptions,
     servers: Servers,
     configurations: Configurations,
     waiters: Waiters,
+    waiters_seen_at_s: u64,
+    /// For all looks at messages: any user can have a thousand queues in which somebody waits.
+    looks_end: Instant,
     names: Names,
 }
 
 impl Sources<'_> {
     fn facts(&mut self, stat: QueueStat) -> QueueFacts {
-        let Self { options, servers, configurations, waiters, names } = self;
+        let deadlock = self.deadlock_of(&stat);
+        let Self { servers, configurations, waiters, names, .. } = self;
         let server = servers.of(stat.msqid);
         let is_served = matches!(server.state, QueueServerState::Serving | QueueServerState::Hangs);
         let changed_path = stat.key.zip(server.pid).filter(|_| is_served && server.answers_of.is_none());
@@ -87,7 +97,7 @@ impl Sources<'_> {
             senders,
             receivers,
             unseen_waiters: UnseenWaiters::of(waiters, &stat),
-            deadlock: deadlock_of(options, &stat, waiters),
+            deadlock,
             server,
             configurations: stat.key.map(|key| configurations.files_of(key)).unwrap_or_default(),
             collision: stat.key.map(|key| configurations.collision(key)).unwrap_or_default(),
@@ -95,19 +105,23 @@ impl Sources<'_> {
             findings: Vec::new(),
         }
     }
-}
 
-/// Looks at messages only where somebody waits for room.
-fn deadlock_of(options: &QueueOptions, stat: &QueueStat, waiters: &Waiters) -> Option<Finding> {
-    if !waiters.of(stat.msqid).iter().any(|waiter| waiter.call.is_send()) {
-        return None;
+    /// Looks at messages only where somebody waits for room.
+    fn deadlock_of(&self, stat: &QueueStat) -> Option<Finding> {
+        let Self { options, waiters, waiters_seen_at_s, looks_end, .. } = self;
+        if !waiters.of(stat.msqid).iter().any(|waiter| waiter.call.is_send()) {
+            return None;
+        }
+        let target = Target::new(Queue::known(stat.key, stat.msqid), options.known_protocol(stat.key));
+        let time = looks_end.saturating_duration_since(Instant::now());
+        let limits = BrowseLimits { time, messages: LOOKED_AT };
+        let look = || Survey::of_queue(&target.queue, &target.messages, limits).ok();
+        let found = verdict_on_deadlock(&target, waiters, *waiters_seen_at_s, look)?;
+        let sentence = found.sentence.strip_prefix("deadlocked: ").unwrap_or(&found.sentence);
+        let finding = Finding::new(QueueVerdict::Deadlocked, sentence);
+        Some(match found.cure {
+            Some(cure) => finding.with_advice("it runs on with").with_command(cure),
+            None => finding,
+        })
     }
-    let target = Target::new(Queue::known(stat.key, stat.msqid), options.known_protocol(stat.key));
-    let found = verdict_on_deadlock(&target, waiters)?;
-    let sentence = found.sentence.strip_prefix("deadlocked: ").unwrap_or(&found.sentence);
-    let finding = Finding::new(QueueVerdict::Deadlocked, sentence);
-    Some(match found.cure {
-        Some(cure) => finding.with_advice("it runs on with").with_command(cure),
-        None => finding,
-    })
 }

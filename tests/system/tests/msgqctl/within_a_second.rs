@@ -1,9 +1,11 @@
-//! On a machine with a thousand queues, beside one with 16384 messages that is flooded, each command ends before a `sleep 1` that
-//! was started with it.
+//! On a machine with a thousand queues, beside one with 16384 messages that is flooded, and beside four such that are deadlocked,
+//! each command ends before a `sleep 1` that was started with it.
 
 use super::*;
+use msgq_core::layout::encode_request;
 use msgqd_system_tests::{Until, in_an_ipc_namespace, set_kernel_limit};
 use nix::sys::signal::Signal;
+use std::time::Duration;
 
 const QUEUES: i32 = 1000;
 /// The first time another program may have had the machine.
@@ -11,7 +13,7 @@ const ATTEMPTS: usize = 10;
 
 fn commands(msqid: i32) -> Vec<Vec<String>> {
     let (msqid, own) = (msqid.to_string(), std::process::id().to_string());
-    let of_queue: [&[&str]; 9] = [
+    let of_queue: [&[&str]; 10] = [
         &["stat"],
         &["--json", "stat"],
         &["peek", "--limit", "20"],
@@ -20,6 +22,7 @@ fn commands(msqid: i32) -> Vec<Vec<String>> {
         &["purge"],
         &["--protocol", "plain", "purge", "--dry-run"],
         &["purge", "--type", "7", "--dry-run"],
+        &["purge", "--type", "7", "--limit", "16000", "--dry-run"],
         &["remove", "--dry-run", "--force"],
     ];
     let of_queue = of_queue.iter().map(|arguments| [&["--msqid", &msqid], *arguments].concat());
@@ -77,4 +80,37 @@ fn each_command_ends_within_a_second_beside_a_thousand_queues_and_a_flood() {
             assert!(slow.is_empty(), "these take longer: {slow:?}");
         },
     );
+}
+
+/// A server that waits for room for its answer behind 16384 messages.
+fn stuck_behind_a_full_queue() -> (PlainServer, Queue) {
+    let mut server = PlainServer::with_work(Duration::from_millis(500));
+    let queue = Queue::open(server.key()).unwrap();
+    let fill = || while queue.try_send(1_000_000, b"").is_ok() {};
+    queue.send(1, &encode_request(std::process::id().cast_signed(), b"x")).unwrap();
+    server.process().freeze();
+    fill();
+    server.process().thaw();
+    let pid = server.process().pid();
+    wait_until("the server waits for room", || {
+        fill();
+        is_blocked_in(pid, ClientCall::Send)
+    });
+    (server, queue)
+}
+
+#[test]
+fn each_command_ends_within_a_second_beside_four_deadlocked_queues() {
+    in_an_ipc_namespace("within_a_second::each_command_ends_within_a_second_beside_four_deadlocked_queues", || {
+        let stuck: Vec<_> = (0..4).map(|_| stuck_behind_a_full_queue()).collect();
+        let report = deadlocked::deadlocked(stuck[0].0.key(), &["--protocol", "plain"]);
+        assert_eq!(report["queue"]["messages"], 16_384, "{report}");
+        wait_until("list has the verdict on each", || {
+            let listed = Process::run(Command::new(msgqd_system_tests::msgqctl()).arg("list")).succeeded();
+            listed.stdout.contains("4: 4 deadlocked")
+        });
+        let commands = commands(stuck[0].1.id()).into_iter();
+        let slow: Vec<_> = commands.filter(|it| !(0..ATTEMPTS).any(|_| ends_before_a_second_has_passed(it))).collect();
+        assert!(slow.is_empty(), "these take longer: {slow:?}");
+    });
 }

@@ -5,11 +5,11 @@ use crate::commands::confirmation::Removal;
 use crate::commands::interrupt::Interrupt;
 use crate::commands::saving::{counts_by_type, failure_of_saving};
 use crate::failure::{Failure, Status};
-use crate::messages::browse_messages;
+use crate::messages::browse_within;
 use crate::output::counted;
 use crate::target::Target;
 use msgq_core::orphan::{RemovalLimits, Resting, remove_of_types};
-use msgq_core::queue::Queue;
+use msgq_core::queue::{BrowseLimits, Queue};
 use msgq_core::saved_messages::{SaveFile, Taken, Taking, TakingEnd};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
@@ -34,10 +34,15 @@ pub(super) struct Gone {
 
 impl Plan {
     /// Leaves of it the oldest messages alone.
-    pub(super) fn cut_to_oldest(&mut self, queue: &Queue, limit: Option<usize>) -> Result<(), Failure> {
+    pub(super) fn cut_to_oldest(
+        &mut self,
+        queue: &Queue,
+        look: BrowseLimits,
+        limit: Option<usize>,
+    ) -> Result<(), Failure> {
         let Some(limit) = limit.filter(|_| !self.seen.is_empty()) else { return Ok(()) };
         let (mut left, mut oldest, mut count) = (std::mem::take(&mut self.seen), BTreeMap::new(), 0);
-        let looked = browse_messages(queue, |_, message| {
+        let looked = browse_within(queue, look, |_, message| {
             let Some(of_type) = left.get_mut(&message.mtype()).filter(|it| it.messages > 0 && count < limit) else {
                 return;
             };

@@ -129,7 +129,7 @@ fn sweep_by_plan(
         report => report.map_err(|error| Failure::of_sweep(&error))?,
     };
     let mut plan = plan_of(options, sweep_options, &report);
-    plan.cut_to_oldest(&target.queue, options.limit)?;
+    plan.cut_to_oldest(&target.queue, sweep_options.survey, options.limit)?;
     // What all goes of is looked for to the end, whatever the first look saw.
     let needs_no_look = sweep_options.scope != SweepScope::All && options.older_than.is_none();
     if options.dry_run || plan.is_empty() {
@@ -183,16 +183,16 @@ fn nothing_to_remove(options: &PurgeArguments, reason: String) -> CommandOutcome
     CommandOutcome { diagnostics: vec![reason], ..CommandOutcome::done(report) }
 }
 
-/// Certain types, or what is old: only what a shorter look shows is removed.
+/// Certain types, or what is old: only what the look shows is removed.
 fn is_selective(options: &PurgeArguments) -> bool {
     !options.r#type.is_empty() || options.older_than.is_some()
 }
 
 fn sweep_options(options: &PurgeArguments, target: &Target, scope: SweepScope) -> SweepOptions {
-    let defaults = SweepOptions::default();
-    let survey = if is_selective(options) { BrowseLimits::default() } else { defaults.survey };
+    // The oldest are looked for in a look of their own.
+    let survey = BrowseLimits::default().shared_by(if options.limit.is_some() { 2 } else { 1 });
     let protocol = Arc::clone(&target.messages);
-    SweepOptions { protocol, scope, force: options.force, dry_run: options.dry_run, survey, ..defaults }
+    SweepOptions { protocol, scope, force: options.force, dry_run: options.dry_run, survey, ..SweepOptions::default() }
 }
 
 fn known_ages(stat: &QueueStat, diagnostics: &mut Vec<String>) -> AnswerAges {

@@ -22,11 +22,13 @@ use crate::target::Target;
 use msgq_core::layout::protocol::{Protocol, ReplyRoute};
 use msgq_core::orphan::{client_of, reader_of};
 use msgq_core::process::{ClientNumber, process_name};
+use msgq_core::time::unix_time_s;
 use msgq_core::waiters::Waiters;
 use std::collections::HashMap;
 
 /// All that `stat` shows, and what is to be said beside it.
 pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>), Failure> {
+    let (seen_at_s, seen) = (unix_time_s(), Waiters::look());
     let stat = target.stat()?;
     let mut diagnostics = Vec::new();
     let survey = match look_into(target) {
@@ -43,7 +45,7 @@ pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>)
     let is_known = target.why_unknown(&stat).is_none();
     diagnostics.extend(other_protocol.map(|seen| format!("{seen}, so they are shown by type")));
     let protocol = target.protocol();
-    let waiting = survey.filter(|_| is_known).map(|survey| waiting_in(target, &survey));
+    let waiting = survey.as_ref().filter(|_| is_known).map(|survey| waiting_in(target, survey));
     let (answers, said) = SecondQueue::look(target, is_known);
     diagnostics.extend(said);
     let closed = stat.key.and_then(|key| closing_note(key, stat.uid)).map(|note| closing_sentence(&note));
@@ -60,10 +62,12 @@ pub(super) fn look_at_queue(target: &Target) -> Result<(StatReport, Vec<String>)
     let verdict = with_full_queues(verdict, server.daemon.as_ref().filter(|_| is_private));
     let verdict = with_closed_door(verdict, closed.as_deref());
     let verdict = with_dead_letters(verdict, dead_letters.as_ref());
-    let seen = Waiters::look();
     let waiters = QueueWaiters::of_queue(stat.msqid, &seen, server.pid.filter(|_| server.is_of_msgqd()));
     // A msgqd never waits in msgsnd.
-    let deadlock = if server.is_of_msgqd() { None } else { verdict_on_deadlock(target, &seen) };
+    let deadlock = match server.is_of_msgqd() {
+        true => None,
+        false => verdict_on_deadlock(target, &seen, seen_at_s, || survey),
+    };
     let (StatVerdict { condition, sentence }, cure) = with_deadlock(verdict, deadlock);
     let resting = match &answers {
         Some(answers) => answers.waiting.as_ref(),

@@ -6,10 +6,10 @@ use crate::target::Target;
 use msgq_core::layout::protocol::Protocol;
 use msgq_core::orphan::{Resting, Survey, reader_of};
 use msgq_core::process::{ClientNumber, process_name};
-use msgq_core::queue::{BrowseLimits, QueueError, QueueRole, QueueStat};
+use msgq_core::queue::{QueueError, QueueRole, QueueStat};
 
 pub(super) fn look_into(target: &Target) -> Result<Survey, QueueError> {
-    Survey::of_queue(&target.queue, &target.messages, BrowseLimits::default())
+    Survey::of_queue(&target.queue, &target.messages, target.look_limits())
 }
 
 pub(super) fn not_shown(error: &QueueError) -> String {
