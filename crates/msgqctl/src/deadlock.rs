@@ -6,15 +6,18 @@ use crate::target::Target;
 use msgq_core::escape::escape;
 use msgq_core::orphan::{Resting, Survey, SweepOptions};
 use msgq_core::process::{ClientNumber, Liveness, liveness};
-use msgq_core::queue::{QueueRole, QueueStat};
+use msgq_core::queue::{BrowseLimits, QueueRole, QueueStat};
 use msgq_core::waiters::{Deadlock, Spare, Waiter, Waiters, deadlock};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Senders that a sentence names.
 const NAMED: usize = 3;
 
 /// So many of the oldest messages show of which type there are the most.
 const ENOUGH_MESSAGES: usize = 1000;
+/// Where many queues are looked at: what a look costs grows with the square of the messages.
+const OLDEST_MESSAGES: usize = 2000;
 
 /// What is said of a deadlocked queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,11 @@ pub(crate) fn verdict_on_deadlock(
     };
     let sentence = format!("deadlocked: {}; {}{what_goes}", stuck(&found.server), others(&found, &stat));
     Some(DeadlockVerdict { sentence, cure })
+}
+
+/// A look for [`verdict_on_deadlock`] that takes no longer than this.
+pub(crate) fn oldest_messages(target: &Target, time: Duration) -> Option<Survey> {
+    Survey::of_queue(&target.queue, &target.messages, BrowseLimits { time, messages: OLDEST_MESSAGES }).ok()
 }
 
 /// Messages for dead clients, where it is known who is to read a message, and answers rest in this queue.

@@ -9,9 +9,8 @@ use super::server::{QueueServerState, Servers};
 use super::stale::StaleWaiter;
 use super::verdict::judge;
 use super::waiting::{UnseenWaiters, hidden_processes, waiting_on};
-use crate::deadlock::verdict_on_deadlock;
+use crate::deadlock::{oldest_messages, verdict_on_deadlock};
 use crate::target::{QueueOptions, Target};
-use msgq_core::orphan::Survey;
 use msgq_core::queue::{BrowseLimits, Queue, QueueStat, stat_of_every_queue};
 use msgq_core::time::unix_time_s;
 use msgq_core::waiters::Waiters;
@@ -63,9 +62,6 @@ impl Overview {
     }
 }
 
-/// As many of the oldest messages as a verdict needs: what a look costs grows with their square.
-const LOOKED_AT: usize = 2000;
-
 /// All that is asked of many queues at once.
 struct Sources<'a> {
     options: &'a QueueOptions,
@@ -114,9 +110,7 @@ impl Sources<'_> {
         }
         let target = Target::new(Queue::known(stat.key, stat.msqid), options.known_protocol(stat.key));
         let time = looks_end.saturating_duration_since(Instant::now());
-        let limits = BrowseLimits { time, messages: LOOKED_AT };
-        let look = || Survey::of_queue(&target.queue, &target.messages, limits).ok();
-        let found = verdict_on_deadlock(&target, waiters, *waiters_seen_at_s, look)?;
+        let found = verdict_on_deadlock(&target, waiters, *waiters_seen_at_s, || oldest_messages(&target, time))?;
         let sentence = found.sentence.strip_prefix("deadlocked: ").unwrap_or(&found.sentence);
         let finding = Finding::new(QueueVerdict::Deadlocked, sentence);
         Some(match found.cure {

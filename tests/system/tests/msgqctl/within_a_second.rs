@@ -1,5 +1,5 @@
-//! On a machine with a thousand queues, beside one with 16384 messages that is flooded, and beside four such that are deadlocked,
-//! each command ends before a `sleep 1` that was started with it.
+//! On a machine with a thousand queues, beside one with 16384 messages that is flooded, beside four such that are deadlocked, and
+//! beside two such of one server, each command ends before a `sleep 1` that was started with it.
 
 use super::*;
 use msgq_core::layout::encode_request;
@@ -41,6 +41,10 @@ fn ends_before_a_second_has_passed(arguments: &[String]) -> bool {
     is_in_time
 }
 
+fn slow_ones_of(commands: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    commands.into_iter().filter(|it| !(0..ATTEMPTS).any(|_| ends_before_a_second_has_passed(it))).collect()
+}
+
 /// Whoever waits on it goes on.
 struct RemovedAtEnd(Queue);
 
@@ -63,7 +67,7 @@ fn each_command_ends_within_a_second_beside_a_thousand_queues_and_a_flood() {
             while flooded.try_send(7, b"x").is_ok() {}
             assert_eq!(flooded.stat().unwrap().messages, 16_384);
             let until = Until::default();
-            let slow: Vec<_> = std::thread::scope(|scope| {
+            let slow = std::thread::scope(|scope| {
                 for _ in 0..3 {
                     scope.spawn(|| while flooded.send(7, b"x").is_ok() {});
                 }
@@ -74,8 +78,7 @@ fn each_command_ends_within_a_second_beside_a_thousand_queues_and_a_flood() {
                     }
                 });
                 let _end = (RemovedAtEnd(flooded), until.guard());
-                let commands = commands(flooded.id()).into_iter();
-                commands.filter(|it| !(0..ATTEMPTS).any(|_| ends_before_a_second_has_passed(it))).collect()
+                slow_ones_of(commands(flooded.id()))
             });
             assert!(slow.is_empty(), "these take longer: {slow:?}");
         },
@@ -109,8 +112,27 @@ fn each_command_ends_within_a_second_beside_four_deadlocked_queues() {
             let listed = Process::run(Command::new(msgqd_system_tests::msgqctl()).arg("list")).succeeded();
             listed.stdout.contains("4: 4 deadlocked")
         });
-        let commands = commands(stuck[0].1.id()).into_iter();
-        let slow: Vec<_> = commands.filter(|it| !(0..ATTEMPTS).any(|_| ends_before_a_second_has_passed(it))).collect();
+        let slow = slow_ones_of(commands(stuck[0].1.id()));
+        assert!(slow.is_empty(), "these take longer: {slow:?}");
+    });
+}
+
+#[test]
+fn each_command_that_looks_at_two_full_queues_ends_within_a_second() {
+    in_an_ipc_namespace("within_a_second::each_command_that_looks_at_two_full_queues_ends_within_a_second", || {
+        let keys = [1, 2].map(|number| QueueKey::new(0x4000_0000 + number).unwrap());
+        for key in keys {
+            let queue = Queue::create(key, 0o600).unwrap();
+            while queue.try_send(1_000_000, b"").is_ok() {}
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let [requests, answers] = keys;
+        let configuration = format!("[queue]\nkey = {requests}\n[protocol]\nreply = {{ key = {answers} }}\n");
+        std::fs::write(file.path(), configuration).unwrap();
+        let of_both: [&[&str]; 4] = [&["stat"], &["doctor"], &["peek", "--limit", "20"], &["explain", "1000000"]];
+        let configured = ["--config", file.path().to_str().unwrap()];
+        let words = |words: &[&str]| [&configured, words].concat().into_iter().map(str::to_owned).collect();
+        let slow = slow_ones_of(of_both.map(words).to_vec());
         assert!(slow.is_empty(), "these take longer: {slow:?}");
     });
 }
