@@ -79,6 +79,13 @@ fn inner_processes(limit: Duration) -> impl Iterator<Item = InnerProcess> {
     })
 }
 
+/// The number that a process has for itself: another one than here where its PID namespace is one below. `None` where that
+/// cannot be seen.
+pub(crate) fn number_for_itself(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(inner_number(&status).unwrap_or(pid))
+}
+
 /// Its own number, where it has another one here.
 fn inner_number(status: &str) -> Option<i32> {
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;

@@ -13,7 +13,7 @@ pub use directories::{
     server_directories, unreachable_server,
 };
 pub use overview::ServerOverview;
-pub use processes::{claimant_elsewhere, request_taker, taker, taker_of_any_user};
+pub use processes::{Claimant, claimants_elsewhere, request_taker, taker, taker_of_any_user};
 
 use crate::instance::{LockState, ipc_namespace, lock_path, lock_state, may_be_own_namespace, table_path};
 use crate::process::{ClientHandle, ClientNumber, may_be_process_of};

@@ -43,7 +43,7 @@ pub use plain_route::{PlainRoute, numbers_of_producers, produce};
 pub use plain_server::PlainServer;
 pub use process::{Finished, Process};
 pub use programs::{
-    compile_program, copy_program, examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches,
+    can_trace, compile_program, copy_program, examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches,
     output_of_compiled, promtool, rust_example, schema_dir, set_modified, snapshots_dir, sources_dir, test_client,
     test_client_32_bit, test_client_by_type, test_client_with_texts_of, write_program,
 };

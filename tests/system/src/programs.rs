@@ -73,6 +73,13 @@ pub fn write_program(path: &Path, text: &str) {
     copy_program(&source, path);
 }
 
+/// Whether strace is there and may trace.
+#[must_use]
+pub fn can_trace() -> bool {
+    let traced = Command::new("strace").args(["-qq", "--output=/dev/null", "true"]).status();
+    traced.is_ok_and(|status| status.success())
+}
+
 /// Sets when a program that is to be executed was last changed; see [`copy_program`].
 pub fn set_modified(path: &Path, time: &str) {
     let output = Command::new("touch").args(["--date", time, "--"]).arg(path).output().unwrap();

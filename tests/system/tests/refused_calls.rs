@@ -4,7 +4,7 @@
 
 use msgq_core::queue::Queue;
 use msgqd_system_tests::{
-    DaemonBuilder, Finished, PlainServer, Process, ask, msgqctl, msgqd, test_client, write_program,
+    DaemonBuilder, Finished, PlainServer, Process, ask, can_trace, msgqctl, msgqd, test_client, write_program,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -101,11 +101,6 @@ fn without_a_filter_a_missing_queue_stays_a_missing_queue_and_an_owner_an_owner(
     let builder = DaemonBuilder::new();
     let open = Queue::open(builder.key()).unwrap_err().to_string();
     assert!(open.contains("there is no queue with this key") && !open.contains("seccomp"), "{open}");
-}
-
-fn can_trace() -> bool {
-    let traced = Command::new("strace").args(["-qq", "--output=/dev/null", "true"]).status();
-    traced.is_ok_and(|status| status.success())
 }
 
 #[test]

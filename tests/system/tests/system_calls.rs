@@ -7,7 +7,7 @@
 mod confined_modes;
 
 use confined_modes::MODES;
-use msgqd_system_tests::{DaemonBuilder, msgqd, write_program};
+use msgqd_system_tests::{DaemonBuilder, can_trace, msgqd, write_program};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
@@ -76,11 +76,6 @@ fn calls_of_msgqd(trace: &str) -> BTreeSet<String> {
         }
     }
     names
-}
-
-fn can_trace() -> bool {
-    let traced = Command::new("strace").args(["-qq", "--output=/dev/null", "true"]).status();
-    traced.is_ok_and(|status| status.success())
 }
 
 #[test]

@@ -2,15 +2,17 @@
 //! write it, can neither keep the next server from its queue nor have a living one taken for dead.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgq_core::instance::{lock_path, table_path, whole_file};
+use msgq_core::instance::{claim_path, lock_path, table_path, whole_file};
 use msgq_core::queue::Queue;
 use msgqd_system_tests::{
-    Daemon, DaemonBuilder, Process, good_request_is_answered, is_root, msgqctl, test_client, wait_until,
+    Daemon, DaemonBuilder, Language, Process, can_trace, good_request_is_answered, is_root, load_client, msgqctl,
+    msgqd, test_client, wait_until, write_program,
 };
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::Signal;
 use std::fs::File;
+use std::path::Path;
 use std::process::Command;
 
 /// Removes the lock files of a server, as somebody who tidies up might do.
@@ -91,6 +93,77 @@ fn a_server_of_the_same_user_that_keeps_its_files_elsewhere_is_noticed() {
     let given_up = daemon.builder().clone().arg("--after-failure").run();
     assert!(given_up.stderr.contains("nothing to do"), "{}", given_up.stderr);
     daemon.stop();
+}
+
+/// A msgqd whose children take two seconds to become the program that they are to run, and have until then what it had open.
+fn with_slow_children(builder: DaemonBuilder) -> DaemonBuilder {
+    let program = builder.directory().join("traced");
+    let text = format!(
+        "#!/bin/sh\nexec strace -D -qq -f --signal=none --trace=execve --inject=execve:delay_enter=2s \
+         --output=/dev/null {} \"$@\"\n",
+        msgqd().display()
+    );
+    write_program(&program, &text);
+    builder.program(program).set("handler", "kind = \"exec\"\ncommand = [\"cat\"]")
+}
+
+/// The processes that have this file open.
+fn processes_with(file: &Path) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let has_it_open = |pid: &i32| {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.into_iter().any(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link == file))
+    };
+    pids.filter(has_it_open).collect()
+}
+
+#[test]
+fn a_command_that_a_killed_server_was_just_starting_does_not_stand_for_a_living_one() {
+    if !can_trace() {
+        return eprintln!("not shown: strace is missing, or may not trace here");
+    }
+    for is_elsewhere in [false, true] {
+        let builder = DaemonBuilder::new();
+        let daemon = with_slow_children(builder.clone()).start();
+        let claim = claim_path(daemon.builder().runtime_directory(), daemon.key());
+        let pid = daemon.pid();
+        let _client = Process::start(&mut load_client(Language::C, daemon.key(), 3, "first"));
+        wait_until("a child has the lock", || processes_with(&claim).iter().any(|other| *other != pid));
+        let _ = daemon.crash();
+        assert_eq!(processes_with(&claim).len(), 1, "it was in time");
+        let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+        let next = if is_elsewhere { builder.env("RUNTIME_DIRECTORY", elsewhere.path()) } else { builder };
+        let next = next.start();
+        assert!(processes_with(&claim).iter().all(|other| *other == next.pid()));
+        good_request_is_answered(next.key());
+        next.stop();
+    }
+}
+
+#[test]
+fn a_server_in_a_pid_namespace_of_its_own_is_named_by_its_number_here() {
+    if !is_root() {
+        return eprintln!("not shown: only root can make a PID namespace");
+    }
+    let builder = DaemonBuilder::new();
+    let server = builder.command();
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    command.arg(server.get_program()).args(server.get_args());
+    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut first = Process::start(&mut command);
+    first.wait_for_stderr("serving queue");
+    let claim = claim_path(builder.runtime_directory(), builder.key());
+    let &[pid] = processes_with(&claim).as_slice() else { panic!("one process has it open") };
+    let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
+    for builder in [builder.clone(), builder.clone().env("RUNTIME_DIRECTORY", elsewhere.path())] {
+        let second = builder.run();
+        assert!(second.stderr.contains(&format!("another msgqd (PID {pid})")), "{}", second.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(&claim).unwrap(), "1\n", "its number there");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    let _ = first.finish();
 }
 
 #[test]

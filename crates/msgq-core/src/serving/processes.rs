@@ -1,6 +1,7 @@
 //! Living servers whose files are not in the directory that is looked at, as their processes show it.
 
 use crate::instance::{LockState, claim_path, key_of_queue_file, lock_path, lock_state_of_file};
+use crate::pid_namespace::number_for_itself;
 use crate::process::{ClientNumber, process_name};
 use crate::queue::{Queue, QueueKey};
 use crate::queue_call::{RequestTaking, is_elsewhere, taking};
@@ -8,7 +9,7 @@ use crate::waiters::visible_processes;
 use nix::libc;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -21,25 +22,52 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Descriptors of one process that are looked at: a server opens its lock before all that it has for clients.
 const MAX_DESCRIPTORS: usize = 1024;
 
-/// Another process of this user that holds the claim on a queue, wherever that file is or was. Nobody else can open it.
-#[must_use]
-pub fn claimant_elsewhere(key: QueueKey) -> Option<i32> {
+/// A process that has the locked claim on a queue open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimant {
+    /// Its PID.
+    pub pid: i32,
+    /// The PID that the claim names. 0: unknown.
+    pub named: i32,
+    /// Its PID for itself, which is what a server writes into its claim; in a PID namespace of its own that is another one than
+    /// here.
+    pub own_pid: i32,
+}
+
+/// Other processes of this user that have the claim on a queue open, wherever that file is or was, and locked by whomever.
+/// Nobody else can open it. `own` is the claim that this process holds.
+pub fn claimants_elsewhere(key: QueueKey, own: Option<&File>) -> impl Iterator<Item = Claimant> {
     let prefix = format!("queue-{key}-ipc");
-    let is_claim = |link: &Path| {
+    let is_claim = move |link: &Path| {
         let name = link.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(&prefix));
         name.is_some_and(|rest| rest.strip_suffix(" (deleted)").unwrap_or(rest).ends_with(".claim"))
     };
-    others_of_this_user().find(|pid| {
+    let own = own.and_then(identity_of);
+    others_of_this_user().filter_map(move |pid| {
         let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         let mut claims = open.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| is_claim(&link)));
-        claims.any(|entry| is_locked(&entry.path())) && !is_elsewhere(*pid)
+        let named = claims.find_map(|entry| named_in_lock(&entry.path(), own))?;
+        let own_pid = number_for_itself(pid)?;
+        (!is_elsewhere(pid)).then_some(Claimant { pid, named, own_pid })
     })
 }
 
-/// What a descriptor of another process of this user refers to; it is not waited for.
-fn is_locked(descriptor: &Path) -> bool {
+/// Whom the locked file names that a descriptor of another process of this user refers to, unless it is the one with this
+/// identity; it is not waited for.
+fn named_in_lock(descriptor: &Path, own: Option<FileIdentity>) -> Option<i32> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(descriptor);
-    opened.is_ok_and(|file| matches!(lock_state_of_file(file), LockState::Held(_)))
+    // A second server that starts in the same directory has this one's claim open while it tries to lock it.
+    let of_another = opened.ok().filter(|file| own.is_none() || identity_of(file) != own)?;
+    match lock_state_of_file(of_another) {
+        LockState::Held(named) => Some(named),
+        LockState::Free | LockState::Hidden => None,
+    }
+}
+
+type FileIdentity = (u64, u64);
+
+fn identity_of(file: &File) -> Option<FileIdentity> {
+    file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Another process of this user that takes requests off a queue, whatever program it is. Those of others do not count: who

@@ -6,13 +6,17 @@
 //! Two files are locked. The claim decides, and only its owner can open it: nobody else can hold a lock on it, or keep
 //! the next server from having it. The lock file is for others to see. Should somebody remove both, the table still
 //! tells that the server lives. One of the same user whose directory is another is found by the claim that it has open.
+//!
+//! A command that a server starts has all that the server has open, locks too, until it is a program of its own. Where the
+//! server was killed meanwhile, its locks name nobody who lives, and whoever starts next waits for their end.
 
 use msgq_core::instance::{
-    LONGEST_LOCK_FILE, LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, own_instance,
-    table_path,
+    LONGEST_LOCK_FILE, LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, lock_state,
+    own_instance, table_path,
 };
+use msgq_core::process::{ClientNumber, Liveness, liveness};
 use msgq_core::queue::{QueueKey, QueueRole};
-use msgq_core::serving::{claimant_elsewhere, living_owner, possible_namesake, server_state};
+use msgq_core::serving::{Claimant, claimants_elsewhere, living_owner, possible_namesake, server_state};
 use msgq_core::table::{Table, is_memory_file_system};
 use msgq_core::trusted_file::{TrustedUsers, check_directory, open_trusted};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -21,7 +25,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An upgrade restarts the server within seconds of its note; one that was broken off in between leaves it for ever.
 const KEEP_ONCE_HOLDS: Duration = Duration::from_secs(10 * 60);
@@ -57,6 +61,19 @@ pub(super) enum ClaimError {
          answers, so nothing was started; `ps -f -p {pid}` shows it; give protocol.reply a key that no other server has"
     )]
     SecondTaken { key: QueueKey, pid: i32 },
+    /// Somebody has it who is not seen to be a server.
+    #[error(
+        "queue {key} could not be claimed within {within} s, so nothing was started: its lock is held{named}, {holder}; what a \
+         killed msgqd was just starting has its locks until it runs, and a msgqd in another PID namespace has another number \
+         there",
+        within = HOLDERS_SHOW_WITHIN.as_secs(),
+        named = if *.named > 0 { format!(" in the name of PID {named}, and no such process is here") } else { String::new() },
+        holder = .holder.map_or_else(
+            || "and no process that is seen from here has it open".to_owned(),
+            |pid| format!("and PID {pid} has it open: `ps -f -p {pid}` shows it"),
+        )
+    )]
+    Unclear { key: QueueKey, named: i32, holder: Option<i32> },
     /// The lock cannot be had for another reason.
     #[error("cannot lock {path}: {error}{hint}", path = .path.display(), hint = size_hint(.error))]
     Lock { path: PathBuf, error: io::Error },
@@ -70,33 +87,47 @@ impl Instance {
 
     /// Claims a queue for this use. A server that has it for another use keeps this one from it all the same.
     pub(super) fn claim_as(role: QueueRole, key: QueueKey) -> Result<Self, ClaimError> {
-        let taken = |pid| match role {
-            QueueRole::Answers => ClaimError::SecondTaken { key, pid },
-            QueueRole::Both | QueueRole::Requests => ClaimError::Taken { key, pid },
-        };
+        let end = Instant::now() + HOLDERS_SHOW_WITHIN;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let named = match Self::try_claim(key)? {
+                Ok(claimed) => return Ok(claimed),
+                Err(Rival::Server(pid)) => return Err(taken(role, key, pid)),
+                Err(Rival::Unclear { named }) => named,
+            };
+            if Instant::now() >= end {
+                let holder = claimants_elsewhere(key, None).next().map(|claimant| claimant.pid);
+                return Err(ClaimError::Unclear { key, named, holder });
+            }
+            std::thread::sleep(pause);
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    fn try_claim(key: QueueKey) -> Result<Result<Self, Rival>, ClaimError> {
         let Some((directory, in_memory)) = choose_directory() else {
-            return claimant_elsewhere(key).map_or(Ok(Self { held: None }), |pid| Err(taken(pid)));
+            return Ok(rival_by_process(key, None).map_or(Ok(Self { held: None }), Err));
         };
         let claim_path = claim_path(&directory, key);
-        for _ in 0..ATTEMPTS {
-            if let Some(pid) = holder(&directory, key) {
-                return Err(taken(pid));
-            }
-            match lock(&claim_path, FOR_THE_OWNER) {
-                Ok(Some(claim)) => {
-                    let table_path = in_memory.then(|| table_path(&directory, key));
-                    let (lock_path, lock) = (lock_path(&directory, key), show(&directory, key)?);
-                    let claimed = Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) };
-                    // After its own: of two that start at the same time at least one sees the other.
-                    return claimant_elsewhere(key).map_or(Ok(claimed), |pid| Err(taken(pid)));
-                }
-                // Its holder has not shown itself yet, or is about to leave.
-                Ok(None) => std::thread::sleep(ATTEMPT_PAUSE),
-                Err(error) => return Err(ClaimError::Lock { path: claim_path, error }),
-            }
+        if let Some(rival) = rival_in(&directory, key) {
+            return Ok(Err(rival));
         }
-        let error = io::Error::other("other instances start and stop all the time");
-        Err(ClaimError::Lock { path: claim_path, error })
+        let claim = match lock(&claim_path, FOR_THE_OWNER) {
+            Ok(Some(claim)) => claim,
+            // Its holder has not shown itself yet, or is about to leave.
+            Ok(None) => return Ok(Err(Rival::Unclear { named: 0 })),
+            Err(error) => return Err(ClaimError::Lock { path: claim_path, error }),
+        };
+        let lock = match show(&directory, key)? {
+            Ok(lock) => lock,
+            Err(rival) => return Ok(Err(rival)),
+        };
+        let table_path = in_memory.then(|| table_path(&directory, key));
+        let lock_path = lock_path(&directory, key);
+        let claimed = Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) };
+        // After its own: of two that start at the same time at least one sees the other.
+        let rival = rival_by_process(key, claimed.held.as_ref().map(|held| &held.claim));
+        Ok(rival.map_or(Ok(claimed), Err))
     }
 
     /// Where the table belongs; `None` where no memory file system can be had.
@@ -179,35 +210,81 @@ fn choose_directory() -> Option<(PathBuf, bool)> {
     usable.into_iter().next().map(|directory| (directory, false))
 }
 
-const ATTEMPTS: usize = 50;
-const ATTEMPT_PAUSE: Duration = Duration::from_millis(2);
+/// A process that has a lock and was not yet seen to be a server, or to be none, is waited for this long: beside a load of 20 one
+/// waits seconds for a CPU.
+const HOLDERS_SHOW_WITHIN: Duration = Duration::from_secs(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+/// Each look walks over all processes.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 const FOR_THE_OWNER: u32 = 0o600;
 const FOR_THE_GROUP_TO_SEE: u32 = 0o640;
 
-/// The server that has the queue, as far as others are shown.
-fn holder(directory: &Path, key: QueueKey) -> Option<i32> {
-    match server_state(directory, key, TrustedUsers::own()) {
-        LockState::Held(pid) => Some(pid),
-        _ => possible_namesake(directory, key),
+/// Who has a queue.
+enum Rival {
+    /// The server with this PID.
+    Server(i32),
+    /// Somebody who is not seen to be a server. The lock names this process, which is not there; 0: nobody.
+    Unclear { named: i32 },
+}
+
+fn lives(pid: i32) -> bool {
+    ClientNumber::new(pid).is_some_and(|pid| !matches!(liveness(pid), Ok(Liveness::Dead | Liveness::Zombie)))
+}
+
+fn taken(role: QueueRole, key: QueueKey, pid: i32) -> ClaimError {
+    match role {
+        QueueRole::Answers => ClaimError::SecondTaken { key, pid },
+        QueueRole::Both | QueueRole::Requests => ClaimError::Taken { key, pid },
     }
 }
 
-/// Locks the file that shows this server to others.
-fn show(directory: &Path, key: QueueKey) -> Result<Option<File>, ClaimError> {
-    let path = lock_path(directory, key);
-    match lock(&path, FOR_THE_GROUP_TO_SEE) {
-        Ok(lock) => {
-            if lock.is_none() {
-                log::warn!(
-                    "somebody who is no server holds a lock on {}, as everybody may who can read it; msgqctl goes by the \
-                     table",
-                    path.display()
-                );
-            }
-            Ok(lock)
-        }
-        Err(error) => Err(ClaimError::Lock { path, error }),
+/// Who has the queue, as far as others are shown.
+fn rival_in(directory: &Path, key: QueueKey) -> Option<Rival> {
+    let held = match server_state(directory, key, TrustedUsers::own()) {
+        LockState::Held(pid) => Some(pid),
+        LockState::Free | LockState::Hidden => possible_namesake(directory, key),
+    };
+    let named = held?;
+    // In a PID namespace of its own it has another number for itself, which may be anybody's here.
+    match rival_by_process(key, None) {
+        None if lives(named) => Some(Rival::Server(named)),
+        rival => Some(rival.unwrap_or(Rival::Unclear { named })),
     }
+}
+
+/// Who has the queue by what its process has open, wherever its files are. One that is a server comes first.
+fn rival_by_process(key: QueueKey, own: Option<&File>) -> Option<Rival> {
+    let mut unclear = None;
+    for Claimant { pid, named, own_pid } in claimants_elsewhere(key, own) {
+        if named == own_pid {
+            return Some(Rival::Server(pid));
+        }
+        if pid == own_pid && lives(named) {
+            return Some(Rival::Server(named));
+        }
+        unclear = Some(Rival::Unclear { named });
+    }
+    unclear
+}
+
+/// Locks the file that shows this server to others.
+fn show(directory: &Path, key: QueueKey) -> Result<Result<Option<File>, Rival>, ClaimError> {
+    let path = lock_path(directory, key);
+    let lock = match lock(&path, FOR_THE_GROUP_TO_SEE) {
+        Ok(lock) => lock,
+        Err(error) => return Err(ClaimError::Lock { path, error }),
+    };
+    if lock.is_none() {
+        // Only who may write it has a lock that keeps others from sharing it.
+        if let LockState::Held(named) = lock_state(&path, TrustedUsers::own()) {
+            return Ok(Err(Rival::Unclear { named }));
+        }
+        log::warn!(
+            "somebody who is no server holds a lock on {}, as everybody may who can read it; msgqctl goes by the table",
+            path.display()
+        );
+    }
+    Ok(Ok(lock))
 }
 
 fn create_directory(directory: &Path) -> io::Result<()> {
