@@ -13,6 +13,7 @@ pub use directories::{
     server_directories, unreachable_server,
 };
 pub use overview::ServerOverview;
+use processes::is_held_by_what_is_left;
 pub use processes::{Claimant, claimants_elsewhere, request_taker, taker, taker_of_any_user};
 
 use crate::instance::{LockState, ipc_namespace, lock_path, lock_state, may_be_own_namespace, table_path};
@@ -39,13 +40,16 @@ pub fn living_owner(table: &Table) -> Option<i32> {
     (handle.identity()? == about.owner_identity).then_some(about.owner)
 }
 
-/// Whether a server that keeps its files in this directory serves the queue; only files of trusted users count.
+/// Whether a server that keeps its files in this directory serves the queue; only files of trusted users count. A lock that what a
+/// killed server was just starting still has stands for no server.
 #[must_use]
 pub fn server_state(directory: &Path, key: QueueKey, users: TrustedUsers) -> LockState {
-    let lock = lock_state(&lock_path(directory, key), users);
-    if matches!(lock, LockState::Held(_)) {
-        return lock;
-    }
+    let path = lock_path(directory, key);
+    let lock = match lock_state(&path, users) {
+        LockState::Held(named) if is_held_by_what_is_left(&path, named) => LockState::Free,
+        LockState::Held(named) => return LockState::Held(named),
+        lock => lock,
+    };
     let table = Table::read_with_owner(&table_path(directory, key), users).ok().filter(|(table, owner_uid)| {
         let about = table.header().about();
         is_of_queue(&about, key) && may_be_process_of(about.owner, *owner_uid)

@@ -131,7 +131,15 @@ fn a_command_that_a_killed_server_was_just_starting_does_not_stand_for_a_living_
         let _client = Process::start(&mut load_client(Language::C, daemon.key(), 3, "first"));
         wait_until("a child has the lock", || processes_with(&claim).iter().any(|other| *other != pid));
         let _ = daemon.crash();
+        let stat = Process::run(
+            Command::new(msgqctl())
+                .args(["--key", &builder.key().to_string(), "stat"])
+                .env("RUNTIME_DIRECTORY", builder.runtime_directory()),
+        );
         assert_eq!(processes_with(&claim).len(), 1, "it was in time");
+        let dead = format!("PID {pid} was killed or crashed");
+        let text = stat.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&dead), "{text}");
         let elsewhere = tempfile::tempdir_in("/dev/shm").unwrap();
         let next = if is_elsewhere { builder.env("RUNTIME_DIRECTORY", elsewhere.path()) } else { builder };
         let next = next.start();

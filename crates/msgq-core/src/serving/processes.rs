@@ -2,14 +2,14 @@
 
 use crate::instance::{LockState, claim_path, key_of_queue_file, lock_path, lock_state_of_file};
 use crate::pid_namespace::number_for_itself;
-use crate::process::{ClientNumber, process_name};
+use crate::process::{ClientNumber, Liveness, liveness, process_name};
 use crate::queue::{Queue, QueueKey};
 use crate::queue_call::{RequestTaking, is_elsewhere, taking};
 use crate::waiters::visible_processes;
 use nix::libc;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Descriptors of one process that are looked at: a server opens its lock before all that it has for clients.
 const MAX_DESCRIPTORS: usize = 1024;
 
-/// A process that has the locked claim on a queue open.
+/// A process that holds the claim on a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claimant {
     /// Its PID.
@@ -34,40 +34,77 @@ pub struct Claimant {
     pub own_pid: i32,
 }
 
-/// Other processes of this user that have the claim on a queue open, wherever that file is or was, and locked by whomever.
-/// Nobody else can open it. `own` is the claim that this process holds.
-pub fn claimants_elsewhere(key: QueueKey, own: Option<&File>) -> impl Iterator<Item = Claimant> {
+impl Claimant {
+    /// False of what a server has started and that is no other program yet: it has all that the server had open at that moment.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        self.named == self.own_pid
+    }
+
+    /// The living server that has started it, where it is none itself.
+    #[must_use]
+    pub fn started_by(&self) -> Option<i32> {
+        // What a number of another PID namespace means here tells nothing.
+        (self.pid == self.own_pid && lives(self.named)).then_some(self.named)
+    }
+}
+
+fn lives(pid: i32) -> bool {
+    ClientNumber::new(pid).is_some_and(|pid| !matches!(liveness(pid), Ok(Liveness::Dead | Liveness::Zombie)))
+}
+
+/// Other processes of this user that hold the claim on a queue, wherever that file is or was. Nobody else can open it.
+pub fn claimants_elsewhere(key: QueueKey) -> impl Iterator<Item = Claimant> {
     let prefix = format!("queue-{key}-ipc");
     let is_claim = move |link: &Path| {
         let name = link.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(&prefix));
         name.is_some_and(|rest| rest.strip_suffix(" (deleted)").unwrap_or(rest).ends_with(".claim"))
     };
-    let own = own.and_then(identity_of);
     others_of_this_user().filter_map(move |pid| {
-        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        let mut claims = open.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| is_claim(&link)));
-        let named = claims.find_map(|entry| named_in_lock(&entry.path(), own))?;
+        let claim = descriptors(pid).find(|descriptor| {
+            std::fs::read_link(descriptor).is_ok_and(|link| is_claim(&link)) && holds_lock(descriptor)
+        })?;
         let own_pid = number_for_itself(pid)?;
-        (!is_elsewhere(pid)).then_some(Claimant { pid, named, own_pid })
+        (!is_elsewhere(pid)).then(|| Claimant { pid, named: named_in(&claim), own_pid })
     })
 }
 
-/// Whom the locked file names that a descriptor of another process of this user refers to, unless it is the one with this
-/// identity; it is not waited for.
-fn named_in_lock(descriptor: &Path, own: Option<FileIdentity>) -> Option<i32> {
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(descriptor);
-    // A second server that starts in the same directory has this one's claim open while it tries to lock it.
-    let of_another = opened.ok().filter(|file| own.is_none() || identity_of(file) != own)?;
-    match lock_state_of_file(of_another) {
-        LockState::Held(named) => Some(named),
-        LockState::Free | LockState::Hidden => None,
+/// True where all that hold this lock are what the server that it names was just starting when it was killed. False also where
+/// somebody holds it who cannot be seen.
+pub(super) fn is_held_by_what_is_left(lock: &Path, named: i32) -> bool {
+    if named == 0 || lives(named) {
+        return false;
     }
+    let Some(file) = std::fs::metadata(lock).ok() else { return false };
+    let is_lock = |descriptor: &PathBuf| {
+        let opened = std::fs::metadata(descriptor);
+        opened.is_ok_and(|opened| (opened.dev(), opened.ino()) == (file.dev(), file.ino())) && holds_lock(descriptor)
+    };
+    let mut holders = others().filter(|pid| descriptors(*pid).any(|descriptor| is_lock(&descriptor))).peekable();
+    holders.peek().is_some() && holders.all(|pid| number_for_itself(pid).is_some_and(|own| own != named))
 }
 
-type FileIdentity = (u64, u64);
+fn descriptors(pid: i32) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().map(|entry| entry.path())
+}
 
-fn identity_of(file: &File) -> Option<FileIdentity> {
-    file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+/// Whether it is by this descriptor that a file is locked against all others, as proc_pid_fdinfo(5) tells: a server that only tries
+/// to lock it has it open too.
+fn holds_lock(descriptor: &Path) -> bool {
+    let (Some(process), Some(number)) = (descriptor.parent().and_then(Path::parent), descriptor.file_name()) else {
+        return false;
+    };
+    let info = std::fs::read_to_string(process.join("fdinfo").join(number)).unwrap_or_default();
+    info.lines().any(|line| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE"))
+}
+
+/// Whom the locked file names that a descriptor refers to; it is not waited for.
+fn named_in(descriptor: &Path) -> i32 {
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(descriptor);
+    match opened.map(lock_state_of_file) {
+        Ok(LockState::Held(named)) => named,
+        _ => 0,
+    }
 }
 
 /// Another process of this user that takes requests off a queue, whatever program it is. Those of others do not count: who

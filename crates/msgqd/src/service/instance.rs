@@ -14,7 +14,6 @@ use msgq_core::instance::{
     LONGEST_LOCK_FILE, LockState, claim_path, closed_path, directories_to_use, keep_once_path, lock_path, lock_state,
     own_instance, table_path,
 };
-use msgq_core::process::{ClientNumber, Liveness, liveness};
 use msgq_core::queue::{QueueKey, QueueRole};
 use msgq_core::serving::{Claimant, claimants_elsewhere, living_owner, possible_namesake, server_state};
 use msgq_core::table::{Table, is_memory_file_system};
@@ -63,17 +62,14 @@ pub(super) enum ClaimError {
     SecondTaken { key: QueueKey, pid: i32 },
     /// Somebody has it who is not seen to be a server.
     #[error(
-        "queue {key} could not be claimed within {within} s, so nothing was started: its lock is held{named}, {holder}; what a \
-         killed msgqd was just starting has its locks until it runs, and a msgqd in another PID namespace has another number \
-         there",
+        "queue {key} could not be claimed within {within} s: its lock is held{holder}; what a killed msgqd \
+         was just starting has its locks until it runs",
         within = HOLDERS_SHOW_WITHIN.as_secs(),
-        named = if *.named > 0 { format!(" in the name of PID {named}, and no such process is here") } else { String::new() },
-        holder = .holder.map_or_else(
-            || "and no process that is seen from here has it open".to_owned(),
-            |pid| format!("and PID {pid} has it open: `ps -f -p {pid}` shows it"),
-        )
+        holder = .holder.map_or_else(String::new, |Claimant { pid, named, .. }| format!(
+            " by PID {pid} (`ps -f -p {pid}` shows it) in the name of PID {named}, which is not there"
+        ))
     )]
-    Unclear { key: QueueKey, named: i32, holder: Option<i32> },
+    Unclear { key: QueueKey, holder: Option<Claimant> },
     /// The lock cannot be had for another reason.
     #[error("cannot lock {path}: {error}{hint}", path = .path.display(), hint = size_hint(.error))]
     Lock { path: PathBuf, error: io::Error },
@@ -90,14 +86,13 @@ impl Instance {
         let end = Instant::now() + HOLDERS_SHOW_WITHIN;
         let mut pause = FIRST_PAUSE;
         loop {
-            let named = match Self::try_claim(key)? {
+            match Self::try_claim(key)? {
                 Ok(claimed) => return Ok(claimed),
                 Err(Rival::Server(pid)) => return Err(taken(role, key, pid)),
-                Err(Rival::Unclear { named }) => named,
-            };
-            if Instant::now() >= end {
-                let holder = claimants_elsewhere(key, None).next().map(|claimant| claimant.pid);
-                return Err(ClaimError::Unclear { key, named, holder });
+                Err(Rival::Unclear) if Instant::now() >= end => {
+                    return Err(ClaimError::Unclear { key, holder: claimants_elsewhere(key).next() });
+                }
+                Err(Rival::Unclear) => {}
             }
             std::thread::sleep(pause);
             pause = LONGEST_PAUSE.min(pause * 2);
@@ -106,7 +101,7 @@ impl Instance {
 
     fn try_claim(key: QueueKey) -> Result<Result<Self, Rival>, ClaimError> {
         let Some((directory, in_memory)) = choose_directory() else {
-            return Ok(rival_by_process(key, None).map_or(Ok(Self { held: None }), Err));
+            return Ok(rival_by_process(key).map_or(Ok(Self { held: None }), Err));
         };
         let claim_path = claim_path(&directory, key);
         if let Some(rival) = rival_in(&directory, key) {
@@ -115,7 +110,7 @@ impl Instance {
         let claim = match lock(&claim_path, FOR_THE_OWNER) {
             Ok(Some(claim)) => claim,
             // Its holder has not shown itself yet, or is about to leave.
-            Ok(None) => return Ok(Err(Rival::Unclear { named: 0 })),
+            Ok(None) => return Ok(Err(Rival::Unclear)),
             Err(error) => return Err(ClaimError::Lock { path: claim_path, error }),
         };
         let lock = match show(&directory, key)? {
@@ -126,8 +121,7 @@ impl Instance {
         let lock_path = lock_path(&directory, key);
         let claimed = Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) };
         // After its own: of two that start at the same time at least one sees the other.
-        let rival = rival_by_process(key, claimed.held.as_ref().map(|held| &held.claim));
-        Ok(rival.map_or(Ok(claimed), Err))
+        Ok(rival_by_process(key).map_or(Ok(claimed), Err))
     }
 
     /// Where the table belongs; `None` where no memory file system can be had.
@@ -223,12 +217,8 @@ const FOR_THE_GROUP_TO_SEE: u32 = 0o640;
 enum Rival {
     /// The server with this PID.
     Server(i32),
-    /// Somebody who is not seen to be a server. The lock names this process, which is not there; 0: nobody.
-    Unclear { named: i32 },
-}
-
-fn lives(pid: i32) -> bool {
-    ClientNumber::new(pid).is_some_and(|pid| !matches!(liveness(pid), Ok(Liveness::Dead | Liveness::Zombie)))
+    /// Somebody who is not seen to be a server.
+    Unclear,
 }
 
 fn taken(role: QueueRole, key: QueueKey, pid: i32) -> ClaimError {
@@ -244,27 +234,24 @@ fn rival_in(directory: &Path, key: QueueKey) -> Option<Rival> {
         LockState::Held(pid) => Some(pid),
         LockState::Free | LockState::Hidden => possible_namesake(directory, key),
     };
-    let named = held?;
-    // In a PID namespace of its own it has another number for itself, which may be anybody's here.
-    match rival_by_process(key, None) {
-        None if lives(named) => Some(Rival::Server(named)),
-        rival => Some(rival.unwrap_or(Rival::Unclear { named })),
+    match (held?, rival_by_process(key)) {
+        // In a PID namespace of its own it has another number for itself, which may be anybody's here.
+        (_, Some(Rival::Server(pid))) => Some(Rival::Server(pid)),
+        (0, _) => Some(Rival::Unclear),
+        (named, _) => Some(Rival::Server(named)),
     }
 }
 
 /// Who has the queue by what its process has open, wherever its files are. One that is a server comes first.
-fn rival_by_process(key: QueueKey, own: Option<&File>) -> Option<Rival> {
-    let mut unclear = None;
-    for Claimant { pid, named, own_pid } in claimants_elsewhere(key, own) {
-        if named == own_pid {
-            return Some(Rival::Server(pid));
+fn rival_by_process(key: QueueKey) -> Option<Rival> {
+    let mut rival = None;
+    for claimant in claimants_elsewhere(key) {
+        if claimant.is_server() {
+            return Some(Rival::Server(claimant.pid));
         }
-        if pid == own_pid && lives(named) {
-            return Some(Rival::Server(named));
-        }
-        unclear = Some(Rival::Unclear { named });
+        rival = claimant.started_by().map(Rival::Server).or(rival).or(Some(Rival::Unclear));
     }
-    unclear
+    rival
 }
 
 /// Locks the file that shows this server to others.
@@ -276,8 +263,8 @@ fn show(directory: &Path, key: QueueKey) -> Result<Result<Option<File>, Rival>, 
     };
     if lock.is_none() {
         // Only who may write it has a lock that keeps others from sharing it.
-        if let LockState::Held(named) = lock_state(&path, TrustedUsers::own()) {
-            return Ok(Err(Rival::Unclear { named }));
+        if let LockState::Held(_) = lock_state(&path, TrustedUsers::own()) {
+            return Ok(Err(Rival::Unclear));
         }
         log::warn!(
             "somebody who is no server holds a lock on {}, as everybody may who can read it; msgqctl goes by the table",
