@@ -1,6 +1,6 @@
 //! Living servers whose files are not in the directory that is looked at, as their processes show it.
 
-use crate::instance::{LockState, claim_path, key_of_queue_file, lock_path, lock_state_of_file};
+use crate::instance::{LONGEST_LOCK_FILE, claim_path, key_of_queue_file, lock_path};
 use crate::pid_namespace::number_for_itself;
 use crate::process::{ClientNumber, Liveness, liveness, process_name};
 use crate::queue::{Queue, QueueKey};
@@ -10,7 +10,7 @@ use nix::libc;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -98,13 +98,12 @@ fn holds_lock(descriptor: &Path) -> bool {
     info.lines().any(|line| line.starts_with("lock:") && line.contains("OFDLCK") && line.contains("WRITE"))
 }
 
-/// Whom the locked file names that a descriptor refers to; it is not waited for.
+/// Whom the claim names that a descriptor refers to; it is not waited for.
 fn named_in(descriptor: &Path) -> i32 {
+    let mut text = String::new();
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(descriptor);
-    match opened.map(lock_state_of_file) {
-        Ok(LockState::Held(named)) => named,
-        _ => 0,
-    }
+    let _ = opened.and_then(|file| file.take(LONGEST_LOCK_FILE).read_to_string(&mut text));
+    text.trim().parse().unwrap_or(0)
 }
 
 /// Another process of this user that takes requests off a queue, whatever program it is. Those of others do not count: who

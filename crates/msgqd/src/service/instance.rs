@@ -113,15 +113,15 @@ impl Instance {
             Ok(None) => return Ok(Err(Rival::Unclear)),
             Err(error) => return Err(ClaimError::Lock { path: claim_path, error }),
         };
-        let lock = match show(&directory, key)? {
-            Ok(lock) => lock,
-            Err(rival) => return Ok(Err(rival)),
-        };
         let table_path = in_memory.then(|| table_path(&directory, key));
         let lock_path = lock_path(&directory, key);
-        let claimed = Self { held: Some(Held { claim, claim_path, lock, lock_path, table_path }) };
+        let mut held = Held { claim, claim_path, lock: None, lock_path, table_path };
+        match show(&held.lock_path)? {
+            Ok(lock) => held.lock = lock,
+            Err(rival) => return Ok(Err(rival)),
+        }
         // After its own: of two that start at the same time at least one sees the other.
-        Ok(rival_by_process(key).map_or(Ok(claimed), Err))
+        Ok(rival_by_process(key).map_or(Ok(Self { held: Some(held) }), Err))
     }
 
     /// Where the table belongs; `None` where no memory file system can be had.
@@ -175,10 +175,10 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for Held {
     fn drop(&mut self) {
-        let Some(Held { claim, claim_path, lock, lock_path, .. }) = &self.held else { return };
-        let files = [(lock.as_ref(), lock_path), (Some(claim), claim_path)];
+        let Self { claim, claim_path, lock, lock_path, .. } = self;
+        let files = [(lock.as_ref(), lock_path), (Some(&*claim), claim_path)];
         for (file, path) in files.into_iter().filter_map(|(file, path)| Some((file?, path))) {
             if is_still_there(file, path) {
                 let _ = std::fs::remove_file(path);
@@ -255,15 +255,14 @@ fn rival_by_process(key: QueueKey) -> Option<Rival> {
 }
 
 /// Locks the file that shows this server to others.
-fn show(directory: &Path, key: QueueKey) -> Result<Result<Option<File>, Rival>, ClaimError> {
-    let path = lock_path(directory, key);
-    let lock = match lock(&path, FOR_THE_GROUP_TO_SEE) {
+fn show(path: &Path) -> Result<Result<Option<File>, Rival>, ClaimError> {
+    let lock = match lock(path, FOR_THE_GROUP_TO_SEE) {
         Ok(lock) => lock,
-        Err(error) => return Err(ClaimError::Lock { path, error }),
+        Err(error) => return Err(ClaimError::Lock { path: path.to_owned(), error }),
     };
     if lock.is_none() {
         // Only who may write it has a lock that keeps others from sharing it.
-        if let LockState::Held(_) = lock_state(&path, TrustedUsers::own()) {
+        if let LockState::Held(_) = lock_state(path, TrustedUsers::own()) {
             return Ok(Err(Rival::Unclear));
         }
         log::warn!(
