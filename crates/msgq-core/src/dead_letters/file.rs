@@ -7,6 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions, symlink_metadata};
 use std::io::{self, ErrorKind, Write};
+use std::ops::Deref;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -141,8 +142,8 @@ impl DeadLetters {
         }
     }
 
-    /// The file that the path names, locked until it is closed.
-    pub(super) fn locked(&self, open: impl Fn() -> io::Result<File>, patience: Duration) -> io::Result<File> {
+    /// The file that the path names, locked for as long as the value lives.
+    pub(super) fn locked(&self, open: impl Fn() -> io::Result<File>, patience: Duration) -> io::Result<LockedFile> {
         let end = Instant::now() + patience;
         loop {
             match open() {
@@ -150,9 +151,11 @@ impl DeadLetters {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => {
                     let file = opened?;
-                    let is_locked = wait_for_lock(&file, end)?;
-                    if is_locked && is_named(&self.path, &file)? {
-                        return Ok(file);
+                    if wait_for_lock(&file, end)? {
+                        let locked = LockedFile(file);
+                        if is_named(&self.path, &locked)? {
+                            return Ok(locked);
+                        }
                     }
                 }
             }
@@ -170,6 +173,23 @@ impl DeadLetters {
     /// What failed, and with which file.
     pub(super) fn named(&self, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+    }
+}
+
+/// A locked file. To close it would not do: a command that this process is just starting has it open too, until it runs.
+pub(super) struct LockedFile(File);
+
+impl Deref for LockedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }
 

@@ -54,7 +54,7 @@ impl DeadLetters {
     pub fn rewrite(&self, judge: impl FnMut(&Record) -> Fate) -> io::Result<Rewritten> {
         let rewrite = || match self.locked(|| self.open_for_rewriting(), REWRITE_PATIENCE) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Rewritten::default()),
-            locked => rewrite_locked(self.path(), &locked?, judge),
+            locked => rewrite_locked(self.path(), &*locked?, judge),
         };
         rewrite().map_err(|error| self.named(&error))
     }

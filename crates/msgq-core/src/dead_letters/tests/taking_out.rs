@@ -6,6 +6,7 @@ use crate::trusted_file::TrustedUsers;
 use std::fs::{Permissions, metadata, read_dir, set_permissions, write};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::time::Duration;
 
 #[test]
 fn letters_are_removed_and_the_others_keep_their_order_owner_and_mode() {
@@ -78,6 +79,18 @@ fn nobody_waits_long_for_a_lock_that_somebody_keeps() {
     assert_eq!(requests(&letters), [1], "whoever reads goes on without it");
     drop(held);
     letters.append(&letter(2)).unwrap();
+}
+
+#[test]
+fn a_lock_ends_also_where_a_command_that_is_just_being_started_has_the_file_open() {
+    let (_directory, letters) = scratch();
+    letters.append(&letter(1)).unwrap();
+    let locked = letters.locked(|| letters.open_for_rewriting(), Duration::from_secs(180)).unwrap();
+    let of_the_child = locked.try_clone().unwrap();
+    drop(locked);
+    letters.append(&letter(2)).unwrap();
+    drop(of_the_child);
+    assert_eq!(requests(&letters), [1, 2]);
 }
 
 #[test]
