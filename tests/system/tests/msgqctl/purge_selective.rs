@@ -138,7 +138,7 @@ fn at_a_terminal_it_is_asked_before_requests_go() {
 }
 
 /// More than one look goes through.
-const MORE_THAN_A_LOOK: usize = 20_000;
+const MORE_THAN_A_LOOK: usize = 17_000;
 
 /// A queue with so many empty messages of this type.
 fn queue_full_of(mtype: i64) -> (DaemonBuilder, Queue) {
