@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// With the modules of Debian's packages, whatever else is first in PATH.
@@ -173,6 +174,14 @@ impl RouteClients {
         for client in self.all {
             client.says(&format!("ok {}\n", self.count));
         }
+    }
+
+    /// Lets none of them run for so long: what is sent to them rests.
+    #[track_caller]
+    pub fn stand_still(&mut self, pause: Duration) {
+        self.all.iter_mut().for_each(|client| client.signal(Signal::SIGSTOP));
+        std::thread::sleep(pause);
+        self.all.iter_mut().for_each(|client| client.signal(Signal::SIGCONT));
     }
 }
 
