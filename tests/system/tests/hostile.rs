@@ -17,7 +17,7 @@ const FAIR: u64 = 5;
 const NOISE_US: u64 = 5000;
 /// Without any answer for so long the service stands still. Before the first of them 16384 messages may have to be taken off the
 /// queue, each of which wakes all who wait for room, on processors that many others share.
-const STALL_MS: usize = 90_000;
+const STALL_MS: usize = 170_000;
 
 fn each_number_of_workers(test: impl Fn(&mut Daemon)) {
     for workers in [1, 4] {

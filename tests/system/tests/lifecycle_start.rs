@@ -99,7 +99,7 @@ fn a_queue_left_by_a_dead_instance_is_adopted_and_what_waits_in_it_is_served() {
         let left = Queue::open(builder.key()).unwrap();
         let settings = QueueSettings { mode: Some(0o666), max_bytes: Some(9000), ..QueueSettings::default() };
         left.set(&settings).unwrap();
-        let waiting = Process::start(&mut crowd(builder.key(), 25, 1, 30_000));
+        let waiting = Process::start(&mut crowd(builder.key(), 25, 1, 170_000));
         wait_until("requests wait", || left.stat().unwrap().messages == 25);
 
         let daemon = builder.start();

@@ -86,7 +86,7 @@ fn what_is_queued_when_the_stop_comes_is_served() {
     for workers in [1, 4] {
         let mut daemon = DaemonBuilder::new().workers(workers).drain_timeout_ms(NEVER_MS).start();
         daemon.freeze();
-        let clients = Process::start(&mut crowd(daemon.key(), 40, 1, 30_000));
+        let clients = Process::start(&mut crowd(daemon.key(), 40, 1, 170_000));
         let queue = daemon.queue();
         wait_until("all requests are queued", || queue.stat().unwrap().messages == 40);
         daemon.signal(Signal::SIGTERM);

@@ -63,7 +63,7 @@ fn after_everything_at_once_the_books_balance_and_nothing_is_left() {
         let mut enemies = hostile_clients(&daemon);
         let stopped = enemies.last_mut().unwrap();
         stopped.freeze();
-        let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, REQUESTS, 30_000)).succeeded();
+        let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, REQUESTS, 170_000)).succeeded();
         let all = CLIENTS * REQUESTS;
         assert!(finished.stdout.contains(&format!("answered {all} of {all};")), "{finished:?}\n{}", daemon.log());
         stopped.thaw();

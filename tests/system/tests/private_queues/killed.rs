@@ -8,16 +8,18 @@ use std::process::Command;
 use std::time::Duration;
 
 const KILL_AT: &str = "MSGQD_TEST_KILL_AT";
-/// After so many seconds an answer is lost; some are, and are waited for.
-const LOST_AFTER_S: &str = "20";
+/// After so many seconds an answer is lost.
+const LOST_AFTER_S: usize = 170;
+/// The same where some are, and are waited for.
+const SOON_LOST_AFTER_S: usize = 20;
 
 fn with_switches() -> DaemonBuilder {
     serving(&[BY_MSQID, NAMED]).program(msgqd_with_switches())
 }
 
-fn chaos(daemon: &Daemon, clients: usize) -> Process {
+fn chaos(daemon: &Daemon, clients: usize, lost_after_s: usize) -> Process {
     let mut command = Command::new(test_client("private_chaos"));
-    Process::start(command.args([&daemon.key().to_string(), &clients.to_string(), LOST_AFTER_S]))
+    Process::start(command.args([daemon.key().to_string(), clients.to_string(), lost_after_s.to_string()]))
 }
 
 fn wait_for_the_end(mut daemon: Daemon) -> DaemonBuilder {
@@ -39,9 +41,9 @@ fn balance(mut clients: Process, daemon: Daemon) -> (u64, u64) {
 }
 
 #[track_caller]
-fn kill_under_load(builder: DaemonBuilder, (place, visit): (&str, usize), clients: usize) -> (u64, u64) {
+fn kill_under_load(builder: DaemonBuilder, (place, visit): (&str, usize), lost_after_s: usize) -> (u64, u64) {
     let killed = builder.env(KILL_AT, format!("{place}:{visit}")).start();
-    let load = chaos(&killed, clients);
+    let load = chaos(&killed, 6, lost_after_s);
     let next = wait_for_the_end(killed).start();
     balance(load, next)
 }
@@ -51,7 +53,7 @@ macro_rules! killed {
         $(#[test]
         fn $name() {
             for (workers, visit) in [(1, 1), (3, 300)] {
-                assert_eq!(kill_under_load(with_switches().workers(workers), ($place, visit), 6).0, 0);
+                assert_eq!(kill_under_load(with_switches().workers(workers), ($place, visit), LOST_AFTER_S).0, 0);
             }
         })+
     };
@@ -66,13 +68,13 @@ killed! {
 
 #[test]
 fn killed_before_the_send_no_more_is_lost_than_is_counted_as_ambiguous() {
-    let (lost, ambiguous) = kill_under_load(with_switches().workers(3), ("sending", 300), 6);
+    let (lost, ambiguous) = kill_under_load(with_switches().workers(3), ("sending", 300), SOON_LOST_AFTER_S);
     assert!(lost <= ambiguous && ambiguous <= 3, "{lost} lost, {ambiguous} ambiguous");
 }
 
 #[test]
 fn killed_before_the_first_answer_to_a_queue_nothing_is_lost() {
-    let (lost, ambiguous) = kill_under_load(with_switches(), ("sending", 1), 6);
+    let (lost, ambiguous) = kill_under_load(with_switches(), ("sending", 1), LOST_AFTER_S);
     assert_eq!((lost, ambiguous), (0, 0), "nobody had sent to the queue");
 }
 
@@ -159,7 +161,7 @@ fn a_request_in_hand_goes_to_the_queue_that_it_names_although_the_queue_of_the_r
 #[test]
 fn killed_again_and_again_under_load_no_answer_is_wrong_or_one_too_many() {
     let mut daemon = serving(&[BY_MSQID, NAMED]).workers(2).start();
-    let load = chaos(&daemon, 12);
+    let load = chaos(&daemon, 12, SOON_LOST_AFTER_S);
     let mut ambiguous = 0;
     for _ in 0..25 {
         std::thread::sleep(Duration::from_millis(40));
@@ -175,7 +177,7 @@ fn killed_again_and_again_under_load_no_answer_is_wrong_or_one_too_many() {
 #[test]
 fn more_clients_than_the_queue_of_the_requests_has_places_are_all_answered() {
     let daemon = serving(&[BY_MSQID, NAMED]).start();
-    let load = chaos(&daemon, 400);
+    let load = chaos(&daemon, 400, LOST_AFTER_S);
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(balance(load, daemon), (0, 0));
 }
