@@ -206,8 +206,7 @@ pub fn lock_state(path: &Path, users: TrustedUsers) -> LockState {
     }
 }
 
-/// As [`lock_state`], of a file that is open already.
-pub(crate) fn lock_state_of_file(mut file: File) -> LockState {
+fn lock_state_of_file(mut file: File) -> LockState {
     let mut lock = whole_file(libc::F_RDLCK);
     match fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)) {
         Ok(_) if i32::from(lock.l_type) == libc::F_UNLCK => LockState::Free,

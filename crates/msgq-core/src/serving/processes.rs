@@ -1,4 +1,5 @@
-//! Living servers whose files are not in the directory that is looked at, as their processes show it.
+//! Living servers whose files are not in the directory that is looked at, as their processes show it; and whether who holds a lock is
+//! a server at all.
 
 use crate::instance::{LONGEST_LOCK_FILE, claim_path, key_of_queue_file, lock_path};
 use crate::pid_namespace::number_for_itself;
@@ -35,15 +36,13 @@ pub struct Claimant {
 }
 
 impl Claimant {
-    /// False of what a server has started and that is no other program yet: it has all that the server had open at that moment.
+    /// The server that holds the claim: this process, or the living one that has just started it. `None` of what a server had
+    /// started that is dead: until it is a program of its own it has all that the server had open.
     #[must_use]
-    pub fn is_server(&self) -> bool {
-        self.named == self.own_pid
-    }
-
-    /// The living server that has started it, where it is none itself.
-    #[must_use]
-    pub fn started_by(&self) -> Option<i32> {
+    pub fn server(&self) -> Option<i32> {
+        if self.named == self.own_pid {
+            return Some(self.pid);
+        }
         // What a number of another PID namespace means here tells nothing.
         (self.pid == self.own_pid && lives(self.named)).then_some(self.named)
     }

@@ -90,7 +90,9 @@ impl Instance {
                 Ok(claimed) => return Ok(claimed),
                 Err(Rival::Server(pid)) => return Err(taken(role, key, pid)),
                 Err(Rival::Unclear) if Instant::now() >= end => {
-                    return Err(ClaimError::Unclear { key, holder: claimants_elsewhere(key).next() });
+                    let mut holders = claimants_elsewhere(key);
+                    let holder = holders.find(|claimant| claimant.named != 0 && claimant.server().is_none());
+                    return Err(ClaimError::Unclear { key, holder });
                 }
                 Err(Rival::Unclear) => {}
             }
@@ -242,16 +244,11 @@ fn rival_in(directory: &Path, key: QueueKey) -> Option<Rival> {
     }
 }
 
-/// Who has the queue by what its process has open, wherever its files are. One that is a server comes first.
+/// Who has the queue by what its process has open, wherever its files are.
 fn rival_by_process(key: QueueKey) -> Option<Rival> {
-    let mut rival = None;
-    for claimant in claimants_elsewhere(key) {
-        if claimant.is_server() {
-            return Some(Rival::Server(claimant.pid));
-        }
-        rival = claimant.started_by().map(Rival::Server).or(rival).or(Some(Rival::Unclear));
-    }
-    rival
+    let mut claimants = claimants_elsewhere(key).peekable();
+    claimants.peek()?;
+    Some(claimants.find_map(|claimant| claimant.server()).map_or(Rival::Unclear, Rival::Server))
 }
 
 /// Locks the file that shows this server to others.
