@@ -28,6 +28,7 @@ mod routes;
 mod scratch;
 mod second_queue;
 mod thief;
+mod traced;
 mod users;
 mod wait;
 
@@ -51,5 +52,6 @@ pub use routes::{RouteClient, RouteClients, RouteProgram};
 pub use scratch::ScratchKey;
 pub use second_queue::answers_of;
 pub use thief::{Loot, Theft, Thief};
+pub use traced::calls_to_serve;
 pub use users::{STRANGER, as_member, as_user, is_root};
 pub use wait::{LIMIT, Until, UntilGuard, eventually, wait_until};
