@@ -45,8 +45,8 @@ fn a_full_queue_gets_the_rest_in_order_once_its_client_reads() {
 fn tries_of_a_full_queue_grow_rare() {
     let daemon = serving(&[BY_MSQID]).start();
     let own = OwnQueue::with_room_for(1);
-    fill(&daemon, &own, 2);
     let began = Instant::now();
+    fill(&daemon, &own, 2);
     std::thread::sleep(Duration::from_secs(3));
     let tries = began.elapsed().as_millis();
     has_all(&own, 2);
