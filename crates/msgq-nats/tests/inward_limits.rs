@@ -112,6 +112,43 @@ fn a_request_whose_time_is_over_before_a_client_is_free_is_not_run() {
 }
 
 #[test]
+fn who_waits_behind_one_that_may_wait_longer_is_told_before_it_gives_up() {
+    let test = "who_waits_behind_one_that_may_wait_longer_is_told_before_it_gives_up";
+    let (key, Some(nats)) = (ScratchKey::new(), NatsServer::start(test, "")) else { return };
+    let runtime = runtime();
+    let gateway = RunningGateway::start(&nats.url(), &route(&key, "clients = 1\nmax_pending = 2\ntimeout_ms = 120000"));
+    let client = runtime.block_on(nats.client());
+    let (gate, wait) = mpsc::channel::<()>();
+    let (came, has_come) = mpsc::channel();
+    serve(
+        key.create(),
+        plain(move |text| {
+            came.send(text.to_owned()).unwrap();
+            let _ = wait.recv();
+            Some((0, format!("Processed: {text}")))
+        }),
+    );
+    let ask = |text: &'static str, headers: &'static [(&'static str, &'static str)]| {
+        let client = client.clone();
+        runtime.spawn(async move { ask(&client, text, headers).await })
+    };
+    let first = ask("first", &[]);
+    assert_eq!(has_come.recv_timeout(PATIENCE).unwrap(), "first");
+    let second = ask("second", &[]);
+    wait_until("the second waits", || gateway.run(&["metrics"]).1.contains("in_flight{route=\"far\"} 2"));
+    // Each makes its place free again for the next.
+    for text in ["third", "fourth"] {
+        let told = runtime.block_on(ask(text, &[("Msgq-Deadline-Ms", "1000")])).unwrap();
+        let expected = "not run: no client of host a was free within 950 ms (clients = 1)";
+        assert_eq!(told, (-1, "not-run".to_owned(), expected.to_owned()));
+    }
+    drop(gate);
+    assert_eq!(runtime.block_on(first).unwrap(), done("first"));
+    assert_eq!(runtime.block_on(second).unwrap(), done("second"));
+    assert_eq!(has_come.try_iter().collect::<Vec<_>>(), ["second"]);
+}
+
+#[test]
 fn a_stop_answers_all_that_is_in_hand_and_takes_nothing_more() {
     let test = "a_stop_answers_all_that_is_in_hand_and_takes_nothing_more";
     let (key, Some(nats)) = (ScratchKey::new(), NatsServer::start(test, "")) else { return };

@@ -1,10 +1,12 @@
 //! Threads that are clients of a queue. The id of each is its number there, so they live as long as the route.
 
 use msgq_core::words::counted;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use tokio::sync::mpsc;
+use std::time::Instant;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout_at;
 
 /// A body is on the heap; what is deep is reading JSON, and that has a limit.
 const STACK_LEN: usize = 512 * 1024;
@@ -12,9 +14,28 @@ const STACK_LEN: usize = 512 * 1024;
 /// Threads, and the jobs that wait for one.
 #[derive(Debug)]
 pub(super) struct Clients<J> {
-    jobs: SyncSender<J>,
+    queue: Arc<JobQueue<J>>,
+    most: usize,
     /// Closed once each thread has ended.
-    ended: mpsc::Receiver<()>,
+    ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+#[derive(Debug)]
+struct JobQueue<J> {
+    waiting: Mutex<Waiting<J>>,
+    /// There is a job for a thread, or there are no more to come.
+    given: Condvar,
+    /// A time is over earlier than was known, or there are no more to come.
+    sooner: Notify,
+}
+
+#[derive(Debug)]
+struct Waiting<J> {
+    /// Each with the time until which it may wait here, if there is one.
+    jobs: VecDeque<(J, Option<Instant>)>,
+    /// Not later than the first deadline of these.
+    first_deadline: Option<Instant>,
+    is_over: bool,
 }
 
 impl<J: Send + 'static> Clients<J> {
@@ -28,14 +49,15 @@ impl<J: Send + 'static> Clients<J> {
         waiting: usize,
         work: impl Fn(J) + Send + Sync + 'static,
     ) -> Result<Self, String> {
-        let (jobs, receiver) = sync_channel(waiting);
+        let jobs = Waiting { jobs: VecDeque::new(), first_deadline: None, is_over: false };
+        let queue = JobQueue { waiting: Mutex::new(jobs), given: Condvar::new(), sooner: Notify::new() };
         let (alive, ended) = mpsc::channel(1);
-        let (receiver, work) = (Arc::new(Mutex::new(receiver)), Arc::new(work));
+        let (queue, work) = (Arc::new(queue), Arc::new(work));
         for _ in 0..count {
-            let (receiver, work, alive) = (Arc::clone(&receiver), Arc::clone(&work), alive.clone());
+            let (queue, work, alive) = (Arc::clone(&queue), Arc::clone(&work), alive.clone());
             let thread = thread::Builder::new().name(format!("in-{route}")).stack_size(STACK_LEN);
             let run = move || {
-                while let Some(job) = next(&receiver) {
+                while let Some(job) = queue.next() {
                     work(job);
                 }
                 drop(alive);
@@ -44,37 +66,113 @@ impl<J: Send + 'static> Clients<J> {
                 |error| format!("route {route}: cannot start its {} (clients): {error}", counted(count, "thread"));
             thread.spawn(run).map_err(failed)?;
         }
-        Ok(Self { jobs, ended })
+        Ok(Self { queue, most: waiting, ended: tokio::sync::Mutex::new(ended) })
     }
 
-    /// Gives a thread this job as soon as one is free.
+    /// Gives a thread this job as soon as one is free; [`Clients::late`] takes back what waits at its deadline still.
     ///
     /// # Errors
     /// Gives it back where too many wait already.
-    pub(super) fn give(&self, job: J) -> Result<(), J> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
-        })
+    pub(super) fn give(&self, job: J, deadline: Option<Instant>) -> Result<(), J> {
+        let mut waiting = self.queue.lock();
+        if waiting.jobs.len() >= self.most || waiting.is_over {
+            return Err(job);
+        }
+        waiting.jobs.push_back((job, deadline));
+        let is_first = deadline.is_some_and(|it| waiting.first_deadline.is_none_or(|first| it < first));
+        if is_first {
+            waiting.first_deadline = deadline;
+        }
+        drop(waiting);
+        self.queue.given.notify_one();
+        if is_first {
+            self.queue.sooner.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits until the time of some is over for which no thread was free, and takes them back; `None` when there are no more
+    /// to come.
+    pub(super) async fn late(&self) -> Option<Vec<J>> {
+        loop {
+            let sooner = self.queue.sooner.notified();
+            let first_deadline = {
+                let mut waiting = self.queue.lock();
+                let late = waiting.take_late(Instant::now());
+                if !late.is_empty() {
+                    return Some(late);
+                }
+                if waiting.is_over && waiting.jobs.is_empty() {
+                    return None;
+                }
+                waiting.first_deadline
+            };
+            match first_deadline {
+                Some(deadline) => drop(timeout_at(deadline.into(), sooner).await),
+                None => sooner.await,
+            }
+        }
     }
 
     /// Waits until all that was given is done.
-    pub(super) async fn finish(self) {
-        let Self { jobs, mut ended } = self;
-        drop(jobs);
+    pub(super) async fn finish(&self) {
+        self.queue.lock().is_over = true;
+        self.queue.given.notify_all();
+        self.queue.sooner.notify_one();
         // Nothing is ever sent.
-        let _ = ended.recv().await;
+        let _ = self.ended.lock().await.recv().await;
     }
 }
 
-/// Only one thread waits at the channel; the others wait for their turn.
-fn next<J>(jobs: &Mutex<Receiver<J>>) -> Option<J> {
-    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+impl<J> JobQueue<J> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<J>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For a thread.
+    fn next(&self) -> Option<J> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some((job, _)) = waiting.jobs.pop_front() {
+                if waiting.is_over && waiting.jobs.is_empty() {
+                    self.sooner.notify_one();
+                }
+                return Some(job);
+            }
+            if waiting.is_over {
+                return None;
+            }
+            waiting = self.given.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<J> Waiting<J> {
+    fn take_late(&mut self, now: Instant) -> Vec<J> {
+        if self.first_deadline.is_none_or(|first| first > now) {
+            return Vec::new();
+        }
+        let is_late = |(_, deadline): &(J, Option<Instant>)| deadline.is_some_and(|deadline| deadline <= now);
+        let (late, left): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.jobs).into_iter().partition(is_late);
+        self.jobs = left;
+        self.first_deadline = self.jobs.iter().filter_map(|(_, deadline)| *deadline).min();
+        late.into_iter().map(|(job, _)| job).collect()
+    }
+}
+
+impl<J> Drop for Clients<J> {
+    /// The threads end also where nobody waits for them.
+    fn drop(&mut self) {
+        self.queue.lock().is_over = true;
+        self.queue.given.notify_all();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     #[tokio::test]
     async fn what_was_given_is_done_before_the_end_and_no_more_is_taken_than_may_wait() {
@@ -86,12 +184,44 @@ mod tests {
             counted.fetch_add(number, Ordering::Relaxed);
         };
         let clients = Clients::start("r", 1, 2, work).unwrap();
-        let given = (1..=10).filter(|number| clients.give(*number).is_ok()).collect::<Vec<_>>();
+        let given = (1..=10).filter(|number| clients.give(*number, None).is_ok()).collect::<Vec<_>>();
         // The one that the thread may have taken already, and two that wait.
         assert!(given.len() == 2 || given.len() == 3, "{given:?}");
-        assert_eq!(clients.give(99), Err(99));
+        assert_eq!(clients.give(99, None), Err(99));
         drop(gate);
         clients.finish().await;
         assert_eq!(done.load(Ordering::Relaxed), given.iter().sum::<usize>());
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_is_taken_back_in_time_and_the_others_are_done() {
+        let (gate, wait) = std::sync::mpsc::channel::<()>();
+        let (done, is_done) = std::sync::mpsc::channel();
+        let wait = Mutex::new(wait);
+        let work = move |name: &'static str| {
+            let _ = wait.lock().unwrap().recv();
+            done.send(name).unwrap();
+        };
+        let clients = Clients::start("r", 1, 10, work).unwrap();
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        clients.give("in hand", Some(now)).unwrap();
+        while !clients.queue.lock().jobs.is_empty() {
+            thread::yield_now();
+        }
+        for (name, seconds) in [("far", 3600), ("second", 2), ("first", 1), ("farther", 7200)] {
+            clients.give(name, Some(after(seconds))).unwrap();
+        }
+        assert_eq!(clients.late().await.unwrap(), ["first"]);
+        assert!(Instant::now() >= after(1));
+        assert_eq!(clients.late().await.unwrap(), ["second"]);
+        gate.send(()).unwrap();
+        assert_eq!(is_done.recv().unwrap(), "in hand");
+        let (late, ()) = tokio::join!(clients.late(), async {
+            drop(gate);
+            clients.finish().await;
+        });
+        assert_eq!(late, None);
+        assert_eq!(is_done.iter().take(2).collect::<Vec<_>>(), ["far", "farther"]);
     }
 }

@@ -41,11 +41,32 @@ struct Job {
 }
 
 /// Serves the route until the gateway ends, and returns when all requests are answered.
-pub(super) async fn serve(route: &Arc<Route>, mut stop: Stop) -> Result<(), String> {
+pub(super) async fn serve(route: &Arc<Route>, stop: Stop) -> Result<(), String> {
     let settings = &route.settings;
     let (worker, runtime) = (Arc::clone(route), Handle::current());
     let work = move |job: Job| work(&worker, &runtime, job);
     let clients = Clients::start(&settings.name, settings.clients, settings.max_pending, work)?;
+    let served = async {
+        let served = take_all(route, &clients, stop).await;
+        clients.finish().await;
+        served
+    };
+    tokio::join!(served, turn_late_away(route, &clients)).0
+}
+
+/// Whoever asks hears in time that nobody took its request, also where those before it may wait for longer than it does.
+async fn turn_late_away(route: &Route, clients: &Clients<Job>) {
+    while let Some(late) = clients.late().await {
+        for job in late {
+            let answer = too_late(route, &job);
+            finish(route, job, answer).await;
+        }
+    }
+}
+
+/// Gives the clients what the subscription brings, until the gateway ends.
+async fn take_all(route: &Arc<Route>, clients: &Clients<Job>, mut stop: Stop) -> Result<(), String> {
+    let settings = &route.settings;
     let mut denials = route.gateway.denials();
     let (mut subscription, mut taken) = (subscribe(route).await?, 0);
     loop {
@@ -65,14 +86,13 @@ pub(super) async fn serve(route: &Arc<Route>, mut stop: Stop) -> Result<(), Stri
             message = subscription.next() => match message {
                 Some(message) => {
                     taken += 1;
-                    take(route, &clients, message).await;
+                    take(route, clients, message).await;
                 }
                 None => (subscription, taken) = (subscribe(route).await?, 0),
             },
         }
     }
-    drain(route, &clients, subscription, taken).await;
-    clients.finish().await;
+    drain(route, clients, subscription, taken).await;
     Ok(())
 }
 
@@ -139,8 +159,9 @@ async fn take(route: &Arc<Route>, clients: &Clients<Job>, message: Message) {
     // The sentence about a limit comes before whoever asks has given up.
     let limit = budget(head.deadline.unwrap_or(route.settings.timeout).min(LONGEST));
     let counted = route.metrics.begin();
-    let job = Job { message, head, limit, deadline: Instant::now() + limit, counted };
-    if let Err(job) = clients.give(job) {
+    let deadline = Instant::now() + limit;
+    let job = Job { message, head, limit, deadline, counted };
+    if let Err(job) = clients.give(job, Some(deadline)) {
         let (waiting, host) = (route.settings.max_pending, route.gateway.host());
         let wait = if waiting == 1 { "waits" } else { "wait" };
         let reason = format!("{} {wait} already (max_pending) on host {host}", words::counted(waiting, "request"));
@@ -166,9 +187,7 @@ fn answer(route: &Route, job: &Job) -> (Reply, Outcome) {
         Err(error) => return not_run(format!("{error} (host {})", route.gateway.host())),
     };
     if Instant::now() >= job.deadline {
-        let (limit, clients) = (job.limit.as_millis(), route.settings.clients);
-        let host = route.gateway.host();
-        return not_run(format!("no client of host {host} was free within {limit} ms (clients = {clients})"));
+        return too_late(route, job);
     }
     match route.queue.exchange(mtype, &body, job.deadline) {
         Ok(received) => reply(route, received),
@@ -176,6 +195,13 @@ fn answer(route: &Route, job: &Job) -> (Reply, Outcome) {
         Err(Unanswered::Timeout(reason)) => (Reply::unknown(&reason), Outcome::Timeout),
         Err(Unanswered::Unknown(reason)) => (Reply::unknown(&reason), Outcome::Unknown),
     }
+}
+
+fn too_late(route: &Route, job: &Job) -> (Reply, Outcome) {
+    let (limit, clients) = (job.limit.as_millis(), route.settings.clients);
+    let host = route.gateway.host();
+    let reason = format!("no client of host {host} was free within {limit} ms (clients = {clients})");
+    (Reply::not_run(&reason), Outcome::NotRun)
 }
 
 /// What is replied for what came out of the queue.

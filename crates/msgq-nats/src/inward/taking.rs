@@ -201,7 +201,7 @@ impl Taker {
     async fn try_put(&self, mtype: i64, body: Arc<Vec<u8>>) -> Put {
         let (done, result) = oneshot::channel();
         let lost = || Put::NoQueue("the thread of the route has ended".to_owned());
-        if self.clients.give(Job { mtype, body, done }).is_err() {
+        if self.clients.give(Job { mtype, body, done }, None).is_err() {
             return lost();
         }
         result.await.unwrap_or_else(|_| lost())
