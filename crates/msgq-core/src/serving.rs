@@ -13,8 +13,8 @@ pub use directories::{
     server_directories, unreachable_server,
 };
 pub use overview::ServerOverview;
-use processes::is_held_by_what_is_left;
-pub use processes::{Claimant, claimants_elsewhere, request_taker, taker, taker_of_any_user};
+pub use processes::{Claimant, claimants_elsewhere, process_lives, request_taker, taker, taker_of_any_user};
+use processes::{Holders, holders_of_lock_of_dead};
 
 use crate::instance::{LockState, ipc_namespace, lock_path, lock_state, may_be_own_namespace, table_path};
 use crate::process::{ClientHandle, ClientNumber, may_be_process_of};
@@ -22,6 +22,9 @@ use crate::queue::QueueKey;
 use crate::table::{About, Phase, Table};
 use crate::trusted_file::TrustedUsers;
 use std::path::Path;
+
+/// A lock may change hands in each look. Three in a row are met only where servers are killed and started all the time.
+const LOOKS_AT_HOLDERS: u32 = 3;
 
 /// Whether a table is that of the queue with this key in this process's IPC namespace.
 #[must_use]
@@ -44,9 +47,7 @@ pub fn living_owner(table: &Table) -> Option<i32> {
 /// killed server was just starting still has stands for no server.
 #[must_use]
 pub fn server_state(directory: &Path, key: QueueKey, users: TrustedUsers) -> LockState {
-    let path = lock_path(directory, key);
-    let lock = match lock_state(&path, users) {
-        LockState::Held(named) if is_held_by_what_is_left(&path, named) => LockState::Free,
+    let lock = match state_of_servers_lock(&lock_path(directory, key), users) {
         LockState::Held(named) => return LockState::Held(named),
         lock => lock,
     };
@@ -55,6 +56,24 @@ pub fn server_state(directory: &Path, key: QueueKey, users: TrustedUsers) -> Loc
         is_of_queue(&about, key) && may_be_process_of(about.owner, *owner_uid)
     });
     table.and_then(|(table, _)| living_owner(&table)).map_or(lock, LockState::Held)
+}
+
+/// As [`lock_state`], and free while only what a killed server was starting has the lock.
+fn state_of_servers_lock(path: &Path, users: TrustedUsers) -> LockState {
+    for _ in 0..LOOKS_AT_HOLDERS {
+        let state = lock_state(path, users);
+        let LockState::Held(named) = state else { return state };
+        if named == 0 || process_lives(named) {
+            return state;
+        }
+        match holders_of_lock_of_dead(path, named) {
+            Holders::LeftBehind => return LockState::Free,
+            Holders::Other => return state,
+            // It ended before it was found, and the lock is free, or the next server's. Or it is not shown to this user.
+            Holders::NoneSeen => {}
+        }
+    }
+    lock_state(path, users)
 }
 
 /// The PID of a server of this key in a namespace that may be this one, since one of both cannot see which it is in.

@@ -54,4 +54,4 @@ pub use second_queue::answers_of;
 pub use thief::{Loot, Theft, Thief};
 pub use traced::calls_to_serve;
 pub use users::{STRANGER, as_member, as_user, is_root};
-pub use wait::{LIMIT, Until, UntilGuard, eventually, wait_until};
+pub use wait::{LIMIT, PATIENCE_MS, Until, UntilGuard, eventually, wait_until};

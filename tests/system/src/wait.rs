@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// others work for each processor.
 pub const LIMIT: Duration = Duration::from_secs(180);
 
+/// How long a client waits for an answer that must come: nearly as long as the test, so that the client is the one who tells.
+pub const PATIENCE_MS: usize = 170_000;
+
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(5);
 

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgqd_system_tests::{
-    Daemon, DaemonBuilder, Finished, LIMIT, Language, Process, ask, crowd, eventually, load_client, test_client,
-    wait_until,
+    Daemon, DaemonBuilder, Finished, LIMIT, Language, PATIENCE_MS, Process, ask, crowd, eventually, load_client,
+    test_client, wait_until,
 };
 use nix::sys::signal::Signal;
 use std::path::Path;
@@ -70,7 +70,7 @@ fn clients_in_every_language_get_right_answers_from_a_command() {
 #[test]
 fn hundreds_of_clients_wait_for_a_slow_command_and_all_are_answered() {
     let daemon = exec(SLOW_ECHO, 4).set("queue", "max_bytes = 16384").start();
-    let finished = Process::run(&mut crowd(daemon.key(), 500, 1, 170_000)).succeeded();
+    let finished = Process::run(&mut crowd(daemon.key(), 500, 1, PATIENCE_MS)).succeeded();
     assert!(finished.stdout.contains("500"), "{finished:?}");
     daemon.stop();
 }

@@ -3,8 +3,8 @@
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgqd_system_tests::{
-    Daemon, DaemonBuilder, Process, STRANGER, as_user, crowd, good_request_is_answered, hostile, is_root, msgqctl,
-    wait_until,
+    Daemon, DaemonBuilder, PATIENCE_MS, Process, STRANGER, as_user, crowd, good_request_is_answered, hostile, is_root,
+    msgqctl, wait_until,
 };
 use std::path::Path;
 use std::process::Command;
@@ -15,9 +15,6 @@ const CLIENTS: usize = 20;
 const FAIR: u64 = 5;
 /// Below this mean latency, differences are the scheduler's doing: a dozen floods at the same time share two processors.
 const NOISE_US: u64 = 5000;
-/// Without any answer for so long the service stands still. Before the first of them 16384 messages may have to be taken off the
-/// queue, each of which wakes all who wait for room, on processors that many others share.
-const STALL_MS: usize = 170_000;
 
 fn each_number_of_workers(test: impl Fn(&mut Daemon)) {
     for workers in [1, 4] {
@@ -42,7 +39,7 @@ fn well_behaved_clients_are_answered(daemon: &Daemon, requests: usize) {
 
 /// What the clients say when one of them was served much worse than the others.
 fn served_unfairly(daemon: &Daemon, requests: usize) -> Option<String> {
-    let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, requests, STALL_MS)).succeeded();
+    let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, requests, PATIENCE_MS)).succeeded();
     let all = CLIENTS * requests;
     assert!(finished.stdout.contains(&format!("answered {all} of {all};")), "{finished:?}\n{}", daemon.log());
     let median = number_after(&finished.stdout, "median client ");

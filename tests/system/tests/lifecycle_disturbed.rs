@@ -3,7 +3,7 @@
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::Queue;
-use msgqd_system_tests::{DaemonBuilder, Process, crowd, good_request_is_answered, wait_until};
+use msgqd_system_tests::{DaemonBuilder, PATIENCE_MS, Process, crowd, good_request_is_answered, wait_until};
 use nix::sys::signal::Signal;
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 fn stopped_and_continued_it_answers_every_request() {
     for workers in [1, 4] {
         let mut daemon = DaemonBuilder::new().workers(workers).start();
-        let mut clients = Process::start(&mut crowd(daemon.key(), 20, 2000, 170_000));
+        let mut clients = Process::start(&mut crowd(daemon.key(), 20, 2000, PATIENCE_MS));
         clients.wait_for_stdout("started");
         for _ in 0..20 {
             daemon.freeze();
@@ -29,7 +29,7 @@ fn a_storm_of_harmless_signals_costs_no_answer() {
     const SIGNALS: [Signal; 5] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH, Signal::SIGCONT, Signal::SIGHUP];
     for workers in [1, 4] {
         let mut daemon = DaemonBuilder::new().workers(workers).start();
-        let mut clients = Process::start(&mut crowd(daemon.key(), 20, 5000, 170_000));
+        let mut clients = Process::start(&mut crowd(daemon.key(), 20, 5000, PATIENCE_MS));
         clients.wait_for_stdout("started");
         for signal in SIGNALS.iter().cycle().take(10_000) {
             daemon.signal(*signal);

@@ -5,7 +5,8 @@ use msgq_core::instance::table_path;
 use msgq_core::limits::msgmnb;
 use msgq_core::queue::{Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
-    Daemon, DaemonBuilder, Process, STRANGER, crowd, good_request_is_answered, is_root, msgqd, test_client, wait_until,
+    Daemon, DaemonBuilder, PATIENCE_MS, Process, STRANGER, crowd, good_request_is_answered, is_root, msgqd,
+    test_client, wait_until,
 };
 use nix::sys::signal::Signal;
 use std::path::Path;
@@ -99,7 +100,7 @@ fn a_queue_left_by_a_dead_instance_is_adopted_and_what_waits_in_it_is_served() {
         let left = Queue::open(builder.key()).unwrap();
         let settings = QueueSettings { mode: Some(0o666), max_bytes: Some(9000), ..QueueSettings::default() };
         left.set(&settings).unwrap();
-        let waiting = Process::start(&mut crowd(builder.key(), 25, 1, 170_000));
+        let waiting = Process::start(&mut crowd(builder.key(), 25, 1, PATIENCE_MS));
         wait_until("requests wait", || left.stat().unwrap().messages == 25);
 
         let daemon = builder.start();

@@ -4,8 +4,8 @@
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd_system_tests::{
-    ClientCall, Daemon, DaemonBuilder, Process, STRANGER, as_user, crowd, good_request_is_answered, hostile,
-    is_blocked_in, is_root, msgqd_with_switches, test_client, wait_until,
+    ClientCall, Daemon, DaemonBuilder, PATIENCE_MS, Process, STRANGER, as_user, crowd, good_request_is_answered,
+    hostile, is_blocked_in, is_root, msgqd_with_switches, test_client, wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -86,7 +86,7 @@ fn what_is_queued_when_the_stop_comes_is_served() {
     for workers in [1, 4] {
         let mut daemon = DaemonBuilder::new().workers(workers).drain_timeout_ms(NEVER_MS).start();
         daemon.freeze();
-        let clients = Process::start(&mut crowd(daemon.key(), 40, 1, 170_000));
+        let clients = Process::start(&mut crowd(daemon.key(), 40, 1, PATIENCE_MS));
         let queue = daemon.queue();
         wait_until("all requests are queued", || queue.stat().unwrap().messages == 40);
         daemon.signal(Signal::SIGTERM);

@@ -2,7 +2,7 @@
 //! end the books balance and nothing is left in the queue. `MSGQD_SOAK_SECONDS` says for how long.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
-use msgqd_system_tests::{Daemon, DaemonBuilder, Process, crowd, hostile, wait_until};
+use msgqd_system_tests::{Daemon, DaemonBuilder, PATIENCE_MS, Process, crowd, hostile, wait_until};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ fn after_everything_at_once_the_books_balance_and_nothing_is_left() {
         let mut enemies = hostile_clients(&daemon);
         let stopped = enemies.last_mut().unwrap();
         stopped.freeze();
-        let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, REQUESTS, 170_000)).succeeded();
+        let finished = Process::run(&mut crowd(daemon.key(), CLIENTS, REQUESTS, PATIENCE_MS)).succeeded();
         let all = CLIENTS * REQUESTS;
         assert!(finished.stdout.contains(&format!("answered {all} of {all};")), "{finished:?}\n{}", daemon.log());
         stopped.thaw();

@@ -6,7 +6,7 @@ use msgq_core::instance::{claim_path, lock_path, table_path, whole_file};
 use msgq_core::queue::Queue;
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Language, Process, can_trace, good_request_is_answered, is_root, load_client, msgqctl,
-    test_client, wait_until,
+    msgqd, test_client, wait_until, write_program,
 };
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -121,20 +121,27 @@ fn processes_with(file: &Path) -> Vec<i32> {
     pids.filter(has_it_open).collect()
 }
 
+/// A server that was killed while it started a command, and what keeps that command from running: until the value is dropped it has
+/// the server's locks.
+fn killed_while_it_starts_a_command() -> (DaemonBuilder, i32, Process) {
+    let builder = DaemonBuilder::new().set("handler", "kind = \"exec\"\ncommand = [\"cat\"]");
+    let daemon = builder.start();
+    let claim = claim_path(builder.runtime_directory(), builder.key());
+    let pid = daemon.pid();
+    let held = hold_children_of(pid);
+    let _client = Process::start(&mut load_client(Language::C, daemon.key(), 3, "first"));
+    wait_until("a child has the lock", || processes_with(&claim).iter().any(|other| *other != pid));
+    let _ = daemon.crash();
+    (builder, pid, held)
+}
+
 #[test]
 fn a_command_that_a_killed_server_was_just_starting_does_not_stand_for_a_living_one() {
     if !can_trace() || !is_root() {
         return eprintln!("not shown: strace is missing, or may not trace any process here");
     }
     for is_elsewhere in [false, true] {
-        let builder = DaemonBuilder::new().set("handler", "kind = \"exec\"\ncommand = [\"cat\"]");
-        let daemon = builder.start();
-        let claim = claim_path(builder.runtime_directory(), builder.key());
-        let pid = daemon.pid();
-        let held = hold_children_of(pid);
-        let _client = Process::start(&mut load_client(Language::C, daemon.key(), 3, "first"));
-        wait_until("a child has the lock", || processes_with(&claim).iter().any(|other| *other != pid));
-        let _ = daemon.crash();
+        let (builder, pid, held) = killed_while_it_starts_a_command();
         let stat = Process::run(
             Command::new(msgqctl())
                 .args(["--key", &builder.key().to_string(), "stat"])
@@ -155,18 +162,57 @@ fn a_command_that_a_killed_server_was_just_starting_does_not_stand_for_a_living_
     }
 }
 
+/// True while one call of the process takes long, as strace delays it.
+fn is_delayed(pid: i32) -> bool {
+    (0..10).all(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.contains("tracing stop")
+    })
+}
+
+#[test]
+fn a_lock_that_ends_while_its_holder_is_looked_for_stands_for_no_server() {
+    if !can_trace() || !is_root() {
+        return eprintln!("not shown: strace is missing, or may not trace any process here");
+    }
+    let (builder, _, held) = killed_while_it_starts_a_command();
+    let program = builder.directory().join("slow-to-look");
+    // Its first look at all processes takes so long.
+    let text = format!(
+        "#!/bin/sh\nexec strace -D -qq -f --signal=none --trace-path=/proc --inject=openat:delay_enter=10s:when=1 \
+         --output=/dev/null {} \"$@\"\n",
+        msgqd().display()
+    );
+    write_program(&program, &text);
+    let mut next = builder.without_settings_of("handler").program(program).spawn();
+    wait_until("it begins to look for the holder", || is_delayed(next.pid()));
+    drop(held);
+    next.wait_for_log("serving queue");
+    good_request_is_answered(next.key());
+    next.stop();
+}
+
+/// A daemon in a PID namespace of its own, where it is PID 1, or the child of a shell that is.
+fn in_a_pid_namespace(builder: &DaemonBuilder, is_first: bool) -> Command {
+    let server = builder.command();
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    if !is_first {
+        command.args(["sh", "-c", "\"$0\" \"$@\"; exit $?"]);
+    }
+    command.arg(server.get_program()).args(server.get_args());
+    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 #[test]
 fn a_server_in_a_pid_namespace_of_its_own_is_named_by_its_number_here() {
     if !is_root() {
         return eprintln!("not shown: only root can make a PID namespace");
     }
     let builder = DaemonBuilder::new();
-    let server = builder.command();
-    let mut command = Command::new("unshare");
-    command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
-    command.arg(server.get_program()).args(server.get_args());
-    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut first = Process::start(&mut command);
+    let mut first = Process::start(&mut in_a_pid_namespace(&builder, true));
     first.wait_for_stderr("serving queue");
     let claim = claim_path(builder.runtime_directory(), builder.key());
     let &[pid] = processes_with(&claim).as_slice() else { panic!("one process has it open") };
@@ -176,6 +222,10 @@ fn a_server_in_a_pid_namespace_of_its_own_is_named_by_its_number_here() {
         assert!(second.stderr.contains(&format!("another msgqd (PID {pid})")), "{}", second.stderr);
     }
     assert_eq!(std::fs::read_to_string(&claim).unwrap(), "1\n", "its number there");
+    // Where neither shows the other its processes, that number is somebody else's.
+    let hidden = Process::run(&mut in_a_pid_namespace(&builder, false));
+    assert_eq!(hidden.code(), 1, "{}", hidden.stderr);
+    assert!(hidden.stderr.contains("no server was found among the processes that are shown here"), "{}", hidden.stderr);
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGTERM).unwrap();
     let _ = first.finish();
 }

@@ -3,7 +3,7 @@
 
 use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgqd_system_tests::{
-    DaemonBuilder, Process, crowd, good_request_is_answered, msgqd, test_client, wait_until, write_program,
+    DaemonBuilder, PATIENCE_MS, Process, crowd, good_request_is_answered, msgqd, test_client, wait_until, write_program,
 };
 
 #[test]
@@ -25,7 +25,7 @@ fn a_client_that_does_not_read_shuts_nobody_out_and_what_it_left_is_removed_when
             wait_until("the request is taken", || !queue.has_message(REQUEST_MTYPE).unwrap());
         }
         daemon.wait_for_log("no MSG_COPY");
-        let others = Process::run(&mut crowd(daemon.key(), 4, 20, 170_000)).succeeded();
+        let others = Process::run(&mut crowd(daemon.key(), 4, 20, PATIENCE_MS)).succeeded();
         assert!(others.stdout.contains("answered 80 of 80;"), "{others:?}\n{}", daemon.log());
         unread.signal(nix::sys::signal::Signal::SIGKILL);
         wait_until("the dead client is reaped", || !unread.is_running());

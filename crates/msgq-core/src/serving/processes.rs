@@ -44,11 +44,13 @@ impl Claimant {
             return Some(self.pid);
         }
         // What a number of another PID namespace means here tells nothing.
-        (self.pid == self.own_pid && lives(self.named)).then_some(self.named)
+        (self.pid == self.own_pid && process_lives(self.named)).then_some(self.named)
     }
 }
 
-fn lives(pid: i32) -> bool {
+/// Whether this is the number of a process here that has not ended.
+#[must_use]
+pub fn process_lives(pid: i32) -> bool {
     ClientNumber::new(pid).is_some_and(|pid| !matches!(liveness(pid), Ok(Liveness::Dead | Liveness::Zombie)))
 }
 
@@ -68,19 +70,30 @@ pub fn claimants_elsewhere(key: QueueKey) -> impl Iterator<Item = Claimant> {
     })
 }
 
-/// True where all that hold this lock are what the server that it names was just starting when it was killed. False also where
-/// somebody holds it who cannot be seen.
-pub(super) fn is_held_by_what_is_left(lock: &Path, named: i32) -> bool {
-    if named == 0 || lives(named) {
-        return false;
-    }
-    let Some(file) = std::fs::metadata(lock).ok() else { return false };
+/// Who holds a lock that names a process which is dead here.
+pub(super) enum Holders {
+    /// Only what that process was just starting when it was killed.
+    LeftBehind,
+    /// Somebody else, as a server in a PID namespace of its own, which has another number there.
+    Other,
+    /// Nobody, or somebody who cannot be seen.
+    NoneSeen,
+}
+
+pub(super) fn holders_of_lock_of_dead(lock: &Path, named: i32) -> Holders {
+    let Some(file) = std::fs::metadata(lock).ok() else { return Holders::NoneSeen };
     let is_lock = |descriptor: &PathBuf| {
         let opened = std::fs::metadata(descriptor);
         opened.is_ok_and(|opened| (opened.dev(), opened.ino()) == (file.dev(), file.ino())) && holds_lock(descriptor)
     };
-    let mut holders = others().filter(|pid| descriptors(*pid).any(|descriptor| is_lock(&descriptor))).peekable();
-    holders.peek().is_some() && holders.all(|pid| number_for_itself(pid).is_some_and(|own| own != named))
+    let holders = others().filter(|pid| descriptors(*pid).any(|descriptor| is_lock(&descriptor)));
+    // One that has no number any more has ended since.
+    let numbers: Vec<i32> = holders.filter_map(number_for_itself).collect();
+    match numbers.as_slice() {
+        [] => Holders::NoneSeen,
+        numbers if numbers.contains(&named) => Holders::Other,
+        _ => Holders::LeftBehind,
+    }
 }
 
 fn descriptors(pid: i32) -> impl Iterator<Item = PathBuf> {

@@ -15,7 +15,7 @@ use msgq_core::instance::{
     own_instance, table_path,
 };
 use msgq_core::queue::{QueueKey, QueueRole};
-use msgq_core::serving::{Claimant, claimants_elsewhere, living_owner, possible_namesake, server_state};
+use msgq_core::serving::{Claimant, claimants_elsewhere, living_owner, possible_namesake, process_lives, server_state};
 use msgq_core::table::{Table, is_memory_file_system};
 use msgq_core::trusted_file::{TrustedUsers, check_directory, open_trusted};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -62,12 +62,17 @@ pub(super) enum ClaimError {
     SecondTaken { key: QueueKey, pid: i32 },
     /// Somebody has it who is not seen to be a server.
     #[error(
-        "queue {key} could not be claimed within {within} s: its lock is held{holder}; what a killed msgqd \
-         was just starting has its locks until it runs",
+        "queue {key} could not be claimed within {within} s: its lock is held{holder}",
         within = HOLDERS_SHOW_WITHIN.as_secs(),
-        holder = .holder.map_or_else(String::new, |Claimant { pid, named, .. }| format!(
-            " by PID {pid} (`ps -f -p {pid}` shows it) in the name of PID {named}, which is not there"
-        ))
+        holder = .holder.map_or_else(
+            || {
+                ", and no server was found among the processes that are shown here; one in a container may have it".to_owned()
+            },
+            |Claimant { pid, named, .. }| format!(
+                " by PID {pid} (`ps -f -p {pid}` shows it) in the name of PID {named}, which is not there; what a killed msgqd \
+                 was just starting has its locks until it runs"
+            )
+        )
     )]
     Unclear { key: QueueKey, holder: Option<Claimant> },
     /// The lock cannot be had for another reason.
@@ -86,44 +91,40 @@ impl Instance {
         let end = Instant::now() + HOLDERS_SHOW_WITHIN;
         let mut pause = FIRST_PAUSE;
         loop {
-            match Self::try_claim(key)? {
+            match Self::try_claim(key) {
                 Ok(claimed) => return Ok(claimed),
-                Err(Rival::Server(pid)) => return Err(taken(role, key, pid)),
-                Err(Rival::Unclear) if Instant::now() >= end => {
+                Err(Obstacle::Error(error)) => return Err(error),
+                Err(Obstacle::Server(pid)) => return Err(taken(role, key, pid)),
+                Err(Obstacle::UnclearHolder) if Instant::now() >= end => {
                     let mut holders = claimants_elsewhere(key);
                     let holder = holders.find(|claimant| claimant.named != 0 && claimant.server().is_none());
                     return Err(ClaimError::Unclear { key, holder });
                 }
-                Err(Rival::Unclear) => {}
+                Err(Obstacle::UnclearHolder) => {}
             }
             std::thread::sleep(pause);
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 
-    fn try_claim(key: QueueKey) -> Result<Result<Self, Rival>, ClaimError> {
+    fn try_claim(key: QueueKey) -> Result<Self, Obstacle> {
         let Some((directory, in_memory)) = choose_directory() else {
-            return Ok(rival_by_process(key).map_or(Ok(Self { held: None }), Err));
+            return no_rival_by_process(key).map(|()| Self { held: None });
         };
         let claim_path = claim_path(&directory, key);
-        if let Some(rival) = rival_in(&directory, key) {
-            return Ok(Err(rival));
-        }
+        no_rival_in(&directory, key)?;
         let claim = match lock(&claim_path, FOR_THE_OWNER) {
             Ok(Some(claim)) => claim,
             // Its holder has not shown itself yet, or is about to leave.
-            Ok(None) => return Ok(Err(Rival::Unclear)),
-            Err(error) => return Err(ClaimError::Lock { path: claim_path, error }),
+            Ok(None) => return Err(Obstacle::UnclearHolder),
+            Err(error) => return Err(Obstacle::Error(ClaimError::Lock { path: claim_path, error })),
         };
         let table_path = in_memory.then(|| table_path(&directory, key));
         let lock_path = lock_path(&directory, key);
         let mut held = Held { claim, claim_path, lock: None, lock_path, table_path };
-        match show(&held.lock_path)? {
-            Ok(lock) => held.lock = lock,
-            Err(rival) => return Ok(Err(rival)),
-        }
+        held.lock = show(&held.lock_path)?;
         // After its own: of two that start at the same time at least one sees the other.
-        Ok(rival_by_process(key).map_or(Ok(Self { held: Some(held) }), Err))
+        no_rival_by_process(key).map(|()| Self { held: Some(held) })
     }
 
     /// Where the table belongs; `None` where no memory file system can be had.
@@ -215,12 +216,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 const FOR_THE_OWNER: u32 = 0o600;
 const FOR_THE_GROUP_TO_SEE: u32 = 0o640;
 
-/// Who has a queue.
-enum Rival {
+/// What is in the way of a claim.
+enum Obstacle {
     /// The server with this PID.
     Server(i32),
     /// Somebody who is not seen to be a server.
-    Unclear,
+    UnclearHolder,
+    Error(ClaimError),
 }
 
 fn taken(role: QueueRole, key: QueueKey, pid: i32) -> ClaimError {
@@ -230,44 +232,52 @@ fn taken(role: QueueRole, key: QueueKey, pid: i32) -> ClaimError {
     }
 }
 
-/// Who has the queue, as far as others are shown.
-fn rival_in(directory: &Path, key: QueueKey) -> Option<Rival> {
-    let held = match server_state(directory, key, TrustedUsers::own()) {
-        LockState::Held(pid) => Some(pid),
-        LockState::Free | LockState::Hidden => possible_namesake(directory, key),
+/// Refuses where another has the queue, as far as others are shown.
+fn no_rival_in(directory: &Path, key: QueueKey) -> Result<(), Obstacle> {
+    let (named, is_certain) = match server_state(directory, key, TrustedUsers::own()) {
+        LockState::Held(named) => (named, false),
+        LockState::Free | LockState::Hidden => match possible_namesake(directory, key) {
+            Some(named) => (named, true),
+            None => return Ok(()),
+        },
     };
-    match (held?, rival_by_process(key)) {
+    match no_rival_by_process(key) {
         // In a PID namespace of its own it has another number for itself, which may be anybody's here.
-        (_, Some(Rival::Server(pid))) => Some(Rival::Server(pid)),
-        (0, _) => Some(Rival::Unclear),
-        (named, _) => Some(Rival::Server(named)),
+        Err(Obstacle::Server(pid)) => Err(Obstacle::Server(pid)),
+        _ if process_lives(named) && (is_certain || hides_what_it_has_open(named)) => Err(Obstacle::Server(named)),
+        // It has not shown itself yet, or has ended since, or is not shown to this user.
+        _ => Err(Obstacle::UnclearHolder),
     }
 }
 
-/// Who has the queue by what its process has open, wherever its files are.
-fn rival_by_process(key: QueueKey) -> Option<Rival> {
-    let mut claimants = claimants_elsewhere(key).peekable();
-    claimants.peek()?;
-    Some(claimants.find_map(|claimant| claimant.server()).map_or(Rival::Unclear, Rival::Server))
+fn hides_what_it_has_open(pid: i32) -> bool {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).is_err()
 }
 
-/// Locks the file that shows this server to others.
-fn show(path: &Path) -> Result<Result<Option<File>, Rival>, ClaimError> {
-    let lock = match lock(path, FOR_THE_GROUP_TO_SEE) {
-        Ok(lock) => lock,
-        Err(error) => return Err(ClaimError::Lock { path: path.to_owned(), error }),
-    };
+/// Refuses where a process has the queue by what it has open, wherever its files are.
+fn no_rival_by_process(key: QueueKey) -> Result<(), Obstacle> {
+    let mut claimants = claimants_elsewhere(key).peekable();
+    if claimants.peek().is_none() {
+        return Ok(());
+    }
+    Err(claimants.find_map(|claimant| claimant.server()).map_or(Obstacle::UnclearHolder, Obstacle::Server))
+}
+
+/// Locks the file that shows this server to others; `None` where somebody who is no server keeps it from that.
+fn show(path: &Path) -> Result<Option<File>, Obstacle> {
+    let lock = lock(path, FOR_THE_GROUP_TO_SEE)
+        .map_err(|error| Obstacle::Error(ClaimError::Lock { path: path.to_owned(), error }))?;
     if lock.is_none() {
         // Only who may write it has a lock that keeps others from sharing it.
         if let LockState::Held(_) = lock_state(path, TrustedUsers::own()) {
-            return Ok(Err(Rival::Unclear));
+            return Err(Obstacle::UnclearHolder);
         }
         log::warn!(
             "somebody who is no server holds a lock on {}, as everybody may who can read it; msgqctl goes by the table",
             path.display()
         );
     }
-    Ok(Ok(lock))
+    Ok(lock)
 }
 
 fn create_directory(directory: &Path) -> io::Result<()> {

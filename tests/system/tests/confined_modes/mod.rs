@@ -3,8 +3,8 @@
 use msgq_core::layout::encode_request;
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd_system_tests::{
-    DaemonBuilder, Process, ask, crowd, examples_dir, good_request_is_answered, hostile, is_root, msgqctl, wait_until,
-    write_program,
+    DaemonBuilder, PATIENCE_MS, Process, ask, crowd, examples_dir, good_request_is_answered, hostile, is_root, msgqctl,
+    wait_until, write_program,
 };
 use nix::sys::signal::Signal;
 use std::os::unix::net::UnixDatagram;
@@ -30,7 +30,7 @@ pub const MODES: [(&str, Mode); 13] = [
 
 fn many_clients(builder: &DaemonBuilder) {
     let daemon = builder.clone().workers(2).set("queue", "max_bytes = 2640").drain_timeout_ms(2000).start();
-    let _ = Process::run(&mut crowd(daemon.key(), 60, 5, 60_000)).succeeded();
+    let _ = Process::run(&mut crowd(daemon.key(), 60, 5, PATIENCE_MS)).succeeded();
     let of_no_client: [&[&str]; 3] =
         [&["crash", "x"], &["raw", "1", "self", "100", "0"], &["raw", "9", "self", "8", "0"]];
     for arguments in of_no_client {

@@ -3,7 +3,7 @@
 use super::schema::fits_if_checkable;
 use super::*;
 use msgq_core::layout::BODY_LEN_ILP32;
-use msgqd_system_tests::{Language, crowd, load_client};
+use msgqd_system_tests::{Language, PATIENCE_MS, crowd, load_client};
 use nix::sys::signal::Signal;
 use std::time::{Duration, SystemTime};
 
@@ -13,15 +13,13 @@ const FULL: u64 = 62;
 const WORK: Duration = Duration::from_millis(100);
 /// Clients of which one still waits for room when the server does.
 const CLIENTS: usize = 64;
-/// Longer than any test.
-const FOR_EVER_MS: usize = 170_000;
 
 /// A server that took a request and waits for room for its answer, and all its clients, which live and wait.
 pub(crate) fn stuck_with_clients() -> (PlainServer, Queue, Process) {
     let mut server = PlainServer::with_work(WORK);
     let queue = Queue::open(server.key()).unwrap();
     server.process().freeze();
-    let mut crowd = Process::start(&mut crowd(server.key(), CLIENTS, 1, FOR_EVER_MS));
+    let mut crowd = Process::start(&mut crowd(server.key(), CLIENTS, 1, PATIENCE_MS));
     crowd.wait_for_stdout("started");
     wait_until("the queue is full", || queue.stat().unwrap().messages == FULL);
     server.process().thaw();
@@ -191,7 +189,7 @@ fn a_client_that_took_the_last_message_and_waits_for_room_is_not_taken_for_the_s
 fn a_full_queue_of_a_server_that_is_only_slow_is_no_deadlock() {
     let mut server = PlainServer::with_work(Duration::from_secs(600));
     let queue = Queue::open(server.key()).unwrap();
-    let mut crowd = Process::start(&mut crowd(server.key(), CLIENTS, 1, FOR_EVER_MS));
+    let mut crowd = Process::start(&mut crowd(server.key(), CLIENTS, 1, PATIENCE_MS));
     crowd.wait_for_stdout("started");
     wait_until("it stands still", || queue.stat().unwrap().messages == FULL && seconds_since_it_moved(&queue) > 3);
     let report = json(server.key(), &["stat"]);

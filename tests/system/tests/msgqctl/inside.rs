@@ -1,7 +1,7 @@
 //! The daemon's inside, as `stat` shows it without asking the daemon.
 
 use super::*;
-use msgqd_system_tests::{Language, load_client};
+use msgqd_system_tests::{Language, PATIENCE_MS, load_client};
 use nix::sys::signal::Signal;
 
 /// `stat` of a daemon with a runtime directory of its own.
@@ -103,7 +103,7 @@ fn a_table_that_cannot_be_read_is_explained_and_the_rest_is_shown() {
 #[test]
 fn under_load_the_numbers_of_a_client_that_just_ended_are_in_the_count() {
     let daemon = Daemon::start();
-    let mut load = Process::start(&mut msgqd_system_tests::crowd(daemon.key(), 8, 20_000, 170_000));
+    let mut load = Process::start(&mut msgqd_system_tests::crowd(daemon.key(), 8, 20_000, PATIENCE_MS));
     let mut before = 0;
     for _ in 0..20 {
         serve(daemon.key(), 10);
@@ -118,7 +118,7 @@ fn under_load_the_numbers_of_a_client_that_just_ended_are_in_the_count() {
 #[test]
 fn all_who_were_answered_under_load_are_counted_once() {
     let daemon = Daemon::start();
-    let load = Process::start(&mut msgqd_system_tests::crowd(daemon.key(), 100, 50, 170_000));
+    let load = Process::start(&mut msgqd_system_tests::crowd(daemon.key(), 100, 50, PATIENCE_MS));
     let text = stat(daemon.builder(), &["stat"]).stdout;
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let _ = load.finish().succeeded();
@@ -130,7 +130,7 @@ fn all_who_were_answered_under_load_are_counted_once() {
 fn who_ends_as_soon_as_it_has_its_answer_is_not_said_to_have_died_before_it_read_it() {
     let daemon = Daemon::start();
     for _ in 0..60 {
-        let _ = Process::run(&mut msgqd_system_tests::crowd(daemon.key(), 100, 1, 170_000)).succeeded();
+        let _ = Process::run(&mut msgqd_system_tests::crowd(daemon.key(), 100, 1, PATIENCE_MS)).succeeded();
     }
     let finished = daemon.stop();
     assert!(!finished.stderr.contains("died before it read"), "{}", finished.stderr);

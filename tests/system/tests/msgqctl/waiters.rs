@@ -2,7 +2,7 @@
 
 use super::schema::fits_if_checkable;
 use super::*;
-use msgqd_system_tests::{Language, crowd, load_client};
+use msgqd_system_tests::{Language, PATIENCE_MS, crowd, load_client};
 
 /// How many messages of 264 bytes a queue of 16384 bytes holds.
 const FULL: usize = 62;
@@ -36,7 +36,7 @@ fn a_client_that_waits_for_room_is_shown_with_user_type_size_and_since_when() {
 fn clients_that_wait_for_messages_are_shown_ten_by_ten_and_all_in_json() {
     let (key, queue) = idle_queue();
     let clients = 14;
-    let mut crowd = Process::start(&mut crowd(key.key(), clients, 1, 170_000));
+    let mut crowd = Process::start(&mut crowd(key.key(), clients, 1, PATIENCE_MS));
     crowd.wait_for_stdout("started");
     let report = stat_when(key.key(), "receivers", clients);
     for row in report["waiters"]["receivers"].as_array().unwrap() {

@@ -11,7 +11,7 @@ const KILL_AT: &str = "MSGQD_TEST_KILL_AT";
 /// After so many seconds an answer is lost.
 const LOST_AFTER_S: usize = 170;
 /// The same where some are, and are waited for.
-const SOON_LOST_AFTER_S: usize = 20;
+const SOON_LOST_AFTER_S: usize = 60;
 
 fn with_switches() -> DaemonBuilder {
     serving(&[BY_MSQID, NAMED]).program(msgqd_with_switches())
