@@ -212,9 +212,14 @@ mod tests {
         for (name, seconds) in [("far", 3600), ("second", 2), ("first", 1), ("farther", 7200)] {
             clients.give(name, Some(after(seconds))).unwrap();
         }
-        assert_eq!(clients.late().await.unwrap(), ["first"]);
-        assert!(Instant::now() >= after(1));
-        assert_eq!(clients.late().await.unwrap(), ["second"]);
+        let mut late = clients.late().await.unwrap();
+        assert!(late.contains(&"first") && Instant::now() >= after(1), "{late:?}");
+        // On a busy machine both at once.
+        while late.len() < 2 {
+            late.extend(clients.late().await.unwrap());
+        }
+        late.sort_unstable();
+        assert!(late == ["first", "second"] && Instant::now() >= after(2), "{late:?}");
         gate.send(()).unwrap();
         assert_eq!(is_done.recv().unwrap(), "in hand");
         let (late, ()) = tokio::join!(clients.late(), async {
