@@ -13,7 +13,9 @@ pub use directories::{
     server_directories, unreachable_server,
 };
 pub use overview::ServerOverview;
-pub use processes::{Claimant, claimants_elsewhere, process_lives, request_taker, taker, taker_of_any_user};
+pub use processes::{
+    Claimant, claimants_elsewhere, is_seen_without_lock, process_lives, request_taker, taker, taker_of_any_user,
+};
 use processes::{Holders, holders_of_lock_of_dead};
 
 use crate::instance::{LockState, ipc_namespace, lock_path, lock_state, may_be_own_namespace, table_path};

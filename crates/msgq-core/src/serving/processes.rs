@@ -173,6 +173,12 @@ pub(super) fn server_processes(key: QueueKey, owner_uid: u32) -> impl Iterator<I
     })
 }
 
+/// True where a process shows that it is no server of this queue: it has neither its lock nor its claim open.
+#[must_use]
+pub fn is_seen_without_lock(pid: i32, key: QueueKey) -> bool {
+    matches!(directory_of_lock(pid, key), Ok(None))
+}
+
 /// The directory of the lock or the claim that a process has open, also of one that was removed. The names tell the IPC
 /// namespace, so a process of another one is none of this queue's.
 fn directory_of_lock(pid: i32, key: QueueKey) -> io::Result<Option<PathBuf>> {

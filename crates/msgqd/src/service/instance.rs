@@ -15,7 +15,9 @@ use msgq_core::instance::{
     own_instance, table_path,
 };
 use msgq_core::queue::{QueueKey, QueueRole};
-use msgq_core::serving::{Claimant, claimants_elsewhere, living_owner, possible_namesake, process_lives, server_state};
+use msgq_core::serving::{
+    Claimant, claimants_elsewhere, is_seen_without_lock, living_owner, possible_namesake, process_lives, server_state,
+};
 use msgq_core::table::{Table, is_memory_file_system};
 use msgq_core::trusted_file::{TrustedUsers, check_directory, open_trusted};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -234,7 +236,7 @@ fn taken(role: QueueRole, key: QueueKey, pid: i32) -> ClaimError {
 
 /// Refuses where another has the queue, as far as others are shown.
 fn no_rival_in(directory: &Path, key: QueueKey) -> Result<(), Obstacle> {
-    let (named, is_certain) = match server_state(directory, key, TrustedUsers::own()) {
+    let (named, is_namesake) = match server_state(directory, key, TrustedUsers::own()) {
         LockState::Held(named) => (named, false),
         LockState::Free | LockState::Hidden => match possible_namesake(directory, key) {
             Some(named) => (named, true),
@@ -244,14 +246,10 @@ fn no_rival_in(directory: &Path, key: QueueKey) -> Result<(), Obstacle> {
     match no_rival_by_process(key) {
         // In a PID namespace of its own it has another number for itself, which may be anybody's here.
         Err(Obstacle::Server(pid)) => Err(Obstacle::Server(pid)),
-        _ if process_lives(named) && (is_certain || hides_what_it_has_open(named)) => Err(Obstacle::Server(named)),
+        _ if (is_namesake || !is_seen_without_lock(named, key)) && process_lives(named) => Err(Obstacle::Server(named)),
         // It has not shown itself yet, or has ended since, or is not shown to this user.
         _ => Err(Obstacle::UnclearHolder),
     }
-}
-
-fn hides_what_it_has_open(pid: i32) -> bool {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).is_err()
 }
 
 /// Refuses where a process has the queue by what it has open, wherever its files are.
