@@ -46,7 +46,7 @@ pub use process::{Finished, Process};
 pub use programs::{
     can_trace, compile_program, copy_program, examples_dir, has_32_bit_compiler, msgqctl, msgqd, msgqd_with_switches,
     output_of_compiled, promtool, rust_example, schema_dir, set_modified, snapshots_dir, sources_dir, test_client,
-    test_client_32_bit, test_client_by_type, test_client_with_texts_of, write_program,
+    test_client_32_bit, test_client_by_type, test_client_with_texts_of, wrapped, write_program,
 };
 pub use routes::{RouteClient, RouteClients, RouteProgram};
 pub use scratch::ScratchKey;

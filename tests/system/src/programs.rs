@@ -73,6 +73,20 @@ pub fn write_program(path: &Path, text: &str) {
     copy_program(&source, path);
 }
 
+/// `command` as `words` run it: they stand before it and its arguments, and have its environment.
+#[must_use]
+pub fn wrapped(words: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(words[0]);
+    outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 /// Whether strace is there and may trace.
 #[must_use]
 pub fn can_trace() -> bool {

@@ -7,7 +7,9 @@ mod callgrind;
 use callgrind::Profile;
 use msgq_core::layout::{BODY_LEN_LP64, REQUEST_MTYPE};
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey};
-use msgqd_system_tests::{Daemon, DaemonBuilder, LIMIT, Process, calls_to_serve, eventually, test_client, wait_until};
+use msgqd_system_tests::{
+    Daemon, DaemonBuilder, LIMIT, Process, calls_to_serve, eventually, test_client, wait_until, wrapped,
+};
 use nix::sys::signal::Signal;
 use std::path::Path;
 use std::process::Command;
@@ -116,18 +118,9 @@ fn profiled() -> DaemonBuilder {
 
 fn profile(builder: &DaemonBuilder, load: impl Fn(QueueKey)) -> Profile {
     let output = builder.directory().join("callgrind.out");
-    let plain = builder.command();
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", "--separate-threads=yes"]);
-    valgrind.arg(format!("--callgrind-out-file={}", output.display()));
-    valgrind.arg(plain.get_program()).args(plain.get_args());
-    for (name, value) in plain.get_envs() {
-        match value {
-            Some(value) => valgrind.env(name, value),
-            None => valgrind.env_remove(name),
-        };
-    }
-    let mut daemon = Process::start(&mut valgrind);
+    let to_file = format!("--callgrind-out-file={}", output.display());
+    let valgrind = ["valgrind", "--tool=callgrind", "--separate-threads=yes", &to_file];
+    let mut daemon = Process::start(&mut wrapped(&valgrind, &builder.command()));
     daemon.wait_for_stderr("serving queue");
     load(builder.key());
     daemon.signal(Signal::SIGTERM);

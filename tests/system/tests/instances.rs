@@ -8,6 +8,7 @@ use msgq_core::instance::{lock_path, table_path, whole_file};
 use msgq_core::queue::{Queue, QueueSettings};
 use msgqd_system_tests::{
     DaemonBuilder, Finished, Process, STRANGER, as_user, good_request_is_answered, is_root, msgqctl, wait_until,
+    wrapped,
 };
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -55,16 +56,7 @@ impl PrivateRun {
     }
 
     fn inside(&self, command: &Command) -> Command {
-        let mut inner = Command::new("nsenter");
-        inner.args(["--target", &self.0.pid().to_string(), "--mount", "--"]);
-        inner.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => inner.env(name, value),
-                None => inner.env_remove(name),
-            };
-        }
-        inner
+        wrapped(&["nsenter", "--target", &self.0.pid().to_string(), "--mount", "--"], command)
     }
 
     fn run(&self, builder: &DaemonBuilder, arguments: &[&str]) -> Finished {

@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::queue::Queue;
-use msgqd_system_tests::{DaemonBuilder, Process, ask, good_request_is_answered, hostile, is_root, wait_until};
+use msgqd_system_tests::{
+    DaemonBuilder, Process, ask, good_request_is_answered, hostile, is_root, wait_until, wrapped,
+};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::process::Command;
 use std::time::Duration;
 
 // Rules of operators name these: an id never changes.
@@ -46,21 +47,12 @@ impl Journal {
         lines.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let stderr = OwnedFd::from(stderr);
         let place = std::fs::File::from(stderr.try_clone().unwrap()).metadata().unwrap();
-        let plain = builder.command();
         // In a mount namespace of its own the socket stands where journald has its own.
         let script = "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind \"$JOURNAL\" \
                       /run/systemd/journal && exec \"$@\" 2>&0 </dev/null";
-        let mut command = Command::new("unshare");
-        if !is_root() {
-            command.arg("--map-root-user");
-        }
-        command.args(["--mount", "--", "sh", "-c", script, "sh"]).arg(plain.get_program()).args(plain.get_args());
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        let as_root: &[&str] = if is_root() { &[] } else { &["--map-root-user"] };
+        let words = [&["unshare"], as_root, &["--mount", "--", "sh", "-c", script, "sh"]].concat();
+        let mut command = wrapped(&words, &builder.command());
         command.env("JOURNAL", &directory).env("JOURNAL_STREAM", format!("{}:{}", place.dev(), place.ino()));
         (Self { socket, lines, entries: Vec::new() }, Process::start_with_input(&mut command, stderr))
     }

@@ -6,7 +6,7 @@ use msgq_core::limits::msgmnb;
 use msgq_core::queue::{Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, PATIENCE_MS, Process, STRANGER, crowd, good_request_is_answered, is_root, msgqd,
-    test_client, wait_until,
+    test_client, wait_until, wrapped,
 };
 use nix::sys::signal::Signal;
 use std::path::Path;
@@ -158,15 +158,7 @@ fn a_size_above_the_systems_limit_names_the_sysctl_to_set() {
 
 /// The command of `builder` under a limit of one process, so that no thread can be had.
 fn without_threads(builder: &DaemonBuilder) -> Command {
-    let plain = builder.command();
-    let mut command = Command::new("prlimit");
-    command.arg("--nproc=1").arg(plain.get_program()).args(plain.get_args());
-    for (name, value) in plain.get_envs() {
-        if let Some(value) = value {
-            command.env(name, value);
-        }
-    }
-    command
+    wrapped(&["prlimit", "--nproc=1"], &builder.command())
 }
 
 #[test]

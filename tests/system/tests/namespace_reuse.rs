@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
 
 use msgq_core::instance::ipc_namespace_id;
-use msgqd_system_tests::{DaemonBuilder, Process, is_root, msgqctl, wait_until};
+use msgqd_system_tests::{DaemonBuilder, Process, is_root, msgqctl, wait_until, wrapped};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
@@ -12,13 +12,9 @@ const ATTEMPTS: usize = 2000;
 
 /// The daemon in a new IPC namespace, after `before` in a shell, if it has this number or any will do.
 fn in_a_new_namespace(builder: &DaemonBuilder, number: &str, before: &str) -> Process {
-    let server = builder.command();
-    let mut command = Command::new("unshare");
     let is_it = r#"case "$0" in any|"$(stat -Lc %i /proc/self/ns/ipc)") echo "it is" >&2;; *) exit;; esac"#;
-    command.args(["--ipc", "--", "sh", "-c", &format!(r#"{is_it}; {before}; exec "$@""#), number]);
-    command.arg(server.get_program()).args(server.get_args());
-    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Process::start(&mut command)
+    let script = format!(r#"{is_it}; {before}; exec "$@""#);
+    Process::start(&mut wrapped(&["unshare", "--ipc", "--", "sh", "-c", &script, number], &builder.command()))
 }
 
 /// As [`in_a_new_namespace`], in one that got this number again; `None`, and said so, when none did.

@@ -5,7 +5,7 @@ use msgq_core::layout::{REQUEST_MTYPE, encode_request};
 use msgq_core::queue::{MessageBuffer, Queue};
 use msgqd_system_tests::{
     ClientCall, DaemonBuilder, Process, STRANGER, ServiceManager, as_user, ask, good_request_is_answered,
-    is_blocked_in, is_root, wait_until,
+    is_blocked_in, is_root, wait_until, wrapped,
 };
 use nix::sys::signal::Signal;
 use std::os::unix::fs::MetadataExt;
@@ -117,16 +117,8 @@ fn under_the_journal_every_line_has_its_priority_and_no_timestamp() {
 
 /// The daemon with its standard error connected to `file`, as the journal connects it to a socket.
 fn logging_to(file: &std::path::Path, builder: &DaemonBuilder) -> Command {
-    let plain = builder.command();
-    let mut command = Command::new("sh");
-    command.args(["-c", "exec \"$@\" 2>>\"$LOG_FILE\"", "sh"]).arg(plain.get_program()).args(plain.get_args());
+    let mut command = wrapped(&["sh", "-c", "exec \"$@\" 2>>\"$LOG_FILE\"", "sh"], &builder.command());
     command.env("LOG_FILE", file);
-    for (name, value) in plain.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
     command
 }
 

@@ -6,7 +6,7 @@ use msgq_core::instance::{claim_path, lock_path, table_path, whole_file};
 use msgq_core::queue::Queue;
 use msgqd_system_tests::{
     Daemon, DaemonBuilder, Language, Process, can_trace, good_request_is_answered, is_root, load_client, msgqctl,
-    msgqd, test_client, wait_until, write_program,
+    msgqd, test_client, wait_until, wrapped, write_program,
 };
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -195,15 +195,9 @@ fn a_lock_that_ends_while_its_holder_is_looked_for_stands_for_no_server() {
 
 /// A daemon in a PID namespace of its own, where it is PID 1, or the child of a shell that is.
 fn in_a_pid_namespace(builder: &DaemonBuilder, is_first: bool) -> Command {
-    let server = builder.command();
-    let mut command = Command::new("unshare");
-    command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
-    if !is_first {
-        command.args(["sh", "-c", "\"$0\" \"$@\"; exit $?"]);
-    }
-    command.arg(server.get_program()).args(server.get_args());
-    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command
+    let shell: &[&str] = if is_first { &[] } else { &["sh", "-c", "\"$0\" \"$@\"; exit $?"] };
+    let words = [&["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"], shell].concat();
+    wrapped(&words, &builder.command())
 }
 
 #[test]
@@ -268,12 +262,8 @@ fn without_proc_a_second_server_of_a_queue_is_refused() {
         return eprintln!("not shown: only root can take /proc away");
     }
     let without_proc = |builder: &DaemonBuilder| {
-        let server = builder.command();
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--", "sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" \"$@\""]);
-        command.arg(server.get_program()).args(server.get_args());
-        command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command
+        let script = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
+        wrapped(&["unshare", "--mount", "--", "sh", "-c", script], &builder.command())
     };
     let daemon = Daemon::start();
     let second = Process::run(&mut without_proc(daemon.builder()));

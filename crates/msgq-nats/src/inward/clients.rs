@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout_at;
 
 /// A body is on the heap; what is deep is reading JSON, and that has a limit.
@@ -16,8 +16,8 @@ const STACK_LEN: usize = 512 * 1024;
 pub(super) struct Clients<J> {
     queue: Arc<JobQueue<J>>,
     most: usize,
-    /// Closed once each thread has ended.
-    ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
+    /// Each thread has a receiver of it until it ends.
+    alive: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -51,10 +51,12 @@ impl<J: Send + 'static> Clients<J> {
     ) -> Result<Self, String> {
         let jobs = Waiting { jobs: VecDeque::new(), first_deadline: None, is_over: false };
         let queue = JobQueue { waiting: Mutex::new(jobs), given: Condvar::new(), sooner: Notify::new() };
-        let (alive, ended) = mpsc::channel(1);
-        let (queue, work) = (Arc::new(queue), Arc::new(work));
+        let (alive, in_thread) = watch::channel(());
+        // Where one thread is not to be had, the others end with this.
+        let clients = Self { queue: Arc::new(queue), most: waiting, alive };
+        let work = Arc::new(work);
         for _ in 0..count {
-            let (queue, work, alive) = (Arc::clone(&queue), Arc::clone(&work), alive.clone());
+            let (queue, work, alive) = (Arc::clone(&clients.queue), Arc::clone(&work), in_thread.clone());
             let thread = thread::Builder::new().name(format!("in-{route}")).stack_size(STACK_LEN);
             let run = move || {
                 while let Some(job) = queue.next() {
@@ -66,7 +68,7 @@ impl<J: Send + 'static> Clients<J> {
                 |error| format!("route {route}: cannot start its {} (clients): {error}", counted(count, "thread"));
             thread.spawn(run).map_err(failed)?;
         }
-        Ok(Self { queue, most: waiting, ended: tokio::sync::Mutex::new(ended) })
+        Ok(clients)
     }
 
     /// Gives a thread this job as soon as one is free; [`Clients::late`] takes back what waits at its deadline still.
@@ -116,17 +118,21 @@ impl<J: Send + 'static> Clients<J> {
 
     /// Waits until all that was given is done.
     pub(super) async fn finish(&self) {
-        self.queue.lock().is_over = true;
-        self.queue.given.notify_all();
-        self.queue.sooner.notify_one();
-        // Nothing is ever sent.
-        let _ = self.ended.lock().await.recv().await;
+        self.queue.end();
+        self.alive.closed().await;
     }
 }
 
 impl<J> JobQueue<J> {
     fn lock(&self) -> MutexGuard<'_, Waiting<J>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No more are to come.
+    fn end(&self) {
+        self.lock().is_over = true;
+        self.given.notify_all();
+        self.sooner.notify_one();
     }
 
     /// For a thread.
@@ -163,8 +169,7 @@ impl<J> Waiting<J> {
 impl<J> Drop for Clients<J> {
     /// The threads end also where nobody waits for them.
     fn drop(&mut self) {
-        self.queue.lock().is_over = true;
-        self.queue.given.notify_all();
+        self.queue.end();
     }
 }
 

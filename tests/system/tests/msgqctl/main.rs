@@ -46,7 +46,7 @@ use msgq_core::limits::PID_MAX_LIMIT;
 use msgq_core::queue::{MessageBuffer, Queue, QueueKey, QueueSettings};
 use msgqd_system_tests::{
     ClientCall, Daemon, DaemonBuilder, Finished, PlainServer, Process, STRANGER, ScratchKey, as_user, ipcs_row,
-    is_blocked_in, is_root, proc_row, queue_of_dead_msgqd, wait_until,
+    is_blocked_in, is_root, proc_row, queue_of_dead_msgqd, wait_until, wrapped,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -75,19 +75,6 @@ fn beside(builder: &DaemonBuilder, arguments: &[&str]) -> Command {
     let mut command = msgqctl(builder.key(), arguments);
     command.env("RUNTIME_DIRECTORY", builder.runtime_directory());
     command
-}
-
-/// A command with a changed `command`: the words before it, then it with its arguments and environment.
-fn wrapped(words: &[&str], command: &Command) -> Command {
-    let mut outer = Command::new(words[0]);
-    outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => outer.env(name, value),
-            None => outer.env_remove(name),
-        };
-    }
-    outer
 }
 
 /// The daemon's table.
